@@ -1,0 +1,49 @@
+# The commands of the house. Each makes what it needs: nothing else has to be typed before.
+.PHONY: help venv demo playground test lint bench torture
+SHELL := /bin/sh
+PYTEST_ARGS ?=
+PY := .venv/bin/python
+
+help:
+	@echo "make demo     the main job on real processes: protect, lose the source, go on, come back (about 90 s)"
+	@echo "make playground  the demo's hosts left running for you to try dtam on, until Ctrl-C"
+	@echo "make test     every test that this machine can run; PYTEST_ARGS='-k oplog' goes to pytest"
+	@echo "make lint     ruff, mypy, import contracts"
+	@echo "make bench    measurements (docs/benchmarks.md)"
+	@echo "make torture  the seeded tests for as long as asked: TORTURE_MINUTES=30"
+	@echo "make venv     only the virtual environment"
+
+venv:
+	@sh packaging/bootstrap.sh run
+
+demo:
+	@sh packaging/system-packages.sh capture
+	@sh packaging/bootstrap.sh run
+	@$(PY) -m demo $(DEMO_ARGS)
+
+playground:
+	@sh packaging/system-packages.sh capture
+	@sh packaging/bootstrap.sh run
+	@$(PY) -m demo.playground
+
+test:
+	@sh packaging/system-packages.sh test
+	@sh packaging/bootstrap.sh dev
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+lint:
+	@sh packaging/bootstrap.sh dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench:
+	@sh packaging/system-packages.sh test
+	@sh packaging/bootstrap.sh dev
+	$(PY) -m tests.benchmarks $(BENCH_ARGS)
+
+torture:
+	@sh packaging/system-packages.sh test
+	@sh packaging/bootstrap.sh dev
+	TORTURE_MINUTES=$${TORTURE_MINUTES:-30} $(PY) -m pytest tests/simulation tests/faults tests/properties --timeout=0 $(PYTEST_ARGS)

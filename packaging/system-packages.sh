@@ -1,0 +1,35 @@
+#!/bin/sh
+# Install, as root on Debian, the system packages that a purpose needs; elsewhere say plainly what will be missing.
+#
+#   packaging/system-packages.sh capture|test
+#
+# "capture" is what builds and mounts the capturing file system; "test" adds what the tests run against.
+set -eu
+
+capture="gcc libc6-dev libfuse3-dev fuse3 libxxhash-dev pkg-config"
+test="$capture git postgresql sqlite3 bind9 bind9-dnsutils rsync stunnel4 openssl shellcheck iproute2 iputils-ping attr acl util-linux"
+
+case ${1:-capture} in
+    capture) packages=$capture ;;
+    test) packages=$test ;;
+    *) echo "system-packages: unknown purpose '$1': capture or test" >&2; exit 2 ;;
+esac
+
+missing=""
+for package in $packages; do
+    dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
+done
+[ -z "$missing" ] && exit 0
+
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "not installed (needs root on Debian):$missing" >&2
+    echo "  what needs them is left out and named; as root: apt-get install --no-install-recommends$missing" >&2
+    exit 0
+fi
+echo "installing:$missing" >&2
+apt-get -qq update >/dev/null
+# PostgreSQL's own cluster is not wanted: the tests make theirs.
+mkdir -p /etc/postgresql-common
+[ -e /etc/postgresql-common/createcluster.conf ] || echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
+# shellcheck disable=SC2086  # a list of words on purpose
+DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $missing >/dev/null
