@@ -1,0 +1,23 @@
+/*
+ * The control socket LOGDIR/control: one JSON object a line, one answer a line.
+ *
+ *   {"do":"status"}             -> {"ok":true, ...}
+ *   {"do":"mark","name":"x"}    -> {"ok":true,"sequence":n}  everything answered before it has a smaller sequence
+ *   {"do":"fence","on":true}    -> {"ok":true}               when it answers, no change is under way any more
+ *   {"do":"restart"}            -> {"ok":true,"log_id":"..."}
+ *   {"do":"stop"}               -> {"ok":true}, or {"ok":false,"error":"busy"} while files are open
+ */
+#ifndef DTCAPTURE_CONTROL_H
+#define DTCAPTURE_CONTROL_H
+
+/* Listens in the directory LOG_FD; 0 or an errno. */
+int control_open(int log_fd);
+
+/* Serves until the process ends. MOUNTPOINT is what stop unmounts; STOP_FD becomes readable when a signal asks for it.
+ */
+void control_serve(const char *mountpoint, int root_fd, int stop_fd);
+
+/* Waits until the answer under way is sent (that to stop, say); nothing is answered any more. */
+void control_finish(void);
+
+#endif

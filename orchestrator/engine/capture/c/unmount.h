@@ -1,0 +1,8 @@
+/* Taking the mount away in order: never by force, never while files are open. */
+#ifndef DTCAPTURE_UNMOUNT_H
+#define DTCAPTURE_UNMOUNT_H
+
+/* 0, EBUSY while files are open, or another errno. The session's loop ends by itself after a success. */
+int unmount_in_order(const char *mountpoint);
+
+#endif
