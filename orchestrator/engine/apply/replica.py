@@ -1,0 +1,451 @@
+"""A replica: all that the target keeps of one connection, across sessions, restarts and crashes.
+
+Its data state says what the files are worth: ``good`` (a state the source really was in), ``mirroring``, ``mirror_required``,
+``restore_required`` (live since a failover), ``not_ready``. Invariants: a promoted replica applies nothing and takes no session; the
+record on disk never claims a better state than the files have (it is worsened before the deed, bettered after it).
+
+Locks: ``_lock`` guards record, works and listener; the applier takes it, so nobody waits for the applier while holding it.
+``_command`` makes pause, discard, promote, demote, ``prepare_log`` and ``close`` one at a time; it is taken before ``_lock``.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from orchestrator.engine.apply.errors import ReplicaPromoted, ReplicaUnusable
+from orchestrator.engine.apply.operations import BeforeChange
+from orchestrator.engine.apply.ports import Listener, MirrorHandler, ReplicaStatus
+from orchestrator.engine.apply.record import ReplicaRecord, load_record, save_record
+from orchestrator.engine.apply.standing import Standing, progress_of, status_of
+from orchestrator.engine.apply.works import ReplicaSettings, Works
+from orchestrator.engine.oplog.errors import CorruptRecord, LogUnusable
+from orchestrator.engine.oplog.format import Operation
+from orchestrator.engine.transfer.events import MirrorLink, Progress, ReplicaFacts
+from orchestrator.engine.transfer.messages import (
+    DataState,
+    Hello,
+    ItemKind,
+    MirrorBegin,
+    MirrorEnd,
+    MirrorItem,
+    Operations,
+    Refusal,
+    whole,
+)
+from orchestrator.errors import DtamError
+
+log = logging.getLogger(__name__)
+
+
+class Replica:
+    """One replica, in its own directory."""
+
+    def __init__(
+        self,
+        directory: Path,
+        record: ReplicaRecord,
+        settings: ReplicaSettings | None = None,
+        *,
+        mirror: Callable[[Path, str], MirrorHandler] | None = None,
+        before_change: BeforeChange | None = None,
+        happened: Callable[[str], None] = log.warning,
+    ) -> None:
+        """Use ``create`` or ``open``.
+
+        Args:
+            directory: where its queue, position and record are.
+            record: what it is.
+            settings: its limits.
+            mirror: makes the mirror's target side for a root and a kind of mirror, at each begin of one.
+            before_change: called before an operation overwrites, moves or removes something.
+            happened: takes a sentence for the log and the events.
+        """
+        self.directory = directory
+        self.link = MirrorLink()
+        self._record = record
+        self._settings = settings or ReplicaSettings()
+        self._make_mirror = mirror
+        self._mirror: MirrorHandler | None = None
+        self._before_change = before_change
+        self._happened = happened
+        self._lock = threading.RLock()
+        self._command = threading.RLock()
+        self._works: Works | None = None
+        self._listener: Listener | None = None
+        self._paused = False
+        self._retrying: str | None = None
+        self._changes_state = True
+        self._token = ""
+
+    # --- coming and going
+
+    @classmethod
+    def create(
+        cls, directory: Path, hello: Hello, peer: str, settings: ReplicaSettings | None = None, **ports: object
+    ) -> Replica:
+        """A replica for a connection that is introduced for the first time; its log comes with the first fresh session.
+
+        Raises:
+            OSError: the directory cannot be written.
+        """
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        record = ReplicaRecord(
+            key=hello.connection,
+            source=hello.source,
+            protection=hello.protection,
+            replication_set=hello.replication_set,
+            root=hello.target_root,
+            peer=peer,
+            epoch=hello.epoch,
+            says="nothing was mirrored yet",
+            purpose=hello.purpose,
+        )
+        save_record(directory, record)
+        return cls(directory, record, settings, **ports)  # type: ignore[arg-type]
+
+    @classmethod
+    def open(cls, directory: Path, settings: ReplicaSettings | None = None, **ports: object) -> Replica:
+        """A replica from before: it goes on applying what its queue holds.
+
+        Raises:
+            ReplicaUnusable: its record cannot be read.
+        """
+        replica = cls(directory, load_record(directory), settings, **ports)  # type: ignore[arg-type]
+        replica._go_on()
+        return replica
+
+    def _go_on(self) -> None:
+        record = self._record
+        if record.data_state is DataState.MIRRORING:
+            self._worsen("the mirror was interrupted by a restart of the target")
+        if record.promoted or not record.log_id:
+            return
+        try:
+            root = Path(record.root)
+            self._start(Works.open(self.directory, root, self, self._settings, before_change=self._before_change))
+        except (LogUnusable, ReplicaUnusable, CorruptRecord, OSError) as error:
+            self._save(log_id="")
+            self.diverged(f"the target's queue was lost: {error}")
+
+    def _start(self, works: Works) -> None:
+        if works.writer.torn:
+            self._happened(f"replica {self.key}: a torn tail was cut off the queue ({works.writer.torn})")
+        self._works = works
+        works.start()
+        if self._paused:
+            works.applier.hold(0)
+
+    def _stop_works(self) -> None:
+        """Stop everything; under ``_command``, never under ``_lock``."""
+        with self._lock:
+            works, self._works = self._works, None
+        if works is not None:
+            works.stop()
+
+    def close(self) -> None:
+        """End in order; everything goes on with ``open``."""
+        with self._command:
+            self._stop_works()
+
+    # --- what it is
+
+    @property
+    def key(self) -> str:
+        """The connection's id."""
+        return self._record.key
+
+    @property
+    def record(self) -> ReplicaRecord:
+        """What is remembered across restarts."""
+        return self._record
+
+    def facts(self) -> ReplicaFacts:
+        """What a session needs to decide; everything appended is committed first."""
+        with self._lock:
+            record, works = self._record, self._works
+            acknowledged = works.writer.commit() if works else 0
+            applied = works.position.applied if works else 0
+            return ReplicaFacts(
+                record.epoch, record.promoted, record.log_id, acknowledged, applied, record.data_state, self.link
+            )
+
+    def progress(self) -> Progress:
+        """How it stands, for the source."""
+        return progress_of(self._standing())
+
+    def status(self) -> ReplicaStatus:
+        """How it stands, for people."""
+        return status_of(self._standing())
+
+    def _standing(self) -> Standing:
+        return Standing(self._record, self._works, self._paused, self._retrying, self._listener is not None)
+
+    # --- a session comes
+
+    def attach(self, listener: Listener) -> int:
+        """A session opened; the one before it, if any, must end. The sequence up to which everything is acknowledged."""
+        with self._lock:
+            before, self._listener = self._listener, listener
+            works = self._works
+        if before is not None:
+            before.denied(Refusal.NOT_READY, "a newer session of the same connection took over")
+        if self._token != self.link.token:
+            self._token = self.link.token
+            self._new_numbering(works)
+        return works.writer.state.committed_sequence if works is not None else 0
+
+    def _new_numbering(self, works: Works | None) -> None:
+        """The source started anew: what it had sent of a mirror is worth nothing now."""
+        if works is not None:
+            works.queue.drop_items()
+        if self._record.data_state is DataState.MIRRORING:
+            self._worsen("the source started anew in the middle of the mirror")
+
+    def detach(self, listener: Listener) -> None:
+        """The session is over."""
+        with self._lock:
+            if self._listener is listener:
+                self._listener = None
+
+    def prepare_log(self, hello: Hello, settle_s: float = 30.0) -> int:
+        """Begin a new base that continues ``hello.log_id`` after ``hello.committed``; the position operations continue from.
+
+        What was acknowledged under the old log is applied first.
+
+        Raises:
+            ReplicaPromoted: it is live.
+            ReplicaUnusable: the old queue could not be applied in time, or the root or the disk is not usable.
+        """
+        with self._command:
+            self._refuse_promoted()
+            works = self._works
+            if works is not None and self._record.log_id and not works.settle(settle_s):
+                raise ReplicaUnusable(where=self.directory, why=f"operations are still waiting: {self.progress().says}")
+            self._stop_works()
+            self._save(log_id="", epoch=max(hello.epoch, self._record.epoch))
+            self._worsen("a new base began; a mirror is due")
+            self._start(self._new_works(hello))
+            self._save(log_id=hello.log_id)
+            return hello.committed
+
+    def _new_works(self, hello: Hello) -> Works:
+        root = Path(self._record.root)
+        log_id = uuid.UUID(hello.log_id)
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            return Works.create(
+                self.directory, root, log_id, hello.committed, self, self._settings, before_change=self._before_change
+            )
+        except (OSError, LogUnusable) as error:
+            raise ReplicaUnusable(where=self.directory, why=str(error)) from error
+
+    def accept_epoch(self, epoch: int) -> None:
+        """A source with this epoch was welcomed; an older one will be refused from now on."""
+        with self._lock:
+            if epoch > self._record.epoch:
+                self._save(epoch=epoch)
+
+    def append(self, operations: Operations) -> None:
+        """Verified operations arrived. Raises ``ReplicaPromoted`` when it is live."""
+        works = self._works
+        if works is None:
+            self._refuse_promoted()
+            raise ReplicaUnusable(where=self.directory, why="it has no queue")
+        works.append(operations)
+
+    def put_item(self, item: MirrorItem) -> None:
+        """A mirror item arrived in its place."""
+        works = self._works
+        if works is not None:
+            works.put_item(item)
+
+    # --- what the works tell (Owner)
+
+    @property
+    def tolerant(self) -> bool:
+        """Whether the files may differ from the log."""
+        return self._record.data_state is not DataState.GOOD
+
+    def logged(self, sequence: int) -> None:
+        """Operations are acknowledged."""
+        listener = self._listener
+        if listener is not None:
+            listener.logged(sequence)
+
+    def moved(self) -> None:
+        """Something changed that the source is told."""
+        listener = self._listener
+        if listener is not None:
+            listener.stands(self.progress())
+
+    def retrying(self, reason: str | None) -> None:
+        """An operation is being tried again, or no longer."""
+        if reason is not None and self._retrying is None:
+            self._happened(f"replica {self.key}: {reason}; trying again, order is held")
+        self._retrying = reason
+        self.moved()
+
+    def succeeded(self, what: str, retries: int, reason: str) -> None:
+        """What had failed was done after all."""
+        self._happened(f"replica {self.key}: done after {retries} retries: {what} ({reason})")
+
+    def diverged(self, reason: str) -> None:
+        """Only a mirror helps now."""
+        self._happened(f"replica {self.key}: mirror required: {reason}")
+        self._worsen(reason)
+
+    def lost_queue(self, reason: str) -> None:
+        """The queue is damaged: what it held is gone, a new base is needed."""
+        self._happened(f"replica {self.key}: {reason}")
+        self._save(log_id="")
+        self._worsen(reason)
+        listener = self._listener
+        if listener is not None:
+            listener.denied(Refusal.LOG_MISMATCH, reason)
+
+    def replayed_name(self, operation: Operation) -> None:
+        """A crash of the machine left it open whether a name-changing operation had been done."""
+        if not self._record.verify_required:
+            self._happened(
+                f"replica {self.key}: operation {operation.sequence} was replayed after a crash of this machine; verify the data"
+            )
+            self._save(verify_required=True)
+
+    def marked(self, operation: Operation) -> None:
+        """A MARK was reached."""
+        name = bytes(operation.data).decode("utf-8", "backslashreplace")
+        self._happened(f"replica {self.key}: mark {name!r} reached at operation {operation.sequence}")
+
+    def queue_alert(self, percent: int) -> None:
+        """The disk queue fills."""
+        self._happened(f"replica {self.key}: {percent} % of the disk queue are in use")
+
+    def item(self, item: MirrorItem) -> None:
+        """A mirror item is due."""
+        try:
+            replies = self._mirrored(item)
+        except (DtamError, msgspec.MsgspecError) as error:
+            self._mirror, replies = None, []
+            self.diverged(f"the mirror failed: {error}")
+        made = self.link.done(item.index, replies)
+        listener = self._listener
+        if listener is not None:
+            listener.handled(made, len(item.payload))
+
+    def _mirrored(self, item: MirrorItem) -> list[bytes]:
+        match item.kind:
+            case ItemKind.BEGIN:
+                self._begin_mirror(msgspec.msgpack.decode(whole(item.payload), type=MirrorBegin))
+            case ItemKind.END:
+                self._end_mirror(msgspec.msgpack.decode(whole(item.payload), type=MirrorEnd))
+            case ItemKind.MESSAGE if self._mirror is not None:
+                return self._mirror.handle(whole(item.payload))
+            case ItemKind.MESSAGE:
+                log.debug("a mirror message without a mirror was passed over")
+        return []
+
+    def _begin_mirror(self, begin: MirrorBegin) -> None:
+        self._changes_state = begin.changes_state
+        if begin.changes_state:
+            self._set_state(DataState.MIRRORING, f"a {begin.kind} mirror is running")
+        if self._make_mirror is not None:
+            self._mirror = self._make_mirror(Path(self._record.root), begin.kind)
+
+    def _end_mirror(self, end: MirrorEnd) -> None:
+        self._mirror = None
+        works = self._works
+        if not self._changes_state or self._record.data_state is not DataState.MIRRORING or works is None:
+            return
+        if end.complete and works.position.applied >= end.log_end:
+            self._save(verify_required=False)
+            self._set_state(DataState.GOOD, "")
+        else:
+            self._set_state(DataState.MIRROR_REQUIRED, end.says or "the mirror was not completed")
+
+    # --- commands
+
+    def pause(self) -> None:
+        """Apply nothing until ``resume``; what arrives is queued and acknowledged."""
+        with self._command:
+            self._paused = True
+            if self._works is not None:
+                self._works.applier.hold()
+        self.moved()
+
+    def resume(self) -> None:
+        """End a pause."""
+        with self._command:
+            self._paused = False
+            if self._works is not None:
+                self._works.applier.go_on()
+        self.moved()
+
+    def settle(self, timeout_s: float) -> bool:
+        """Wait until everything acknowledged is applied and on the disk; whether that came to pass in time."""
+        works = self._works
+        return works is None or works.settle(timeout_s)
+
+    def discard_queue(self) -> int:
+        """Forget what was not applied; how many operations. The files stay as they are; a mirror is needed to go on."""
+        with self._command:
+            works = self._works
+            if works is None:
+                return 0
+            self._save(log_id="")
+            works.applier.hold()
+            dropped = works.discard()
+            self._worsen(f"{dropped} operations were discarded by command")
+            if not self._paused:
+                works.applier.go_on()
+            listener = self._listener
+        if listener is not None:
+            listener.denied(Refusal.LOG_MISMATCH, "the target's queue was discarded")
+        return dropped
+
+    def promote(self, epoch: int) -> None:
+        """The data goes live: apply stops, sessions are refused until ``demote``. Settle or discard first, as you wish."""
+        with self._command:
+            listener = self._listener
+            says = "live since the failover; restore from it to the original source"
+            self._save(
+                promoted=True, epoch=max(epoch, self._record.epoch), data_state=DataState.RESTORE_REQUIRED, says=says
+            )
+            self._stop_works()
+        if listener is not None:
+            listener.denied(Refusal.RESTORE_REQUIRED, "the target was promoted")
+
+    def demote(self, epoch: int = 0) -> None:
+        """The data is no longer live; it takes a fresh session and a mirror from now on. What the queue still held is dropped."""
+        with self._command:
+            if not self._record.promoted:
+                return
+            says = "it was live; a mirror is due"
+            newest = max(epoch, self._record.epoch)
+            self._save(promoted=False, epoch=newest, log_id="", data_state=DataState.MIRROR_REQUIRED, says=says)
+
+    def _refuse_promoted(self) -> None:
+        if self._record.promoted:
+            raise ReplicaPromoted(source=self._record.source, root=self._record.root)
+
+    def _worsen(self, reason: str) -> None:
+        if self._record.data_state is not DataState.RESTORE_REQUIRED:
+            self._set_state(DataState.MIRROR_REQUIRED, reason)
+
+    def _set_state(self, state: DataState, says: str) -> None:
+        if (self._record.data_state, self._record.says) == (state, says):
+            return
+        self._save(data_state=state, says=says)
+        self.moved()
+
+    def _save(self, **changes: object) -> None:
+        """Change the record, on disk and here."""
+        with self._lock:
+            record = msgspec.structs.replace(self._record, **changes)
+            save_record(self.directory, record)
+            self._record = record

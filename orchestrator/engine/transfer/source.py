@@ -1,0 +1,480 @@
+"""The source's side as threads: reads the log, ships it, reconnects by itself, for as long as the connection lasts.
+
+One thread reads log and mirror, sends, and alone touches the core; for each session a second one receives and puts what came into
+the inbox, as do commands from outside. What has become of the sending is told by ``TransmitState``: Started, Paused, Scheduled (held
+back by a schedule), Stopped, Error (with the reason; it is tried again).
+
+Lock: ``_lock`` guards ``_times``, which ``status`` reads; everything else that is shared is replaced whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import random
+import select
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from orchestrator.engine.oplog.errors import CorruptRecord, LogUnusable
+from orchestrator.engine.oplog.format import HEADER
+from orchestrator.engine.oplog.reader import Run
+from orchestrator.engine.transfer.errors import BadFrame, PeerUnknown, SessionRefused
+from orchestrator.engine.transfer.events import (
+    Connected,
+    Disconnected,
+    Hangup,
+    LogOffer,
+    MirrorBroken,
+    MirrorNeeded,
+    MirrorReplied,
+    OperationsRead,
+    Received,
+    Released,
+    Seek,
+    Send,
+    SendingPaused,
+    SourceAction,
+    SourceEvent,
+    Tick,
+)
+from orchestrator.engine.transfer.framing import encode_frame
+from orchestrator.engine.transfer.messages import Ack, Bye, DataState, Message, Operations, Refusal, TargetStatus
+from orchestrator.engine.transfer.mirroring import Mirroring
+from orchestrator.engine.transfer.ports import (
+    LogAccess,
+    MirrorFeed,
+    MirrorJob,
+    Route,
+    SharedState,
+    SourceHooks,
+    SourceStatus,
+    TransmitState,
+)
+from orchestrator.engine.transfer.protocol import Phase, SessionLimits, SourceSession, Terms
+from orchestrator.engine.transfer.target import receive
+from orchestrator.engine.transfer.tls import Channel, Identity, client_context
+from orchestrator.engine.transfer.translate import FileNames, PathMapping, Rules, Translator, decode_run, gap_record
+
+__all__ = [
+    "LogAccess",
+    "MirrorFeed",
+    "MirrorJob",
+    "Route",
+    "SharedState",
+    "SourceConnection",
+    "SourceHooks",
+    "SourceStatus",
+    "TransmitState",
+]
+log = logging.getLogger(__name__)
+RUN_BYTES = 1 << 20
+MIRROR_STEP_BYTES = 4 << 20
+TICK_S = 0.25
+CONNECT_S = 5.0
+USEFUL_SESSION_S = 2.0
+"""A session that lasted so long had worked: after it the first pause is short again."""
+AGAIN_S = 2.0
+"""A mirror that failed at the target is not begun again sooner."""
+
+
+class SourceConnection:
+    """One connection to one target."""
+
+    def __init__(
+        self,
+        terms: Terms,
+        route: Route,
+        identity: Identity,
+        open_log: Callable[[], LogAccess],
+        *,
+        rules: Rules | None = None,
+        mapping: PathMapping | None = None,
+        remap: Callable[[bytes], bytes] | None = None,
+        names: FileNames | None = None,
+        hooks: SourceHooks | None = None,
+        limits: SessionLimits | None = None,
+        fresh: bool = False,
+        longest_wait_s: float = 10.0,
+    ) -> None:
+        """Ready to start.
+
+        Args:
+            terms: what the connection is.
+            route: where the target is.
+            identity: our certificate and key.
+            open_log: opens the log; called for each session.
+            rules: what is selected; None ships everything without decoding it.
+            mapping: names at the target; None keeps them.
+            remap: where a soft link points to at the target; None keeps it.
+            names: other names of files, where the rules leave some out.
+            hooks: what the owner does.
+            limits: of the sessions.
+            fresh: a connection that the target has not seen: its first session begins a new base.
+            longest_wait_s: the longest pause between two tries to connect.
+        """
+        self.terms = terms
+        self._route = route
+        self._identity = identity
+        self._open_log = open_log
+        self._translator = Translator(rules, mapping, remap, names)
+        self._hooks = hooks or SourceHooks()
+        self._core = SourceSession(terms, limits)
+        self._fresh = fresh
+        self._longest_wait_s = longest_wait_s
+        self._lock = threading.Lock()
+        self._inbox: deque[Callable[[], None]] = deque()
+        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._stopping = threading.Event()
+        self._channel: Channel | None = None
+        self._log: LogAccess | None = None
+        self._mirror = Mirroring(self._core, self._handle, self._hooks)
+        self._state = TransmitState.STOPPED
+        self._held = TransmitState.STARTED
+        self._error = ""
+        self._reason = ""
+        self._since_s = 0.0
+        self._replication_bytes = self._operations = self._sent_bytes = 0
+        self._times: deque[tuple[int, int]] = deque()
+        self._acknowledged_time_ns = 0
+        self._thread: threading.Thread | None = None
+
+    # --- commands
+
+    def start(self) -> None:
+        """Connect, and stay connected until ``stop``."""
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name=f"source-{self.terms.connection[:8]}", daemon=True)
+        self._thread.start()
+
+    def stop(self, *, disconnect: bool = False) -> None:
+        """End; ``disconnect`` tells the target that the connection is over for good."""
+        channel = self._channel
+        self._stopping.set()
+        if disconnect and channel is not None:
+            with contextlib.suppress(OSError):
+                channel.send(encode_frame(Bye("disconnected", disconnect=True)))
+        self._wake()
+        if self._thread is not None:
+            self._thread.join()
+        self._state = TransmitState.STOPPED
+
+    def close(self) -> None:
+        """After ``stop``: let go of everything."""
+        os.close(self._wake_fd)
+
+    def pause(self, *, scheduled: bool = False) -> None:
+        """Hold the sending back; the session stays, the log grows. ``scheduled``: a schedule does it, not a person."""
+        self._held = TransmitState.SCHEDULED if scheduled else TransmitState.PAUSED
+        self._ask(lambda: self._handle(SendingPaused(paused=True)))
+
+    def resume(self) -> None:
+        """Send again."""
+        self._held = TransmitState.STARTED
+        self._ask(lambda: self._handle(SendingPaused(paused=False)))
+
+    def start_mirror(self, job: MirrorJob) -> None:
+        """Run a mirror; one that is running is given up first. If the logs cannot be joined, this begins a new base."""
+        self._ask(lambda: self._take_job(job))
+
+    def stop_mirror(self) -> None:
+        """Give the mirror up; the target needs another one."""
+        self._ask(lambda: self._mirror.close(complete=False, says="the mirror was stopped"))
+
+    def pause_mirror(self, *, paused: bool) -> None:
+        """Hold the mirror back, or let it go on; replication goes on meanwhile."""
+        self._mirror.paused = paused
+        self._wake()
+
+    def _ask(self, deed: Callable[[], None]) -> None:
+        """Let the sending thread do something."""
+        self._inbox.append(deed)
+        self._wake()
+
+    def _work_off(self) -> None:
+        """Do what was asked for."""
+        while self._inbox:
+            self._inbox.popleft()()
+
+    def _take_job(self, job: MirrorJob) -> None:
+        self._mirror.take(job)
+        refused = self._core.refusal
+        if refused is not None and refused.reason.needs_mirror:
+            self._fresh = True
+
+    # --- status
+
+    @property
+    def refused_for(self) -> Refusal | None:
+        """Why the target refused the last session; None when it took it, or none was tried."""
+        refused = self._core.refusal
+        return refused.reason if refused is not None else None
+
+    def status(self) -> SourceStatus:
+        """How it stands now."""
+        core, ack, access, job = self._core, self._core.ack, self._log, self._mirror.job
+        committed = 0
+        with contextlib.suppress(ValueError):  # the page was closed between two sessions
+            committed = access.state.committed_sequence if access is not None else core.sent
+        return SourceStatus(
+            transmit_state=self._transmit_state(),
+            connected=core.phase is Phase.STREAMING,
+            since_s=self._since_s,
+            target_data_state=ack.data_state if ack else DataState.NOT_READY,
+            target_state=ack.status if ack else TargetStatus.NOT_LOADED,
+            says=self._error or (ack.says if ack else ""),
+            mirror_active=job is not None,
+            mirror_kind=job.kind if job else "",
+            mirror_bytes_sent=self._mirror.sent_bytes,
+            replication_bytes_sent=self._replication_bytes,
+            replication_operations_sent=self._operations,
+            sent_bytes=self._sent_bytes,
+            queue_operations=max(0, committed - core.acknowledged),
+            committed_sequence=committed,
+            sent_sequence=core.sent,
+            acknowledged_sequence=core.acknowledged,
+            acknowledged_time_ns=self._acknowledged_time_ns,
+            applied_sequence=core.applied,
+            lag_s=self._lag_s(committed),
+            target_queue_bytes=ack.queue_bytes if ack else 0,
+            verify_required=ack.verify_required if ack else False,
+        )
+
+    def _transmit_state(self) -> TransmitState:
+        return self._held if self._state is TransmitState.STARTED else self._state
+
+    def _lag_s(self, committed: int) -> float:
+        """The age of the oldest operation that is not acknowledged; 0 when all are."""
+        if committed <= self._core.acknowledged:
+            return 0.0
+        with self._lock:
+            oldest_ns = self._times[0][1] if self._times else self._acknowledged_time_ns
+        return max(0.0, (time.time_ns() - oldest_ns) / 1e9) if oldest_ns else 0.0
+
+    # --- the thread
+
+    def _run(self) -> None:
+        wait_s = 0.1
+        while not self._stopping.is_set():
+            acknowledged = self._core.acknowledged
+            try:
+                self._session()
+                self._failed(self._reason or "the session ended")
+            except SessionRefused as error:
+                self._failed(str(error))
+            except (OSError, BadFrame, PeerUnknown, LogUnusable, CorruptRecord) as error:
+                self._failed(self._reason or str(error) or type(error).__name__)
+            except Exception as error:
+                log.exception("a session ended")
+                self._failed(f"the session ended, please report this as a bug: {error!r}")
+            wait_s = 0.1 if self._was_of_use(acknowledged) else wait_s
+            self._since_s = 0.0
+            self._rest(wait_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+            wait_s = min(wait_s * 2, self._longest_wait_s)
+
+    def _was_of_use(self, acknowledged: int) -> bool:
+        """Whether the session that ended had moved something or lasted: one that breaks at once is not tried in a storm."""
+        lasted_s = time.time() - self._since_s if self._since_s else 0.0
+        return self._core.acknowledged > acknowledged or lasted_s >= USEFUL_SESSION_S
+
+    def _rest(self, seconds: float) -> None:
+        """Wait until the time is over or something is asked for."""
+        if not self._stopping.is_set():
+            select.select([self._wake_fd], [], [], seconds)
+        self._sleep_off()
+        self._work_off()
+
+    def _sleep_off(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._wake_fd)
+
+    def _failed(self, says: str) -> None:
+        if self._stopping.is_set():
+            return
+        if says != self._error:
+            self._hooks.happened(f"connection to {self._route.peer.name}: {says}")
+        self._error = says
+        self._state = TransmitState.ERROR
+
+    def _session(self) -> None:
+        """One session, from connecting to its end."""
+        self._reason = ""
+        access = self._open_log()
+        try:
+            channel = self._connect()
+            self._log, self._channel = access, channel
+            receiver = threading.Thread(target=self._receive, args=(channel,), name="source-receiver", daemon=True)
+            try:
+                self._greet(access)
+                receiver.start()
+                self._stream(access, channel)
+            finally:
+                channel.close()
+                if receiver.ident is not None:
+                    receiver.join()
+                self._channel = None
+                self._work_off()
+                self._handle(Disconnected())
+        finally:
+            self._log = None
+            access.close()
+        self._raise_refusal()
+
+    def _connect(self) -> Channel:
+        route = self._route
+        where = f"{route.peer.name} ({route.address}:{route.port})"
+        sock = socket.create_connection((route.address, route.port), timeout=CONNECT_S)
+        channel = Channel(sock, client_context(self._identity, route.peer), server=False, peer=where)
+        if channel.peer_fingerprint != route.peer.fingerprint:
+            channel.close()
+            raise PeerUnknown(peer=where, why="its certificate is not the one that was pinned")
+        return channel
+
+    def _greet(self, access: LogAccess) -> None:
+        offer = LogOffer(access.log_id, access.reader.first_available(), access.state.committed_sequence)
+        self._handle(Connected(offer, fresh=self._fresh))
+
+    def _raise_refusal(self) -> None:
+        refused = self._core.refusal
+        if refused is not None and not (refused.reason.needs_mirror and self._fresh):
+            raise SessionRefused(peer=self._route.peer.name, why=refused.says, reason=refused.reason)
+
+    def _receive(self, channel: Channel) -> None:
+        try:
+            while True:
+                message = receive(channel)
+                self._ask(lambda message=message: self._arrived(message))  # type: ignore[misc]
+        except (OSError, BadFrame, PeerUnknown) as error:
+            says = str(error)
+            self._ask(lambda: self._lost(says))
+        finally:
+            channel.close()
+            self._wake()
+
+    def _arrived(self, message: Message) -> None:
+        self._handle(Received(message))
+        if isinstance(message, Ack):
+            self._mirror.look(message)
+
+    def _lost(self, says: str) -> None:
+        self._reason = self._reason or says
+
+    def _stream(self, access: LogAccess, channel: Channel) -> None:
+        """Send while the session lasts."""
+        tick_due_s = 0.0
+        while not self._stopping.is_set() and channel.is_open:
+            now_s = time.monotonic()
+            if now_s >= tick_due_s:
+                self._handle(Tick())
+                tick_due_s = now_s + TICK_S
+            self._work_off()
+            did = self._ship(access)
+            did = self._mirror.feed(access.state) or did
+            if not did and not self._inbox:
+                access.reader.wait(max(0.0, tick_due_s - time.monotonic()), also=(self._wake_fd,))
+                self._sleep_off()
+
+    # --- operations
+
+    def _ship(self, access: LogAccess) -> bool:
+        """Send the next run of the log; whether there was one."""
+        core = self._core
+        if not core.may_send_operations:
+            return False
+        try:
+            run = access.reader.read_run(RUN_BYTES, core.operations_up_to)
+        except CorruptRecord as error:
+            self._ship_gap(access, access.reader.position + 1, f"the source's log is damaged: {error}")
+            raise
+        if run is None:
+            if access.state.out_of_step and access.reader.position >= access.state.committed_sequence:
+                lost_from = access.state.committed_sequence + 1
+                self._ship_gap(access, lost_from, f"the source's log lost operations from {lost_from} on")
+            return False
+        oldest_ns = HEADER.unpack_from(run.data)[4]
+        operations, moved_in = self._translate(run)
+        with self._lock:
+            self._times.append((run.last, oldest_ns))
+        self._replication_bytes += len(operations.data)
+        self._operations += run.count
+        self._handle(OperationsRead(operations))
+        for path in moved_in:
+            self._moved_in(path)
+        return True
+
+    def _translate(self, run: Run) -> tuple[Operations, tuple[bytes, ...]]:
+        if self._translator.concerns(run):
+            translated = self._translator.translate(run)
+            self._mirror.note(translated.shipped)
+            return translated.operations, translated.moved_in
+        if self._mirror.is_open:
+            self._mirror.note(decode_run(run.data))
+        return Operations(run.first, run.last, run.count, run.data), ()
+
+    def _moved_in(self, path: bytes) -> None:
+        if not self._hooks.moved_in(path) and not self._mirror.is_open:
+            self._mirror.ask(f"{path!r} came into the replication set")
+
+    def _ship_gap(self, access: LogAccess, sequence: int, says: str) -> None:
+        """Operations are missing from ``sequence`` on: say so in the stream, once, and let the owner restart the log."""
+        if self._core.sent >= sequence:
+            return
+        self._handle(OperationsRead(Operations(sequence, sequence, 1, gap_record(sequence, time.time_ns()))))
+        self._hooks.happened(f"connection to {self._route.peer.name}: {says}")
+        if self._hooks.log_lost():
+            raise LogUnusable(where=access.log_id, why="it lost operations and was restarted")
+
+    # --- the core
+
+    def _handle(self, event: SourceEvent) -> None:
+        for action in self._core.handle(event, time.monotonic()):
+            self._do(action)
+
+    def _do(self, action: SourceAction) -> None:
+        channel = self._channel
+        match action:
+            case Send(message) if channel is not None:
+                parts = encode_frame(message)
+                self._sent_bytes += sum(map(len, parts))
+                channel.send(parts)
+            case Hangup(says):
+                self._reason = self._reason or says
+                if channel is not None:
+                    channel.close()
+            case Seek(position) if self._log is not None:
+                self._log.reader.seek(position)
+                self._welcomed()
+            case Released(sequence):
+                self._released(sequence)
+            case MirrorReplied(payload):
+                self._mirror.replied(bytes(payload))
+            case MirrorBroken(says):
+                self._mirror.broken(says)
+            case MirrorNeeded(says):
+                self._fresh = self._mirror.due(says) or self._fresh
+            case _:
+                pass
+
+    def _welcomed(self) -> None:
+        if self._error:
+            self._hooks.happened(f"connection to {self._route.peer.name}: replicating again")
+        self._error, self._fresh = "", False
+        self._state, self._since_s = TransmitState.STARTED, time.time()
+        with self._lock:
+            self._times.clear()
+
+    def _released(self, sequence: int) -> None:
+        with self._lock:
+            while self._times and self._times[0][0] <= sequence:
+                self._acknowledged_time_ns = self._times.popleft()[1]
+        if self._hooks.released is not None:
+            self._hooks.released(sequence)
+        elif self._log is not None:
+            self._log.reader.release(sequence)
+
+    def _wake(self) -> None:
+        os.eventfd_write(self._wake_fd, 1)

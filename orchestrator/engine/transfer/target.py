@@ -1,0 +1,362 @@
+"""The target's side as threads: a listener, and for each session one thread that receives and one that sends.
+
+What is received is verified, put into the replica's queue, and acknowledged when the group commit has it on the disk. The listener
+answers nobody whose certificate is not pinned: TLS ends before a word of ours. A connection may ask for a promise instead of
+opening a session (``promising.py``); it gets one answer and ends.
+
+Locks: a session's ``_lock`` guards its core and its outbox and nothing else is locked while it is held, so the replica may call
+from under its own locks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from orchestrator.engine.apply.errors import ReplicaPromoted, ReplicaUnusable
+from orchestrator.engine.apply.replica import Replica
+from orchestrator.engine.oplog.errors import LogUnusable
+from orchestrator.engine.transfer.errors import BadFrame, PeerUnknown
+from orchestrator.engine.transfer.events import (
+    Append,
+    Denied,
+    Disconnected,
+    Enqueue,
+    Found,
+    Hangup,
+    ItemHandled,
+    Logged,
+    LogPrepared,
+    LookUp,
+    PrepareLog,
+    Progress,
+    Received,
+    Send,
+    SourceLeft,
+    TargetAction,
+    TargetEvent,
+    Tick,
+)
+from orchestrator.engine.transfer.framing import HEADER, encode_frame, parse_header, parse_payload
+from orchestrator.engine.transfer.messages import Hello, Message, PromiseAnswer, PromiseAsk, Refusal, Reply
+from orchestrator.engine.transfer.protocol import Phase, SessionLimits, TargetSession
+from orchestrator.engine.transfer.tls import Channel, Identity, Peer, server_context
+
+log = logging.getLogger(__name__)
+TICK_S = 0.05
+
+
+class Replicas(Protocol):
+    """Where replicas are found (``apply.house.ReplicaHouse``)."""
+
+    def find(self, hello: Hello, peer: Peer) -> Replica | Denied:
+        """The replica that a hello is about, or why there is none for it."""
+
+
+Promises = Callable[[Peer, PromiseAsk], PromiseAnswer]
+"""Answers a source that asks for a promise; must not raise."""
+
+
+def promises_nothing(_peer: Peer, question: PromiseAsk) -> PromiseAnswer:
+    """Where nobody takes over by itself there is nothing to promise."""
+    return PromiseAnswer(granted=False, epoch=question.epoch, says="nothing is promised here")
+
+
+class TargetListener:
+    """Accepts sessions on the data port."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        peers: Callable[[], Iterable[Peer]],
+        replicas: Replicas,
+        *,
+        address: str = "127.0.0.1",
+        port: int = 0,
+        limits: SessionLimits | None = None,
+        left: Callable[[str, str], None] = lambda _key, _says: None,
+        promises: Promises = promises_nothing,
+    ) -> None:
+        """Bind; nothing is accepted until ``start``.
+
+        Args:
+            identity: our certificate and key.
+            peers: the engines paired now; asked at each connection.
+            replicas: where a hello finds its replica.
+            address: where to listen.
+            port: 0 lets the system choose; see ``port``.
+            limits: of every session.
+            left: told the key when a source disconnects for good.
+            promises: answers a source that asks for a promise.
+
+        Raises:
+            OSError: the port is in use or may not be bound.
+        """
+        self._identity = identity
+        self._peers = peers
+        self._replicas = replicas
+        self._limits = limits or SessionLimits()
+        self._left = left
+        self._promises = promises
+        self._socket = socket.create_server((address, port), backlog=16)
+        self.address, self.port = self._socket.getsockname()[:2]
+        self._lock = threading.Lock()
+        self._sessions: set[TargetConnection] = set()
+        self._thread = threading.Thread(target=self._accept, name="data-listener", daemon=True)
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Begin to accept."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the port and every session."""
+        self._stopping.set()
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        if self._thread.ident is not None:
+            self._thread.join()
+        for session in self.sessions():
+            session.close()
+
+    def sessions(self) -> list[TargetConnection]:
+        """The sessions that are open."""
+        with self._lock:
+            return list(self._sessions)
+
+    def heard_s(self, key: str) -> float | None:
+        """How long ago (seconds) a connection's source was heard of; None when it has no session."""
+        heard = [session.silent_s for session in self.sessions() if session.key == key]
+        return min(heard, default=None)
+
+    def _accept(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                sock, address = self._socket.accept()
+            except OSError:
+                if self._stopping.is_set():
+                    return
+                self._stopping.wait(0.1)  # out of descriptors: the next try may do better
+                continue
+            where = f"{address[0]}:{address[1]}"
+            threading.Thread(target=self._serve, args=(sock, where), name=f"session-{where}", daemon=True).start()
+
+    def _serve(self, sock: socket.socket, where: str) -> None:
+        peers = {peer.fingerprint: peer for peer in self._peers()}
+        try:
+            channel = Channel(sock, server_context(self._identity, peers.values()), server=True, peer=where)
+        except (OSError, PeerUnknown) as error:
+            log.warning("no session with %s: %s", where, error)
+            return
+        peer = peers.get(channel.peer_fingerprint)
+        if peer is None:
+            channel.close()
+            return
+        session = TargetConnection(channel, peer, self._replicas, self._limits, self._left, promises=self._promises)
+        with self._lock:
+            self._sessions.add(session)
+        try:
+            session.run()
+        finally:
+            with self._lock:
+                self._sessions.discard(session)
+
+
+class TargetConnection:
+    """One session; also the ``Listener`` of its replica."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        peer: Peer,
+        replicas: Replicas,
+        limits: SessionLimits,
+        left: Callable[[str, str], None],
+        *,
+        promises: Promises,
+    ) -> None:
+        self.peer = peer
+        self.channel = channel
+        self._replicas = replicas
+        self._replica: Replica | None = None
+        self._left = left
+        self._promises = promises
+        self._core = TargetSession(limits, now_s=time.monotonic())
+        self._lock = threading.Lock()
+        self._outbox: deque[Message | None] = deque()
+        self._something = threading.Condition(self._lock)
+        self._sender = threading.Thread(target=self._send_for_ever, name="session-sender", daemon=True)
+        self._closed = False
+
+    @property
+    def key(self) -> str:
+        """The connection's id; empty before its hello."""
+        return self._replica.key if self._replica is not None else ""
+
+    @property
+    def silent_s(self) -> float:
+        """How long the source has been silent."""
+        return self._core.silent_s(time.monotonic())
+
+    # --- receiving
+
+    def run(self) -> None:
+        """Receive until the session ends."""
+        self._sender.start()
+        try:
+            while True:
+                message = receive(self.channel, control_only=self._is_greeting)
+                if isinstance(message, PromiseAsk) and self._core.hello is None:
+                    self.channel.send(encode_frame(self._promises(self.peer, message)))
+                    break
+                self._event(Received(message))
+        except (OSError, BadFrame, PeerUnknown) as error:
+            log.info("session with %s ended: %s", self.peer.name, error)
+        finally:
+            self._end()
+
+    def _is_greeting(self) -> bool:
+        return self._core.phase is not Phase.STREAMING
+
+    def _end(self) -> None:
+        if self._replica is not None:
+            self._replica.detach(self)
+        self._event(Disconnected())
+        with self._something:
+            self._outbox.append(None)
+            self._something.notify()
+        self._sender.join()
+
+    def close(self) -> None:
+        """End the session from outside."""
+        self.channel.close()
+
+    def _event(self, event: TargetEvent) -> None:
+        """Let the core take an event, and do what it wants: sending is left to the sender, in order."""
+        with self._something:
+            actions = self._core.handle(event, time.monotonic())
+            for action in actions:
+                if isinstance(action, Send):
+                    self._outbox.append(action.message)
+                elif isinstance(action, Hangup):
+                    log.info("session with %s: %s", self.peer.name, action.says)
+                    self._outbox.append(None)
+            if actions:
+                self._something.notify()
+        for action in actions:
+            self._do(action)
+
+    def _do(self, action: TargetAction) -> None:
+        try:
+            match action:
+                case Append(operations) if self._replica is not None:
+                    self._replica.append(operations)
+                case Enqueue(item) if self._replica is not None:
+                    self._replica.put_item(item)
+                case LookUp(hello):
+                    self._look_up(hello)
+                case PrepareLog(hello):
+                    threading.Thread(target=self._prepare, args=(hello,), name="prepare-log", daemon=True).start()
+                case SourceLeft(says) if self._replica is not None:
+                    self._left(self._replica.key, says)
+                case _:
+                    pass
+        except ReplicaPromoted as error:
+            self._event(Denied(Refusal.RESTORE_REQUIRED, str(error)))
+        except (ReplicaUnusable, LogUnusable) as error:
+            self._event(Denied(Refusal.NOT_READY, str(error)))
+
+    def _look_up(self, hello: Hello) -> None:
+        found = self._replicas.find(hello, self.peer)
+        if isinstance(found, Denied):
+            self._event(found)
+            return
+        facts = found.facts()
+        self._replica = found
+        self._event(Found(facts))
+        self._joined(hello)
+
+    def _joined(self, hello: Hello) -> None:
+        """The session is welcome: from now on the replica tells it what happens."""
+        replica = self._replica
+        if replica is None or self._core.phase is not Phase.STREAMING:
+            return
+        replica.accept_epoch(hello.epoch)
+        self._event(Logged(replica.attach(self)))
+        self.stands(replica.progress())
+
+    def _prepare(self, hello: Hello) -> None:
+        replica = self._replica
+        if replica is None:
+            return
+        try:
+            position = replica.prepare_log(hello)
+        except ReplicaPromoted as error:
+            self._event(Denied(Refusal.RESTORE_REQUIRED, str(error)))
+        except (ReplicaUnusable, LogUnusable, OSError) as error:
+            self._event(Denied(Refusal.NOT_READY, str(error)))
+        else:
+            self._event(LogPrepared(position))
+            self._joined(hello)
+
+    # --- the replica tells (Listener)
+
+    def logged(self, sequence: int) -> None:
+        """Operations are on the disk."""
+        self._event(Logged(sequence))
+
+    def handled(self, replies: tuple[Reply, ...], payload_bytes: int) -> None:
+        """A mirror item was done."""
+        self._event(ItemHandled(replies, payload_bytes))
+
+    def stands(self, progress: Progress) -> None:
+        """The replica moved on."""
+        self._event(progress)
+
+    def denied(self, reason: Refusal, says: str) -> None:
+        """The session must end."""
+        self._event(Denied(reason, says))
+
+    # --- sending
+
+    def _send_for_ever(self) -> None:
+        try:
+            while True:
+                message = self._next()
+                if message is None:
+                    break
+                self.channel.send(encode_frame(message))
+        except OSError as error:
+            log.info("session with %s: %s", self.peer.name, error)
+        self.channel.close()
+
+    def _next(self) -> Message | None:
+        """The next message to send; None when the session is over. Time passes for the core while nothing is to be sent."""
+        with self._something:
+            while not self._outbox:
+                if not self._something.wait(TICK_S):
+                    for action in self._core.handle(Tick(), time.monotonic()):
+                        self._outbox.append(action.message if isinstance(action, Send) else None)
+            return self._outbox.popleft()
+
+
+def receive(channel: Channel, *, control_only: Callable[[], bool] = lambda: False) -> Message:
+    """Take the next frame. ``control_only`` is asked when its header is there: whether only control frames are allowed yet.
+
+    Raises:
+        BadFrame: it is none.
+        OSError: the connection is lost.
+    """
+    head = memoryview(bytearray(HEADER.size))
+    channel.receive_into(head)
+    kind, length = parse_header(head, control_only=control_only(), peer=channel.peer)
+    payload = channel.rooms.take(length)
+    channel.receive_into(payload)
+    return parse_payload(kind, payload, peer=channel.peer)
