@@ -1,0 +1,176 @@
+"""What operations that travel during a mirror do to the mirror: which paths must be sent again, and when the target is exact.
+
+Words: *redo*: a path that is sent again whatever was sent before. A *round* ends when nothing is left to send; its *gate* is the end
+of the log at its last reading. A path is *unsettled* while the stream has not passed the gate of the round that sent it; in the
+first round, the walk, everything is. An operation that moves or links names takes an unsettled state along, so its destination is
+done again; between settled names the target does exactly what the source did.
+
+Invariant: what is neither unsettled nor in the redo list is at the target as the operations up to ``position`` left it at the source.
+So a mirror ends even under a steady stream of renames: only those that meet what is just being sent make more work.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from enum import IntFlag
+
+from orchestrator.engine.mirror.beneath import split
+from orchestrator.engine.mirror.kin import Kin
+from orchestrator.engine.mirror.rules import RuleSet
+from orchestrator.engine.oplog.format import Kind, Operation
+
+RENAME_EXCHANGE = 2
+SHIFTS_DATA = 0x08 | 0x20
+"""FALLOC_FL_COLLAPSE_RANGE and FALLOC_FL_INSERT_RANGE: the only changes of data that cannot be done twice."""
+MOST_TOUCHED = 500_000
+_TOUCHING = frozenset({Kind.WRITE, Kind.TRUNCATE, Kind.UTIMENS, Kind.FALLOCATE, Kind.CREATE})
+_MOVING = frozenset({Kind.RENAME, Kind.LINK, Kind.UNLINK, Kind.RMDIR, Kind.MKDIR, Kind.FALLOCATE})
+
+
+class How(IntFlag):
+    """How a path is done again: by itself, or with all below it."""
+
+    SHALLOW = 0
+    DEEP = 1
+
+
+class Lineage:
+    """A set of paths that knows in a few steps whether a path is in it, above or below one of them."""
+
+    def __init__(self) -> None:
+        self._paths: set[bytes] = set()
+        self._above: Counter[bytes] = Counter()
+
+    def __bool__(self) -> bool:
+        return bool(self._paths)
+
+    def add(self, path: bytes) -> None:
+        """Put a path in."""
+        if path not in self._paths:
+            self._paths.add(path)
+            self._above.update(_upwards(path))
+
+    def update(self, other: Lineage) -> None:
+        """Put all of another in."""
+        for path in other._paths:
+            self.add(path)
+
+    def related(self, path: bytes) -> bool:
+        """Whether the path is one of them, above one, or below one."""
+        return path in self._above or any(above in self._paths for above in _upwards(path))
+
+
+def _upwards(path: bytes) -> list[bytes]:
+    found = [path]
+    while path:
+        path = split(path)[0]
+        found.append(path)
+    return found
+
+
+class Changes:
+    """Keeps the redo list.
+
+    Args:
+        rules: paths outside them are nobody's business.
+        evidence: whether sizes and times decide what is sent: then a file that an operation touched is compared by content.
+        settled: the target is exact but for what will be added; else all of it is unsettled.
+    """
+
+    def __init__(self, rules: RuleSet, *, evidence: bool, settled: bool = False) -> None:
+        self.redo: dict[bytes, How] = {}
+        self.position = 0
+        self._rules = rules
+        self._evidence = evidence
+        self._touched: set[int] = set()
+        self._all_touched = False
+        self._everything = not settled
+        self._open = Lineage()
+        self._closing = Lineage()
+        self._gate: int | None = None
+        self._kin = Kin()
+
+    def note(self, operation: Operation) -> bool:
+        """See an operation that travels; whether the target surely does with it what the source did."""
+        self.advance(operation.sequence - 1)
+        kind = operation.kind
+        exact = not (self.unsettled(operation.path) or (operation.path2 and self.unsettled(operation.path2)))
+        if kind in _TOUCHING and self._evidence and self._everything:
+            self._touch(operation.path)
+        if kind in _MOVING:
+            self._kin.note(operation)
+            self._moved(operation)
+        self.position = max(self.position, operation.sequence)
+        return exact
+
+    def advance(self, position: int) -> None:
+        """All operations up to here have travelled or are left out by the rules."""
+        self.position = max(self.position, position)
+        if self._gate is not None and self.position >= self._gate:
+            self._gate, self._everything, self._closing = None, False, Lineage()
+            self._touched.clear()
+
+    def again(self, path: bytes, how: How = How.SHALLOW) -> None:
+        """Send a path again, if the set carries it."""
+        if self._rules.carries(path):
+            self._open.add(path)
+            self.redo[path] = self.redo.get(path, How.SHALLOW) | how
+            for other in self._kin.of(path):
+                if other not in self.redo and self._rules.selects(other):
+                    self._open.add(other)
+                    self.redo[other] = How.SHALLOW
+
+    def round_ended(self, gate: int) -> None:
+        """Nothing is left to send; the last thing was read when the log stood at ``gate``."""
+        if self._open or self._everything:
+            self._closing.update(self._open)
+            self._open = Lineage()
+            self._gate = gate
+            self.advance(self.position)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the target is exact as of ``position`` (when the round has ended and nothing is to be redone)."""
+        return self._gate is None and not self._everything and not self.redo and not self._open
+
+    def touched(self, path: bytes) -> bool:
+        """Whether an operation made the size and time of the target's file worthless as evidence."""
+        return self._all_touched or hash(path) in self._touched
+
+    @property
+    def any_touched(self) -> bool:
+        """Whether any file was touched: for files with several names, of which the operation told one."""
+        return self._all_touched or bool(self._touched)
+
+    def _touch(self, path: bytes) -> None:
+        if len(self._touched) >= MOST_TOUCHED:
+            self._all_touched = True
+        else:
+            self._touched.add(hash(path))
+
+    def _moved(self, operation: Operation) -> None:
+        kind, path, path2 = operation.kind, operation.path, operation.path2
+        if kind is Kind.FALLOCATE:
+            if operation.flags & SHIFTS_DATA and self.unsettled(path):
+                self.again(path)
+        elif kind in (Kind.RENAME, Kind.LINK):
+            came_in = not self._rules.carries(path)
+            if came_in or self.unsettled(path) or self.unsettled(path2):
+                self._renamed(operation)
+        elif self.unsettled(path):
+            self.again(path, How.DEEP if kind is Kind.MKDIR else How.SHALLOW)
+
+    def _renamed(self, operation: Operation) -> None:
+        if operation.kind is Kind.LINK:
+            self.again(operation.path)  # it may have been sent as a file with one name
+            self.again(operation.path2)
+            return
+        exchanged = operation.a & RENAME_EXCHANGE
+        self.again(operation.path2, How.DEEP)
+        self.again(operation.path, How.DEEP if exchanged else How.SHALLOW)
+
+    def unsettled(self, path: bytes) -> bool:
+        """Whether the target may have something else at this path, above or below it than the source had."""
+        if self._everything or self._open.related(path):
+            return True
+        return self._closing.related(path)

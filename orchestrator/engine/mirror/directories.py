@@ -1,0 +1,105 @@
+"""Directories under way at the source: what is owed to each, the names that only the target has, and the end of each."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from orchestrator.engine.mirror import beneath
+from orchestrator.engine.mirror.changes import How
+from orchestrator.engine.mirror.messages import DirectoryDone, Meta, Present, Scan
+from orchestrator.engine.mirror.metadata import read_meta
+from orchestrator.engine.mirror.options import OrphanAction
+from orchestrator.engine.mirror.walk import Node
+
+if TYPE_CHECKING:
+    from orchestrator.engine.mirror.source import MirrorSource
+
+
+class Directories:
+    """The part of a MirrorSource that finishes directories. A directory is scanned once at a time."""
+
+    def __init__(self, source: MirrorSource) -> None:
+        self._source = source
+        self._done: list[Node] = []
+        self._unread: list[bytes] = []
+        self._scans: dict[bytes, deque[Node]] = {}
+        self._presents: deque[Present] = deque()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is owed to any directory but what others still send."""
+        return not (self._done or self._presents or self._scans)
+
+    def present(self, reply: Present) -> None:
+        """Names arrived; they are looked at when the next batch is made."""
+        self._presents.append(reply)
+
+    def lost(self) -> None:
+        """The connection is gone: ask again."""
+        self._presents.clear()
+        self._unread = list(self._scans)
+
+    def release(self, node: Node | None) -> None:
+        """One thing less is owed to a directory."""
+        if node is not None:
+            node.owed -= 1
+            if not node.owed:
+                self._done.append(node)
+
+    def walked(self, node: Node) -> None:
+        """A directory's listing was sent: what the target has in it is looked at, if somebody wants to know."""
+        if self._source.options.orphans.action is not OrphanAction.IGNORE:
+            node.owed += 1
+            nodes = self._scans.setdefault(node.path, deque())
+            nodes.append(node)
+            if len(nodes) == 1:
+                self._unread.append(node.path)
+        self.release(node)
+
+    def step(self) -> bool:
+        """Do one thing; False if there was nothing to do."""
+        if self._done:
+            self._directory_done(self._done.pop())
+            return True
+        if self._presents:
+            self._present(self._presents.popleft())
+            return True
+        if not self._unread:
+            return False
+        self._source.put(Scan, (self._unread.pop(),))
+        return True
+
+    def _present(self, reply: Present) -> None:
+        gone = []
+        for name in reply.names:
+            path = beneath.join(reply.directory, name)
+            if self._source.rules.owns(path) and self._source.absent(path):
+                gone.append(path)
+                self._source.account.orphan(path)
+        if gone:
+            self._source.sending.gone.extend(gone)
+        nodes = self._scans[reply.directory]
+        if not reply.more:
+            self._source.sending.after_gone.append(nodes.popleft())
+        if nodes:
+            self._unread.append(reply.directory)
+        else:
+            del self._scans[reply.directory]
+
+    def _directory_done(self, node: Node) -> None:
+        parent, path = node.parent, node.path
+        if not self._source.options.report_only:
+            try:
+                meta = self._directory_meta(path)
+            except OSError:
+                pass
+            else:
+                if meta.is_directory:
+                    self._source.put(DirectoryDone, (path, meta), 0, [(path, How.SHALLOW)])
+        self.release(parent)
+
+    def _directory_meta(self, path: bytes) -> Meta:
+        above, name = beneath.split(path)
+        with beneath.directory(self._source.root_fd, above) as fd:
+            return read_meta(fd, name or b".", self._source.remap)

@@ -1,0 +1,408 @@
+"""The target's end of a mirror: makes its tree what the messages say. Called by the applier, in the order of the stream.
+
+``handle`` does all of a message before it returns. When it cannot (no space, no right, read-only), it raises the OSError and the
+applier, which holds the order meanwhile, hands the same message in again later: doing one twice is the same as once. Nothing is synced
+until the end, when one syncfs makes the whole mirror durable; a mirror that was cut short starts again, by checksum after a crash.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import stat as st
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+from xxhash import xxh3_128_digest
+
+from orchestrator.engine.mirror import beneath, placing
+from orchestrator.engine.mirror.bigfiles import BigFiles
+from orchestrator.engine.mirror.claims import Claims
+from orchestrator.engine.mirror.comparing import judge
+from orchestrator.engine.mirror.messages import (
+    Abort,
+    AskSums,
+    Attributes,
+    Begin,
+    Close,
+    Data,
+    DirectoryDone,
+    End,
+    Ended,
+    Entries,
+    Entry,
+    Files,
+    Gone,
+    Handled,
+    Hole,
+    MirrorMessage,
+    MirrorReply,
+    Need,
+    Open,
+    Present,
+    Scan,
+    SmallFile,
+    Stop,
+    Trouble,
+    Verdict,
+    Verdicts,
+)
+from orchestrator.engine.mirror.metadata import apply_meta, read_xattrs, same_besides_data
+from orchestrator.engine.mirror.options import SMALL_FILE_BYTES, MirrorOptions
+from orchestrator.engine.mirror.orphans import Orphans
+from orchestrator.engine.mirror.reading import room
+from orchestrator.engine.mirror.scans import Scans
+
+_LOG = logging.getLogger(__name__)
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_DEFAULT_ACL = "system.posix_acl_default"
+
+
+class Keeper(Protocol):
+    """Puts a copy aside of what a restore is about to change."""
+
+    def keep(self, path: bytes) -> None:
+        """Called just before what is at the path is changed or removed; may be called again for the same path."""
+
+
+class MirrorTarget:
+    """One mirror's effect on one root.
+
+    Args:
+        root: of the replica: a path, or an open directory.
+        keeper: puts aside what a restore would destroy.
+        log: told one line about each orphan.
+        now_s: CLOCK_REALTIME.
+
+    Attributes:
+        begun: a mirror is under way.
+        ended: END was handled: the tree is complete and durable.
+    """
+
+    def __init__(
+        self,
+        root: beneath.Root,
+        keeper: Keeper | None = None,
+        log: Callable[[str], None] = _LOG.info,
+        now_s: Callable[[], float] = time.time,
+    ) -> None:
+        self.root_fd = beneath.open_root(root)
+        self.begun = False
+        self.ended = False
+        self._keep = keeper.keep if keeper is not None else placing.nothing
+        self._log = log
+        self._now_s = now_s
+        self._options = MirrorOptions()
+        self._orphans = self._orphans_of(self._options)
+        self._claims = Claims()
+        self._big = BigFiles(self.root_fd, self._claims, self._keep, self._trouble)
+        self._scans = Scans(self.root_fd)
+        self._fresh: dict[bytes, int] = {}
+        self._troubles: dict[str, bytes] = {}
+        self._buffer = bytearray(SMALL_FILE_BYTES)
+        self._doers: dict[type, Callable[..., MirrorReply | None]] = {
+            Begin: self._begin,
+            Entries: self._entries,
+            Files: self._files,
+            Attributes: self._attributes,
+            Open: self._big.open,
+            AskSums: self._big.sums,
+            Data: self._big.data,
+            Hole: self._big.hole,
+            Close: self._big.finish,
+            Abort: self._big.abort,
+            DirectoryDone: self._directory_done,
+            Gone: self._gone,
+            Scan: self._scan,
+            End: self._end,
+            Stop: self._stop,
+        }
+
+    def handle(self, message: MirrorMessage) -> list[MirrorReply]:
+        """Do what a message says and answer.
+
+        Raises:
+            OSError: it cannot be done now; hand the same message in again later.
+        """
+        answer = self._doers[type(message)](message)
+        replies: list[MirrorReply] = [Trouble(path, why) for why, path in self._troubles.items() if path]
+        for why in self._troubles:
+            self._troubles[why] = b""
+        if answer is not None:
+            replies.append(answer)
+        replies.append(Handled(message.serial))
+        return replies
+
+    def close(self) -> None:
+        """Give all descriptors back."""
+        self._close_all()
+        if self.root_fd >= 0:
+            os.close(self.root_fd)
+            self.root_fd = -1
+
+    # begin and end
+
+    def _begin(self, message: Begin) -> None:
+        self._close_all()
+        self._options = message.options
+        self._big.report_only = message.options.report_only
+        if not message.resumed:
+            self._orphans = self._orphans_of(message.options)
+            self._claims.clear()
+            self._fresh.clear()
+        self.begun, self.ended = True, False
+
+    def _end(self, message: End) -> Ended:
+        self._close_all()
+        if not self._options.report_only:
+            _syncfs(self.root_fd)
+        self.begun, self.ended = False, True
+        count = self._orphans.count
+        if count.files or count.directories:
+            self._log(
+                f"orphans ({self._options.orphans.action}): {count.files} files, {count.directories} directories, "
+                f"{count.size_bytes} bytes"
+            )
+        return Ended(message.log_end, count.files, count.directories, count.size_bytes)
+
+    def _stop(self, _message: Stop) -> None:
+        self._close_all()
+        self.begun = False
+
+    def _close_all(self) -> None:
+        self._big.close()
+        self._scans.close()
+
+    def _orphans_of(self, options: MirrorOptions) -> Orphans:
+        return Orphans(self.root_fd, options.orphans, self._now_s, self._log, self._keep)
+
+    # names of a directory
+
+    def _entries(self, message: Entries) -> Verdicts:
+        verdicts: list[Verdict] = []
+        if self._options.report_only:
+            return Verdicts(message.serial, list(self._report(message)))
+        with self._directory(message.directory) as fd:
+            for index, entry in enumerate(message.entries):
+                path = beneath.join(message.directory, entry.name)
+                if entry.meta.is_directory:
+                    self._make_directory(fd, entry.name, path)
+                elif entry.meta.is_file:
+                    verdict = self._compare(fd, index, entry, path)
+                    if verdict is not None:
+                        verdicts.append(verdict)
+                else:
+                    placing.place_special(fd, path, entry.meta, self._keep, self._trouble(path))
+        return Verdicts(message.serial, verdicts)
+
+    def _make_directory(self, dir_fd: int, name: bytes, path: bytes) -> None:
+        now = placing.look(dir_fd, name)
+        if now is not None and st.S_ISDIR(now.st_mode):
+            if now.st_mode & placing.BUSY_DIRECTORY != placing.BUSY_DIRECTORY:
+                os.chmod(name, now.st_mode & 0o7777 | placing.BUSY_DIRECTORY, dir_fd=dir_fd)
+            return
+        placing.clear(dir_fd, name, path, self._keep)
+        os.mkdir(name, placing.BUSY_DIRECTORY, dir_fd=dir_fd)
+        if self._options.orphans.action != "ignore":
+            self._fresh[path] = os.stat(name, dir_fd=dir_fd, follow_symlinks=False).st_ino
+
+    def _compare(self, dir_fd: int, index: int, entry: Entry, path: bytes) -> Verdict | None:
+        now = placing.look(dir_fd, entry.name)
+        if entry.twin and self._link(dir_fd, entry, path, now):
+            return Verdict(index, Need.LINKED)
+        if now is not None and st.S_ISREG(now.st_mode) and not self._claims.belongs(now, entry.meta.group):
+            return Verdict(index, Need.WHOLE, why="links")
+        verdict = judge(index, entry, now, self._options)
+        if verdict is None:
+            if now is not None and not self._leaves_alone(entry, now):
+                self._settle(dir_fd, entry, now, path)
+            return None
+        if verdict.need is Need.SUM:
+            return Verdict(index, Need.SUM, self._sum_of(dir_fd, entry.name), verdict.why)
+        return verdict
+
+    def _leaves_alone(self, entry: Entry, now: os.stat_result) -> bool:
+        """Whether the target's own file counts, with all its attributes."""
+        return self._options.only_missing or (self._options.only_newer and now.st_mtime_ns > entry.meta.mtime_ns)
+
+    def _settle(self, dir_fd: int, entry: Entry, now: os.stat_result, path: bytes) -> None:
+        """The content is right: make the rest right."""
+        self._claims.claim(now, entry.meta.group)
+        if same_besides_data(entry.meta, now) and entry.meta.xattrs == _xattrs_of(dir_fd, entry.name):
+            return
+        fd = placing.open_writable(dir_fd, entry.name)
+        try:
+            apply_meta(fd, entry.meta, os.fstat(fd), self._trouble(path))
+        finally:
+            os.close(fd)
+
+    def _attributes(self, message: Attributes) -> None:
+        with self._directory(message.directory) as fd:
+            for entry in message.entries:
+                now = placing.look(fd, entry.name)
+                if now is not None and st.S_ISREG(now.st_mode):
+                    self._settle(fd, entry, now, beneath.join(message.directory, entry.name))
+
+    def _sum_of(self, dir_fd: int, name: bytes) -> bytes:
+        with _reading(dir_fd, name) as fd:
+            return xxh3_128_digest(room(fd, 0, SMALL_FILE_BYTES, self._buffer))
+
+    def _report(self, message: Entries) -> Iterator[Verdict]:
+        try:
+            with beneath.directory(self.root_fd, message.directory) as fd:
+                for index, entry in enumerate(message.entries):
+                    verdict = self._report_one(fd, index, entry)
+                    if verdict is not None:
+                        yield verdict
+        except OSError as error:
+            if error.errno not in beneath.NOT_THERE:
+                raise
+            for index in range(len(message.entries)):
+                yield Verdict(index, Need.WHOLE, why="missing")
+
+    def _report_one(self, dir_fd: int, index: int, entry: Entry) -> Verdict | None:
+        now = placing.look(dir_fd, entry.name)
+        if now is None or st.S_IFMT(now.st_mode) != st.S_IFMT(entry.meta.mode):
+            return Verdict(index, Need.WHOLE, why="missing" if now is None else "kind")
+        if not entry.meta.is_file:
+            special = entry.meta.is_directory or placing.same_special(entry.meta, now, dir_fd, entry.name)
+            return None if special else Verdict(index, Need.WHOLE, why="link")
+        verdict = judge(index, entry, now, self._options)
+        if verdict is not None and verdict.need is Need.SUM:
+            return Verdict(index, Need.SUM, self._sum_of(dir_fd, entry.name), verdict.why)
+        if verdict is None and not (same_besides_data(entry.meta, now) or self._leaves_alone(entry, now)):
+            return Verdict(index, Need.ATTRIBUTES, why="owner or mode")
+        return verdict
+
+    # files with several names
+
+    def _link(self, dir_fd: int, entry: Entry, path: bytes, now: os.stat_result | None) -> bool:
+        """Make a name a link to its twin; False if the twin is not there."""
+        above, name = beneath.split(entry.twin)
+        try:
+            with beneath.directory(self.root_fd, above) as fd:
+                twin = os.stat(name, dir_fd=fd, follow_symlinks=False)
+                if not st.S_ISREG(twin.st_mode):
+                    return False
+                if now is None or now.st_ino != twin.st_ino:
+                    placing.clear(dir_fd, entry.name, path, self._keep)
+                    os.link(name, entry.name, src_dir_fd=fd, dst_dir_fd=dir_fd, follow_symlinks=False)
+        except OSError as error:
+            if error.errno in beneath.NOT_THERE:
+                return False
+            raise
+        self._claims.claim(twin, entry.meta.group)
+        return True
+
+    # small files
+
+    def _files(self, message: Files) -> None:
+        with self._directory(message.directory) as fd:
+            inherits = bool(_default_acl(fd))
+            for file in message.files:
+                self._place(fd, file, beneath.join(message.directory, file.name), inherits=inherits)
+
+    def _place(self, dir_fd: int, file: SmallFile, path: bytes, *, inherits: bool) -> None:
+        try:
+            fd = placing.create(dir_fd, file.name)
+        except FileExistsError:
+            self._replace(dir_fd, file, path)
+            return
+        try:
+            self._fill(fd, file, path, fresh=not inherits)
+        finally:
+            os.close(fd)
+
+    def _replace(self, dir_fd: int, file: SmallFile, path: bytes) -> None:
+        now = os.stat(file.name, dir_fd=dir_fd, follow_symlinks=False)
+        self._keep(path)
+        if st.S_ISREG(now.st_mode) and file.meta.group and self._claims.belongs(now, file.meta.group):
+            fd = placing.open_writable(dir_fd, file.name)
+            try:
+                os.ftruncate(fd, len(file.data))
+                self._fill(fd, file, path, fresh=False)
+            finally:
+                os.close(fd)
+            return
+        if st.S_ISDIR(now.st_mode):
+            beneath.remove_tree(dir_fd, file.name)
+        temporary = placing.temporary_name()
+        fd = placing.create(dir_fd, temporary)
+        try:
+            self._fill(fd, file, path, fresh=False)
+            if not st.S_ISDIR(now.st_mode):
+                os.unlink(file.name, dir_fd=dir_fd)  # renamed over a file, ext4 would write this one to disk at once
+            os.rename(temporary, file.name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+        except OSError:
+            os.unlink(temporary, dir_fd=dir_fd)
+            raise
+        finally:
+            os.close(fd)
+
+    def _fill(self, fd: int, file: SmallFile, path: bytes, *, fresh: bool) -> None:
+        if file.data:
+            placing.write_all(fd, file.data, 0)
+        now = os.fstat(fd)
+        self._claims.claim(now, file.meta.group)
+        apply_meta(fd, file.meta, now, self._trouble(path), fresh=fresh)
+
+    # directories and orphans
+
+    def _directory_done(self, message: DirectoryDone) -> None:
+        try:
+            with beneath.directory(self.root_fd, message.path) as fd:
+                apply_meta(fd, message.meta, os.fstat(fd), self._trouble(message.path))
+        except OSError as error:
+            if error.errno not in beneath.NOT_THERE:
+                raise
+
+    def _gone(self, message: Gone) -> None:
+        if not self._options.report_only:
+            for path in message.paths:
+                self._orphans.deal_with(path)
+
+    def _scan(self, message: Scan) -> Present:
+        made = self._fresh.pop(message.directory, 0)
+        now = beneath.look(self.root_fd, message.directory) if made else None
+        if now is not None and now.st_ino == made:
+            return Present(message.directory, [], False)  # we made it ourselves: nothing in it is an orphan
+        names, more = self._scans.page(message.directory)
+        return Present(message.directory, names, more)
+
+    def _directory(self, path: bytes) -> AbstractContextManager[int]:
+        return placing.parents(self.root_fd, path, self._keep)
+
+    def _trouble(self, path: bytes) -> Callable[[str], None]:
+        def tell(why: str) -> None:
+            self._troubles.setdefault(why, path)
+
+        return tell
+
+
+def _xattrs_of(dir_fd: int, name: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    return read_xattrs(f"/proc/self/fd/{dir_fd}/{os.fsdecode(name)}")
+
+
+def _default_acl(dir_fd: int) -> bool:
+    try:
+        return _DEFAULT_ACL in os.listxattr(dir_fd)
+    except OSError:
+        return False
+
+
+@contextmanager
+def _reading(dir_fd: int, name: bytes) -> Iterator[int]:
+    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=dir_fd)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _syncfs(fd: int) -> None:
+    if _LIBC.syncfs(fd):
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))

@@ -1,0 +1,62 @@
+"""A mirror of a source that changes all the while ends identical: seeded schedules (see mirror_world).
+
+TORTURE_MINUTES runs new seeds for that long.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from orchestrator.engine.mirror.options import MirrorKind, MirrorOptions, OrphanAction, OrphanPolicy
+from tests.properties.mirror_world import Schedule
+
+NO_ORPHANS = OrphanPolicy(OrphanAction.DELETE)
+OPTIONS = {
+    "full": MirrorOptions(orphans=NO_ORPHANS),
+    "difference": MirrorOptions(MirrorKind.DIFFERENCE, orphans=NO_ORPHANS),
+    "checksum": MirrorOptions(MirrorKind.DIFFERENCE, checksum=True, orphans=NO_ORPHANS),
+    "checksum of all": MirrorOptions(MirrorKind.DIFFERENCE, checksum_all=True, orphans=NO_ORPHANS),
+}
+HOW = ["at once", "gated", "any"]
+SEEDS_EACH = 12
+SEEDS_ONCE_BAD = [51, 101, 151, 177, 181, 216, 334, 398, 500, 936, 1205, 1344, 1592, 1629, 1849, 2008, 4215, 5656]
+
+
+def differences(root: Path, seed: int, kind: str, how: str) -> list[str]:
+    schedule = Schedule(root, seed, OPTIONS[kind], 40, how=how)
+    try:
+        schedule.run()
+        return schedule.differences()
+    finally:
+        schedule.close()
+
+
+@pytest.mark.covers("ENG-MIR-05")
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("kind", OPTIONS)
+def test_source_and_target_end_identical(tmp_path, kind, how):
+    for seed in range(SEEDS_EACH):
+        assert differences(tmp_path / str(seed), seed, kind, how) == [], f"seed {seed}"
+
+
+@pytest.mark.parametrize("seed", SEEDS_ONCE_BAD)
+def test_schedules_that_once_went_wrong(tmp_path, seed):
+    kind, how = list(OPTIONS)[seed % 4], HOW[seed // 4 % 3]
+    assert differences(tmp_path, seed, kind, how) == []
+
+
+@pytest.mark.timeout(0)
+def test_new_seeds_for_as_long_as_asked(tmp_path):
+    """``make torture`` sets TORTURE_MINUTES; elsewhere a second of new seeds."""
+    until = time.monotonic() + 60 * float(os.environ.get("TORTURE_MINUTES", "0.02"))
+    bad = []
+    while time.monotonic() < until:
+        seed, kind, how = random.getrandbits(32), random.choice(list(OPTIONS)), random.choice(HOW)
+        found = differences(tmp_path / str(seed), seed, kind, how)
+        bad += [f"seed {seed} {kind} {how}: {found}"] if found else []
+    assert bad == []
