@@ -1,0 +1,1 @@
+"""The engine's command lines, one file a command."""

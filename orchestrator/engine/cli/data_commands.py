@@ -1,0 +1,181 @@
+"""``dtengine mounts | sets | connections | replicas``: what is captured, what belongs together, where it goes, what is kept here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from orchestrator.engine.cli.asking import Ask, asking
+from orchestrator.engine.client import schema
+
+MIRROR_KINDS = click.Choice(["full", "difference"])
+
+
+@click.group()
+def mounts() -> None:
+    """The captured directories."""
+
+
+@mounts.command("list")
+@asking
+def list_mounts(ask: Ask) -> None:
+    """All captured directories."""
+    ask.show_all(ask.engine.mounts(), ("path", "capture", "state", "committed_sequence", "says"))
+
+
+@mounts.command("add")
+@click.argument("path")
+@click.option("--capture", type=click.Choice(["auto", "fuse", "watcher"]), default="auto", show_default=True)
+@click.option("--memory-limit-bytes", type=int)
+@click.option("--disk-limit-bytes", type=int)
+@click.option("--minimum-free-bytes", type=int)
+@asking
+def add_mount(ask: Ask, path: str, **limits: Any) -> None:
+    """Capture a directory from now on; the same again changes its limits."""
+    given = {name: value for name, value in limits.items() if value is not None}
+    ask.show(ask.engine.mount(schema.MountRequest.model_validate({"path": path, **given})))
+
+
+@mounts.command("remove")
+@click.argument("path")
+@asking
+def remove_mount(ask: Ask, path: str) -> None:
+    """Capture it no more."""
+    ask.show(ask.engine.unmount(path))
+
+
+@click.group()
+def sets() -> None:
+    """The replication sets."""
+
+
+@sets.command("list")
+@asking
+def list_sets(ask: Ask) -> None:
+    """All sets."""
+    ask.show_all(ask.engine.replication_sets(), ("name", "root", "generation", "rules"))
+
+
+@sets.command("add")
+@click.argument("name")
+@click.argument("root")
+@click.option("--exclude", multiple=True, help="A path or wildcard below the root that is left out.")
+@asking
+def add_set(ask: Ask, name: str, root: str, exclude: tuple[str, ...]) -> None:
+    """Make a set of everything below ROOT."""
+    rules = [schema.Rule(), *(schema.Rule(path=path, include=False) for path in exclude)]
+    ask.show(ask.engine.create_replication_set(schema.ReplicationSet(name=name, root=root, rules=rules)))
+
+
+@sets.command("size")
+@click.argument("name")
+@asking
+def set_size(ask: Ask, name: str) -> None:
+    """Count the files of a set and their bytes."""
+    ask.show(ask.engine.replication_set_size(name))
+
+
+@sets.command("remove")
+@click.argument("name")
+@asking
+def remove_set(ask: Ask, name: str) -> None:
+    """Forget a set."""
+    ask.show(ask.engine.delete_replication_set(name))
+
+
+@click.group()
+def connections() -> None:
+    """The connections that start at this engine."""
+
+
+@connections.command("list")
+@asking
+def list_connections(ask: Ask) -> None:
+    """All connections."""
+    columns = ("id", "replication_set", "target", "state", "mirror_state", "target_data_state", "lag_s", "last_error")
+    ask.show_all(ask.engine.connections(), columns)
+
+
+@connections.command("show")
+@click.argument("key")
+@asking
+def show_connection(ask: Ask, key: str) -> None:
+    """One connection, by number or key."""
+    ask.show(ask.engine.connection(key))
+
+
+@connections.command("add")
+@click.argument("replication_set")
+@click.argument("target")
+@click.option("--to", "target_root", help="Where the data goes on the target; the same path when absent.")
+@click.option("--mirror", "kind", type=MIRROR_KINDS, default="full", show_default=True)
+@click.option("--checksum", is_flag=True, help="Send only differing blocks.")
+@click.option("--no-mirror", is_flag=True, help="Do not mirror now.")
+@click.option("--no-size", is_flag=True, help="Do not find out how much there is beside the mirror.")
+@click.option("--no-remap-link", is_flag=True, help="Leave soft links into the set as they are.")
+@asking
+def add_connection(ask: Ask, replication_set: str, target: str, target_root: str | None, **mirror: Any) -> None:
+    """Connect a set to a target."""
+    mapping = schema.Mapping(kind="custom", target_root=target_root) if target_root else schema.Mapping()
+    request = schema.ConnectionRequest(
+        replication_set=replication_set,
+        target=target,
+        mapping=mapping,
+        start_mirror=not mirror["no_mirror"],
+        remap_link=not mirror["no_remap_link"],
+        calculate_size=not mirror["no_size"],
+        mirror=schema.MirrorOptions(kind=mirror["kind"], checksum=mirror["checksum"]),
+    )
+    ask.show(ask.engine.connect(request))
+
+
+@connections.command("disconnect")
+@click.argument("key")
+@asking
+def disconnect(ask: Ask, key: str) -> None:
+    """End a connection for good; the target keeps the data."""
+    ask.show(ask.engine.disconnect(key))
+
+
+@connections.command("act")
+@click.argument("key")
+@click.argument("action", type=click.Choice([str(kind) for kind in schema.ConnectionActionKind]))
+@click.option("--timeout-s", type=float, default=60.0, show_default=True)
+@asking
+def act(ask: Ask, key: str, action: str, timeout_s: float) -> None:
+    """Tell a connection something: start_mirror, pause, settle, verify ..."""
+    ask.show(ask.engine.connection_action(key, action, timeout_s=timeout_s))
+
+
+@click.group()
+def replicas() -> None:
+    """The replicas that this engine keeps for others."""
+
+
+@replicas.command("list")
+@asking
+def list_replicas(ask: Ask) -> None:
+    """All replicas."""
+    columns = ("key", "source", "replication_set", "target_root", "data_state", "promoted", "connected")
+    ask.show_all(ask.engine.replicas(), columns)
+
+
+@replicas.command("show")
+@click.argument("key")
+@asking
+def show_replica(ask: Ask, key: str) -> None:
+    """One replica."""
+    ask.show(ask.engine.replica(key))
+
+
+@replicas.command("act")
+@click.argument("key")
+@click.argument("action", type=click.Choice([str(kind) for kind in schema.ReplicaActionKind]))
+@click.option("--epoch", type=int)
+@click.option("--discard-changes", is_flag=True, help="With demote: let what was changed here go.")
+@click.option("--timeout-s", type=float, default=60.0, show_default=True)
+@asking
+def act_on_replica(ask: Ask, key: str, action: str, **settings: Any) -> None:
+    """Tell a replica something: pause, settle, promote, demote ..."""
+    ask.show(ask.engine.replica_action(key, action, **settings))

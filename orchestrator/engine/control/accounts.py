@@ -1,0 +1,169 @@
+"""Who may do what. Locally the kernel says who calls (UNIX-socket peer credentials); remotely a token says it.
+
+uid 0, the daemon's own uid and members of group dtadmin may act; members of dtmon may look; everybody else gets nothing.
+Tokens are 256 random bits, so one SHA-256 is a fitting hash: there is nothing to guess. Only hashes are stored.
+"""
+
+from __future__ import annotations
+
+import grp
+import hashlib
+import hmac
+import os
+import pwd
+import secrets
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.engine.control import store
+from orchestrator.engine.control.answers import Token
+from orchestrator.engine.control.errors import Conflict, Unauthorised, Unknown
+from orchestrator.engine.control.fields import Name, Request
+from orchestrator.engine.control.schema import Scope, Sha256, TokenRequest
+
+ADMIN_GROUP = "dtadmin"
+MONITOR_GROUP = "dtmon"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPeer:
+    """The process at the other end of the UNIX socket, as the kernel reports it."""
+
+    uid: int
+    gid: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who was recognised: a name for the journal, and what they may do."""
+
+    name: str
+    scope: Scope
+
+
+class StoredToken(Request):
+    """The stored form of a token: its hash."""
+
+    name: Name
+    scope: Scope
+    sha256: Sha256
+    created_ns: int
+
+
+class StoredTokens(Request):
+    """All tokens of an engine."""
+
+    tokens: list[StoredToken] = []
+
+
+def token_hash(secret: str) -> str:
+    """The stored form of a token's secret."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class Tokens:
+    """The tokens of remote callers. Callable from any thread; one lock guards the list and its file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._tokens = store.load(path, StoredTokens).tokens if path.exists() else []
+
+    def create(self, request: TokenRequest) -> Token:
+        """Make a token; the secret is in the answer only."""
+        secret = secrets.token_urlsafe(32)
+        token = StoredToken(
+            name=request.name, scope=request.scope, sha256=token_hash(secret), created_ns=time.time_ns()
+        )
+        with self._lock:
+            if any(known.name == request.name for known in self._tokens):
+                raise Conflict(
+                    what=f"a second token {request.name}",
+                    why="one of that name exists",
+                    hint=f"revoke it first: dtengine token revoke {request.name}",
+                )
+            self._keep([*self._tokens, token])
+        return Token(name=token.name, scope=token.scope, created_ns=token.created_ns, token=secret)
+
+    def revoke(self, name: str) -> None:
+        """The token counts no more from now on."""
+        with self._lock:
+            rest = [token for token in self._tokens if token.name != name]
+            if len(rest) == len(self._tokens):
+                raise Unknown(kind="token", name=name, listing="token list")
+            self._keep(rest)
+
+    def listed(self) -> list[Token]:
+        """The tokens without their secret."""
+        with self._lock:
+            return [Token(name=token.name, scope=token.scope, created_ns=token.created_ns) for token in self._tokens]
+
+    def caller(self, secret: str) -> Caller | None:
+        """Whose token this is, or None."""
+        hashed = token_hash(secret)
+        with self._lock:
+            known = list(self._tokens)
+        found = [token for token in known if hmac.compare_digest(token.sha256, hashed)]
+        return Caller(f"token {found[0].name}", found[0].scope) if found else None
+
+    def _keep(self, tokens: list[StoredToken]) -> None:
+        store.save(self._path, StoredTokens(tokens=tokens))
+        self._tokens = tokens
+
+
+def local_caller(peer: LocalPeer, own_uid: int) -> Caller | None:
+    """What a local process may do. Looks groups up, which may take time: not for the event loop."""
+    if peer.uid in (0, own_uid):
+        return Caller(user_name(peer.uid), Scope.ADMIN)
+    groups = group_names(peer)
+    if ADMIN_GROUP in groups:
+        return Caller(user_name(peer.uid), Scope.ADMIN)
+    if MONITOR_GROUP in groups:
+        return Caller(user_name(peer.uid), Scope.MONITOR)
+    return None
+
+
+def user_name(uid: int) -> str:
+    """The name of a user, or the number of one who has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
+
+
+def group_names(peer: LocalPeer) -> set[str]:
+    """The groups that the user database gives to the caller's user, and the group the process runs with."""
+    numbers = {peer.gid}
+    try:
+        user = pwd.getpwuid(peer.uid)
+        numbers.update(os.getgrouplist(user.pw_name, user.pw_gid))
+    except KeyError:
+        pass
+    return {name for number in numbers if (name := _group_name(number))}
+
+
+def _group_name(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return ""
+
+
+def require(caller: Caller | None, needed: Scope, *, local: bool) -> Caller:
+    """The caller, if they may do what is needed.
+
+    Raises:
+        Unauthorised: nobody known, or somebody who may only look.
+    """
+    if caller is None and local:
+        hint = f"be root or a member of group {ADMIN_GROUP} (may act) or {MONITOR_GROUP} (may look)"
+        raise Unauthorised(why="the engine does not know this user", hint=hint)
+    if caller is None:
+        hint = "make a token on that host with 'dtengine token create NAME --scope admin' and send it as bearer"
+        raise Unauthorised(why="no valid token was given", hint=hint)
+    if needed is Scope.ADMIN and caller.scope is not Scope.ADMIN:
+        raise Unauthorised(why=f"{caller.name} may look, not act", hint=f"ask a member of {ADMIN_GROUP}")
+    return caller

@@ -1,0 +1,355 @@
+"""The connections that start at this engine: remembered by key, numbered from one since the daemon started.
+
+A connection replicates one set to one target. Its record says what is wanted (replication on or off, paused); the link does it,
+reconnects by itself, and resumes where the target acknowledged. A connection of a set whose directory is not captured is refused.
+
+Lock: one for the table.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.engine.control import schema, store
+from orchestrator.engine.control.answers import ConnectionStatus
+from orchestrator.engine.control.edges import Link, LinkFactory, LinkNow
+from orchestrator.engine.control.errors import Conflict, Unknown
+from orchestrator.engine.control.events import Events
+from orchestrator.engine.control.fields import Name, Request
+from orchestrator.engine.control.mounts import Mounts
+from orchestrator.engine.control.peers import Peers
+from orchestrator.engine.control.sets import ReplicationSets
+from orchestrator.engine.mirror.mapping import MappingKind, TargetMapping
+from orchestrator.engine.mirror.replication_set import Placement, check_placement
+from orchestrator.errors import DtamError
+
+Kind = schema.ConnectionActionKind
+
+
+class ConnectionRecord(Request):
+    """The stored form of a connection: what was asked for, and what is wanted now."""
+
+    key: str
+    request: schema.ConnectionRequest
+    source_name: Name
+    target_root: str
+    created_ns: int
+    replicating: bool
+    paused: bool = False
+    mirrored: bool = False
+
+
+@dataclass(slots=True)
+class Held:
+    """A connection while the daemon runs."""
+
+    number: int
+    record: ConnectionRecord
+    link: Link | None
+    problem: str = ""
+
+
+class Connections:
+    """The connections by key and by number. Callable from any thread."""
+
+    def __init__(
+        self,
+        directory: Path,
+        own_name: str,
+        *,
+        peers: Peers,
+        sets: ReplicationSets,
+        mounts: Mounts,
+        events: Events,
+        make_link: LinkFactory,
+    ) -> None:
+        self._directory = directory
+        self._own_name = own_name
+        self._peers = peers
+        self._sets = sets
+        self._mounts = mounts
+        self._events = events
+        self._make_link = make_link
+        self._lock = threading.RLock()
+        self._held: dict[str, Held] = {}
+        self._numbers = 0
+        self.restored: Callable[[str], None] = lambda _: None
+
+    # -- life
+
+    def start(self) -> None:
+        """Connect again what was connected, oldest first."""
+        records = sorted(store.load_all(self._directory, ConnectionRecord), key=lambda record: record.created_ns)
+        with self._lock:
+            for record in records:
+                self._hold(record, fresh=False)
+
+    def stop(self) -> None:
+        """End the sessions; the connections stay."""
+        with self._lock:
+            held, self._held = list(self._held.values()), {}
+        for each in held:
+            if each.link is not None:
+                each.link.stop()
+
+    def capture_ended(self, path: str, *, resumable: bool, why: str) -> None:
+        """The capture over a directory was lost or began anew: what replicates it opens its log again, and mirrors if it must."""
+        for held in self._of_root(path):
+            if held.link is not None:
+                held.link.log_changed(resumable=resumable, why=why)
+
+    # -- what is asked
+
+    def connect(self, request: schema.ConnectionRequest) -> ConnectionStatus:
+        """Connect a set to a target.
+
+        Raises:
+            Unknown: there is no such set or peer.
+            Conflict: the set's directory is not captured, or it is connected to that target already.
+            SetConflict: another set goes to that place, or the same data goes out by another set.
+        """
+        replication_set, _ = self._sets.get(request.replication_set), self._peers.get(request.target)
+        if self._mounts.capture(replication_set.root) is None:
+            raise Conflict(
+                what=f"connecting {request.replication_set}",
+                why=f"{replication_set.root} is not captured on this engine",
+                hint=f"capture it first: dtengine mounts add {replication_set.root}",
+            )
+        if request.compression:
+            raise Conflict(what="compression", why="this engine does not compress yet", hint="connect without it")
+        with self._lock:
+            self._refuse_twice(request)
+            target_root = located(request.mapping, replication_set, self._own_name)
+            self._refuse_place(request, replication_set.root, target_root)
+            record = ConnectionRecord(
+                key=str(uuid.uuid4()),
+                request=request,
+                source_name=self._own_name,
+                target_root=target_root,
+                created_ns=time.time_ns(),
+                replicating=request.start_replication,
+                mirrored=request.start_mirror,
+            )
+            self._keep(record)
+            held = self._hold(record, fresh=True)
+        where = f"{request.target}:{target_root}"
+        self._events.tell("connection", f"{request.replication_set} is connected to {where}", key=record.key)
+        return self._status(held)
+
+    def disconnect(self, key: str) -> None:
+        """End a connection for good."""
+        with self._lock:
+            held = self._get(key)
+            if self._has_restored(held):
+                self.restored(self._sets.get(held.record.request.replication_set).root)
+            del self._held[held.record.key]
+            store.remove(self._directory / f"{held.record.key}.json")
+        if held.link is not None:
+            held.link.disconnect()
+        self._events.tell("connection", f"connection {held.number} ended", key=held.record.key)
+
+    def act(self, key: str, action: schema.ConnectionAction) -> ConnectionStatus:
+        """Tell a connection something.
+
+        Raises:
+            Conflict: it is not possible now, or it did not settle in time.
+        """
+        held = self._get(key)
+        link = self._link(held)
+        match action.action:
+            case Kind.START_MIRROR:
+                self._want(held, mirrored=True)
+                link.start_mirror(action.options or held.record.request.mirror)
+            case Kind.STOP_MIRROR:
+                link.stop_mirror()
+            case Kind.PAUSE_MIRROR | Kind.RESUME_MIRROR:
+                link.pause_mirror(on=action.action is Kind.PAUSE_MIRROR)
+            case Kind.START_REPLICATION | Kind.STOP_REPLICATION:
+                self._want(held, replicating=action.action is Kind.START_REPLICATION)
+                link.replicate(on=action.action is Kind.START_REPLICATION)
+            case Kind.PAUSE | Kind.RESUME:
+                self._want(held, paused=action.action is Kind.PAUSE)
+                link.pause(on=action.action is Kind.PAUSE)
+            case Kind.SETTLE:
+                self._settle(held, link, action.timeout_s)
+            case Kind.VERIFY:
+                link.verify(action.options or schema.MirrorOptions(kind="difference", checksum=True))
+        self._events.tell("connection", f"connection {held.number}: {action.action}", key=held.record.key)
+        return self._status(held)
+
+    def _settle(self, held: Held, link: Link, timeout_s: float) -> None:
+        """Wait until the target has applied all that was in the log when it was asked."""
+        wanted = link.mark()
+        until = time.monotonic() + timeout_s
+        while not link.reached(wanted):
+            if time.monotonic() >= until:
+                now = link.now()
+                left = now.committed_sequence - now.applied_sequence
+                why = f"{left} operations are not applied after {timeout_s:g} s ({now.last_error or now.state})"
+                hint = f"see why: dtengine connections show {held.number}"
+                raise Conflict(what=f"settling connection {held.number}", why=why, hint=hint)
+            time.sleep(0.01)
+
+    # -- what is so
+
+    def listed(self) -> list[ConnectionStatus]:
+        """All connections."""
+        return [self._status(held) for held in list(self._held.values())]
+
+    def status(self, key: str) -> ConnectionStatus:
+        """One connection, by number or key."""
+        return self._status(self._get(key))
+
+    def uses_set(self, name: str) -> bool:
+        """Whether a set is connected."""
+        return any(held.record.request.replication_set == name for held in list(self._held.values()))
+
+    def uses_root(self, path: str) -> bool:
+        """Whether the captured directory is replicated."""
+        return bool(self._of_root(path))
+
+    def accepted(self, protection: str, epoch: int) -> bool:
+        """Whether the protection's target accepted a session of this epoch since the daemon started."""
+        return any(
+            held.link is not None and held.link.now().accepted_epoch == epoch
+            for held in list(self._held.values())
+            if held.record.request.protection == protection
+        )
+
+    def route(self, protection: str) -> schema.Route | None:
+        """The route that a protection's replication was told to take; None when it is the peer's own address."""
+        requests = (held.record.request for held in list(self._held.values()))
+        return next((one.route for one in requests if (one.protection, one.purpose) == (protection, "protect")), None)
+
+    def _has_restored(self, held: Held) -> bool:
+        """Whether a restore is complete: the original source has all that is here."""
+        if held.record.request.purpose != "restore" or held.link is None:
+            return False
+        now = held.link.now()
+        return now.target_data_state == "good" and now.applied_sequence >= now.committed_sequence
+
+    def _of_root(self, path: str) -> list[Held]:
+        roots = {one.name: one.root for one in self._sets.listed()}
+        return [held for held in list(self._held.values()) if roots.get(held.record.request.replication_set) == path]
+
+    def _status(self, held: Held) -> ConnectionStatus:
+        return as_answer(held, held.link.now() if held.link is not None else None, self._peers)
+
+    # -- how
+
+    def _hold(self, record: ConnectionRecord, *, fresh: bool) -> Held:
+        """Under the lock. What cannot be linked now is shown as an error, and tried again at the next start."""
+        self._numbers += 1
+        held = Held(self._numbers, record, None)
+        try:
+            held.link = self._make_link(self._sets.get(record.request.replication_set), record, fresh=fresh)
+            held.link.start()
+        except (DtamError, OSError) as error:
+            if fresh:
+                store.remove(self._directory / f"{record.key}.json")
+                raise
+            held.problem = str(error)
+            self._events.tell("connection", f"connection {held.number} could not be linked: {error}", key=record.key)
+        self._held[record.key] = held
+        return held
+
+    def _get(self, key: str) -> Held:
+        with self._lock:
+            found = [held for held in self._held.values() if key in (held.record.key, str(held.number))]
+        if not found:
+            raise Unknown(kind="connection", name=key, listing="connections list")
+        return found[0]
+
+    @staticmethod
+    def _link(held: Held) -> Link:
+        if held.link is None:
+            hint = "mend that, then restart the daemon or connect anew"
+            raise Conflict(what=f"acting on connection {held.number}", why=held.problem, hint=hint)
+        return held.link
+
+    def _want(self, held: Held, **wanted: bool) -> None:
+        with self._lock:
+            held.record = held.record.model_copy(update=wanted)
+            self._keep(held.record)
+
+    def _keep(self, record: ConnectionRecord) -> None:
+        store.save(self._directory / f"{record.key}.json", record)
+
+    def _refuse_place(self, request: schema.ConnectionRequest, root: str, target_root: str) -> None:
+        """Under the lock."""
+        wanted = Placement(request.replication_set, root, request.target, target_root)
+        roots = {one.name: one.root for one in self._sets.listed()}
+        others = [
+            Placement(
+                one.request.replication_set, roots[one.request.replication_set], one.request.target, one.target_root
+            )
+            for one in (held.record for held in self._held.values())
+            if one.request.replication_set in roots
+        ]
+        check_placement(wanted, self._own_name, others)
+
+    def _refuse_twice(self, request: schema.ConnectionRequest) -> None:
+        for held in self._held.values():
+            known = held.record.request
+            if (known.replication_set, known.target) == (request.replication_set, request.target):
+                raise Conflict(
+                    what=f"a second connection of {request.replication_set} to {request.target}",
+                    why=f"connection {held.number} is one",
+                    hint=f"disconnect it first: dtengine connections disconnect {held.number}",
+                )
+
+
+def located(mapping: schema.Mapping, replication_set: schema.ReplicationSet, own_name: str) -> str:
+    """Where the set's root goes on the target."""
+    pairs = tuple((pair.source, pair.target) for pair in mapping.pairs)
+    target = TargetMapping(MappingKind(mapping.kind), mapping.target_root or "", pairs)
+    return target.locate(replication_set.root, own_name, replication_set.name)
+
+
+def as_answer(held: Held, now: LinkNow | None, peers: Peers) -> ConnectionStatus:
+    """A connection as the control API shows it."""
+    record, request = held.record, held.record.request
+    known = next((peer for peer in peers.listed() if peer.name == request.target), None)
+    address = request.route.address if request.route else (known.address if known else "")
+    now = now or LinkNow(state="Error", last_error=held.problem)
+    since = dt.datetime.fromtimestamp(now.since_ns / 1e9, dt.UTC).isoformat() if now.since_ns else ""
+    return ConnectionStatus(
+        id=held.number,
+        key=record.key,
+        replication_set=request.replication_set,
+        target=request.target,
+        target_address=address,
+        purpose=request.purpose,
+        protection=request.protection,
+        epoch=request.epoch,
+        state=now.state,
+        transmit_state=now.transmit_state,
+        mirror_state=now.mirror_state,
+        replication_state=now.replication_state,
+        target_data_state=now.target_data_state,
+        target_state=now.target_state,
+        mirror_bytes_sent=now.mirror_bytes_sent,
+        mirror_bytes_total=now.mirror_bytes_total,
+        mirror_bytes_skipped=now.mirror_bytes_skipped,
+        mirror_bytes_remaining=now.mirror_bytes_remaining,
+        mirror_percent=now.mirror_percent,
+        mirror_files_compared=now.mirror_files_compared,
+        mirror_files_different=now.mirror_files_different,
+        replication_bytes_sent=now.replication_bytes_sent,
+        replication_queue_bytes=now.replication_queue_bytes,
+        sent_bytes=now.sent_bytes,
+        acknowledged_sequence=now.acknowledged_sequence,
+        acknowledged_time_ns=now.acknowledged_time_ns,
+        committed_sequence=now.committed_sequence,
+        applied_sequence=now.applied_sequence,
+        lag_s=now.lag_s,
+        last_error=now.last_error,
+        since=since,
+        says=now.says,
+    )

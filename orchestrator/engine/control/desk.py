@@ -1,0 +1,195 @@
+"""The mirrors of one connection: made when they are asked for, followed, and told about when they end.
+
+A verification compares every file and writes what differs to STATE/verify/SET DTVerify.log, on the source.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from orchestrator.engine.capture.dirty import Dirty
+from orchestrator.engine.control import schema
+from orchestrator.engine.control.connections import ConnectionRecord
+from orchestrator.engine.control.edges import Capture
+from orchestrator.engine.control.events import Events
+from orchestrator.engine.control.feeds import SourceFeed, mirror_options
+from orchestrator.engine.mirror.mapping import RemapLink
+from orchestrator.engine.mirror.options import MirrorOptions
+from orchestrator.engine.mirror.progress import Progress
+from orchestrator.engine.mirror.rules import RuleSet
+from orchestrator.engine.mirror.size import calculate_size
+from orchestrator.engine.mirror.source import MirrorSource
+from orchestrator.engine.mirror.verify import VerificationLog, VerifyOptions, log_path
+from orchestrator.engine.transfer.source import MirrorJob
+
+LOOK_AGAIN = schema.MirrorOptions(kind="difference", checksum=True, orphans=schema.Orphans(action="delete"))
+
+
+class LogPosition:
+    """Where log and stream stand, for the mirror's order rule."""
+
+    def __init__(self, capture: Callable[[], Capture], shipped: Callable[[], int]) -> None:
+        self._capture = capture
+        self._shipped = shipped
+
+    def end(self) -> int:
+        """The last complete record."""
+        return self._capture().state.committed_sequence
+
+    def shipped(self) -> int:
+        """All operations up to this one were sent or left out."""
+        return self._shipped()
+
+
+class MirrorDesk:
+    """Makes mirror jobs. Used from the link's threads; a job at a time is the connection's rule."""
+
+    def __init__(
+        self,
+        record: ConnectionRecord,
+        rules: RuleSet,
+        capture: Callable[[], Capture],
+        shipped: Callable[[], int],
+        *,
+        remap: RemapLink | None,
+        events: Events,
+        logs: Path,
+    ) -> None:
+        self._record = record
+        self._rules = rules
+        self._remap = remap
+        self._capture = capture
+        self._log = LogPosition(capture, shipped)
+        self._events = events
+        self._logs = logs
+        self._doing = ""
+        self._coming: dict[bytes, SourceFeed | None] = {}
+        self._start: Callable[[MirrorJob], object] | None = None
+        self.feed: SourceFeed | None = None
+        self.progress = Progress()
+        self.paused = False
+
+    def mirror(self, wanted: schema.MirrorOptions, *, thorough: bool = False) -> MirrorJob:
+        """A mirror of the whole set. After a loss, and in a restore, sizes and times prove nothing: ``thorough``."""
+        restoring = self._record.request.purpose == "restore"
+        options = mirror_options(wanted, thorough=thorough or restoring)
+        return self._job("Restoring" if restoring else "Mirroring", options, wanted.kind)
+
+    def verification(self, wanted: schema.MirrorOptions) -> MirrorJob:
+        """A comparison that changes nothing."""
+        name, target = self._record.request.replication_set, self._record.request.target
+        self._logs.mkdir(mode=0o700, exist_ok=True)
+        book = VerificationLog(log_path(self._logs, name))
+        book.begin(name, target, VerifyOptions(checksum=wanted.checksum))
+        options = mirror_options(wanted, report_only=True, thorough=True)
+        return self._job("Verifying", options, "verification", book)
+
+    def bring(self, path: bytes, start: Callable[[MirrorJob], object]) -> None:
+        """Send what came into the set, while the rest stays as good as it is; kept in mind until it is there."""
+        self._start = start
+        self._coming[path] = None
+        if self.feed is None:
+            self._bring_on()
+        elif self._doing != "Verifying":
+            self._coming[path] = self.feed
+            self.feed.look_again([Dirty(path, subtree=True)])
+
+    def bring_nothing(self) -> None:
+        """Somebody stopped the mirror: the target needs one of everything."""
+        self._coming.clear()
+
+    @property
+    def brings(self) -> bool:
+        """Whether something that came into the set is not at the target yet."""
+        return bool(self._coming)
+
+    def _bring_on(self) -> None:
+        if self._coming and self._start is not None:
+            job = self.look_again([Dirty(path, subtree=True) for path in self._coming], lambda _: None)
+            self._coming = dict.fromkeys(self._coming, self.feed)
+            self._start(job)
+
+    def _is_over(self, feed: SourceFeed, *, complete: bool) -> None:
+        """A mirror ended: what it brought is there, and what had to wait is brought. After one that broke off comes one of everything."""
+        if complete:
+            self._coming = {path: by for path, by in self._coming.items() if by is not feed}
+        if self.feed is feed:
+            self.feed, self._doing = None, ""
+            if complete:
+                self._bring_on()
+
+    def look_again(self, found: list[Dirty], done: Callable[[bool], None]) -> MirrorJob:
+        """A mirror of what a watcher found."""
+        source = MirrorSource(
+            self._capture().lower_path,
+            self._rules,
+            mirror_options(LOOK_AGAIN),
+            self._log,
+            remap=self._remap,
+            walk=False,
+        )
+        feed = SourceFeed(source)
+        feed.look_again(found)
+
+        def ended(complete: bool, says: str) -> None:  # noqa: ARG001, FBT001  # the job's signature
+            feed.close()
+            self._is_over(feed, complete=complete)
+            done(complete)
+
+        self.feed = feed
+        return MirrorJob(feed, "look again", changes_state=False, done=ended)
+
+    def _job(self, doing: str, options: MirrorOptions, kind: str, book: VerificationLog | None = None) -> MirrorJob:
+        source = MirrorSource(
+            self._capture().lower_path, self._rules, options, self._log, remap=self._remap, observer=book
+        )
+        feed = SourceFeed(source)
+        progress = feed.source.progress
+        if self._record.request.calculate_size:
+            threading.Thread(target=self._measure, args=(progress,), name="mirror-size", daemon=True).start()
+
+        def ended(complete: bool, says: str) -> None:  # noqa: FBT001  # the job's signature
+            feed.close()
+            if book is not None:
+                book.end()
+            self._tell(kind, complete, says, progress)
+            self._is_over(feed, complete=complete)
+
+        self.feed, self.progress, self._doing, self.paused = feed, progress, doing, False
+        return MirrorJob(feed, kind, changes_state=not options.report_only, done=ended)
+
+    def _measure(self, progress: Progress) -> None:
+        """How much there is, found out beside the mirror, so that its progress can be told."""
+        with contextlib.suppress(OSError):
+            progress.total_files, progress.total_bytes = calculate_size(self._capture().lower_path, self._rules)
+
+    def _tell(self, kind: str, complete: bool, says: str, progress: Progress) -> None:  # noqa: FBT001
+        how = "is complete" if complete else f"was not completed: {says}"
+        self._events.tell(
+            "mirror",
+            f"the {kind} mirror of {self._record.request.replication_set} {how}",
+            key=self._record.key,
+            files_compared=progress.files_compared,
+            files_different=progress.files_different,
+            sent_bytes=progress.sent_bytes,
+            complete=complete,
+        )
+
+    def state(self) -> str:
+        """The guide's word for what the mirror does."""
+        if not self._doing:
+            return "Idle"
+        if self.paused:
+            return "Paused"
+        percent = self.progress.percent
+        return self._doing if percent is None or self._doing != "Mirroring" else f"{percent:.0f} %"
+
+    def end(self) -> None:
+        """The connection ends."""
+        self.bring_nothing()
+        feed, self.feed = self.feed, None
+        if feed is not None:
+            feed.close()

@@ -1,0 +1,400 @@
+"""The source's end of a connection, put together: the log (or the watcher), the mirror, and the session that carries both.
+
+A connection resumes where the target acknowledged. When the logs cannot be joined, or the target lost its data's good state, a
+difference mirror with checksums is run by itself, unless ``auto_remirror`` is off, nobody ever asked for a mirror, or a person
+stopped it. Several connections may read one log: what the slowest has not acknowledged is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.engine.capture.state import StatePage
+from orchestrator.engine.control import schema
+from orchestrator.engine.control.connections import ConnectionRecord
+from orchestrator.engine.control.desk import MirrorDesk
+from orchestrator.engine.control.edges import Capture, Link, LinkNow
+from orchestrator.engine.control.errors import Conflict
+from orchestrator.engine.control.events import Events
+from orchestrator.engine.control.identity import Identity
+from orchestrator.engine.control.mounts import Mounts
+from orchestrator.engine.control.peers import Peers
+from orchestrator.engine.control.releasing import Releases
+from orchestrator.engine.control.sets import rule_set
+from orchestrator.engine.control.watching import WatchCapture
+from orchestrator.engine.control.watchlink import Findings
+from orchestrator.engine.mirror.crossing import Crossing
+from orchestrator.engine.mirror.mapping import RemapLink
+from orchestrator.engine.mirror.rules import RuleSet
+from orchestrator.engine.oplog.reader import LogReader
+from orchestrator.engine.transfer import tls
+from orchestrator.engine.transfer.messages import DataState, Refusal
+from orchestrator.engine.transfer.protocol import Terms
+from orchestrator.engine.transfer.source import (
+    LogAccess,
+    MirrorJob,
+    Route,
+    SourceConnection,
+    SourceHooks,
+    SourceStatus,
+    TransmitState,
+)
+
+REMIRROR = schema.MirrorOptions(kind="difference", checksum=True)
+REMOVED = ".removed-by-remirror"
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Makes links."""
+
+    identity: Identity
+    peers: Peers
+    mounts: Mounts
+    events: Events
+    releases: Releases
+    verify_logs: Path
+
+    def make(self, replication_set: schema.ReplicationSet, record: ConnectionRecord, *, fresh: bool) -> Link:
+        """The link of a connection; ``fresh`` for one that the target has not seen.
+
+        Raises:
+            Unknown: the target is not paired any more.
+            Conflict: the directory is not captured.
+        """
+        capture = self.mounts.capture(replication_set.root)
+        if capture is None:
+            raise Conflict(
+                what=f"replicating {replication_set.root}",
+                why="it is not captured",
+                hint=f"capture it again: dtengine mounts add {replication_set.root}",
+            )
+        return SourceLink(self, capture, replication_set, record, fresh=fresh)
+
+    def route(self, record: ConnectionRecord) -> Route:
+        """Where the target is reached, and who it must be."""
+        peer, chosen = self.peers.get(record.request.target), record.request.route
+        address, port = (chosen.address, chosen.port) if chosen else (peer.address, peer.data_port)
+        return Route(address, port, tls.Peer(peer.name, peer.certificate_pem))
+
+
+class SourceLink:
+    """One connection's link."""
+
+    def __init__(
+        self,
+        links: Links,
+        capture: Capture,
+        replication_set: schema.ReplicationSet,
+        record: ConnectionRecord,
+        *,
+        fresh: bool,
+    ) -> None:
+        rules = rule_set(replication_set)
+        self._links = links
+        self._capture = capture
+        self._record = record
+        self._replicating = record.replicating
+        self._auto = record.request.auto_remirror
+        self._ever_mirrored = record.mirrored
+        self._stopped_by_hand = False
+        self._accepted: int | None = None
+        self._rules = rules
+        self._remap = remap_link(replication_set, record, rules)
+        self._lock = threading.Lock()
+        self.desk = MirrorDesk(
+            record,
+            rules,
+            lambda: self._capture,
+            self._shipped,
+            remap=self._remap,
+            events=links.events,
+            logs=links.verify_logs,
+        )
+        self._findings = Findings(capture, self.desk, self._start_job) if isinstance(capture, WatchCapture) else None
+        self._fresh = fresh
+        self._connection = self._connected(fresh=fresh)
+
+    # -- life
+
+    def start(self) -> None:
+        """Begin; a fresh connection with its first mirror, if one was asked for."""
+        request = self._record.request
+        self._links.releases.hold(self._capture.path, self._record.key, self._arrived_ns)
+        if self._record.paused:
+            self._connection.pause()
+        if self._fresh and request.start_mirror:
+            self._connection.start_mirror(self.desk.mirror(request.mirror))
+        if self._findings is not None:
+            self._findings.listen()
+        self._connection.start()
+
+    def stop(self) -> None:
+        """End the session."""
+        self._end(disconnect=False)
+
+    def disconnect(self) -> None:
+        """End for good."""
+        self._end(disconnect=True)
+        self._links.releases.forget(self._capture.path, self._record.key)
+
+    def _end(self, *, disconnect: bool) -> None:
+        if self._findings is not None:
+            self._findings.end()
+        self._connection.stop(disconnect=disconnect)
+        self._connection.close()
+        self.desk.end()
+
+    def _connected(self, *, fresh: bool) -> SourceConnection:
+        request, identity = self._record.request, self._links.identity
+        terms = Terms(
+            connection=self._record.key,
+            protection=request.protection or self._record.key,
+            epoch=request.epoch,
+            source=self._record.source_name,
+            replication_set=request.replication_set,
+            target_root=self._record.target_root,
+            purpose=request.purpose,
+        )
+        hooks = SourceHooks(
+            released=self._released,
+            mirror_due=self._mirror_due,
+            moved_in=self._moved_in,
+            log_lost=self._log_lost,
+            happened=self._happened,
+        )
+        return SourceConnection(
+            terms,
+            self._links.route(self._record),
+            tls.Identity(identity.certificate_file, identity.key_file),
+            self._open_log,
+            rules=self._selected(),
+            remap=self._remap.remap if self._remap is not None else None,
+            names=self._other_names(),
+            hooks=hooks,
+            fresh=fresh,
+            longest_wait_s=2.0,
+        )
+
+    def _selected(self) -> RuleSet | None:
+        if not self._replicating:
+            return RuleSet(())
+        return None if self._rules.everything else self._rules
+
+    def _other_names(self) -> Crossing | None:
+        limited = self._replicating and not self._rules.everything
+        return Crossing(self._capture.lower_path, self._rules) if limited else None
+
+    # -- what the connection asks
+
+    def _open_log(self) -> LogAccess:
+        places = self._capture.places
+        page = StatePage(places.log_dir / "state")
+        reader = LogReader(places.mem_dir, places.disk_dir, page, wake=places.log_dir / "wake")
+
+        def close() -> None:
+            reader.close()
+            page.close()
+
+        return LogAccess(reader, page, str(page.log_id), close)
+
+    def _released(self, sequence: int) -> None:
+        self._links.releases.acknowledged(self._capture.path, self._record.key, sequence)
+
+    def _arrived_ns(self) -> int:
+        """Up to when every change is at the target, 0 when that is not known; a restore's link says nothing of its own directory."""
+        if self._record.request.purpose == "restore":
+            return 0
+        if self._findings is not None:
+            return self._findings.reported_ns
+        now_ns, committed = time.time_ns(), self._capture.state.committed_sequence
+        status = self._connection.status()
+        if status.target_data_state is not DataState.GOOD:
+            return 0
+        return now_ns if status.acknowledged_sequence >= committed else status.acknowledged_time_ns
+
+    def _shipped(self) -> int:
+        return self._connection.status().sent_sequence
+
+    def _mirror_due(self, says: str) -> MirrorJob | None:
+        if self._stopped_by_hand or not (self._auto and self._ever_mirrored):
+            return None
+        self._happened(f"{self._record.request.replication_set} is mirrored again: {says}")
+        return self.desk.mirror(self._remirror(), thorough=True)
+
+    def _remirror(self) -> schema.MirrorOptions:
+        """What the log lost includes removals: names that only the target has are put aside beside the replica, not lost."""
+        chosen = self._record.request.mirror.orphans
+        if chosen.action != "ignore":
+            return REMIRROR.model_copy(update={"orphans": chosen})
+        aside = schema.Orphans(action="move", move_to=self._record.target_root + REMOVED)
+        return REMIRROR.model_copy(update={"orphans": aside})
+
+    def _moved_in(self, path: bytes) -> bool:
+        """What came into the set is brought by a small mirror of its own, or by the one that runs."""
+        if self._stopped_by_hand:
+            return False
+        self.desk.bring(path, self._start_job)
+        return True
+
+    def _start_job(self, job: MirrorJob) -> bool:
+        self._connection.start_mirror(job)
+        return True
+
+    def _log_lost(self) -> bool:
+        self._capture.restart_log()
+        return True
+
+    def _happened(self, sentence: str) -> None:
+        self._links.events.tell("connection", sentence, key=self._record.key)
+
+    # -- what is told
+
+    def start_mirror(self, options: schema.MirrorOptions) -> None:
+        """Mirror from now on."""
+        self._stopped_by_hand, self._ever_mirrored = False, True
+        self._connection.start_mirror(self.desk.mirror(options))
+
+    def stop_mirror(self) -> None:
+        """Give the mirror up; the target needs another."""
+        self._stopped_by_hand = True
+        self.desk.bring_nothing()
+        self._connection.stop_mirror()
+
+    def pause_mirror(self, *, on: bool) -> None:
+        """Hold the mirror, or let it go on."""
+        self.desk.paused = on
+        self._connection.pause_mirror(paused=on)
+
+    def pause(self, *, on: bool) -> None:
+        """Hold all sending, or let it go on."""
+        if on:
+            self._connection.pause()
+        else:
+            self._connection.resume()
+
+    def replicate(self, *, on: bool) -> None:
+        """Send operations, or let them pass; when sending begins again, a mirror brings what passed."""
+        if on == self._replicating:
+            return
+        self._replicating = on
+        if self._findings is not None:
+            self._findings.active = on
+        self._anew()
+        if on and self._auto:
+            self._connection.start_mirror(self.desk.mirror(self._remirror(), thorough=True))
+
+    def verify(self, options: schema.MirrorOptions) -> None:
+        """Compare and report, changing nothing."""
+        self._connection.start_mirror(self.desk.verification(options))
+
+    def log_changed(self, *, resumable: bool, why: str) -> None:  # noqa: ARG002  # told by the caller already
+        """Open the log again; whether it can be continued is seen by its id."""
+        with self._lock:
+            self._connection.stop()
+            self._connection.start()
+
+    def _anew(self) -> None:
+        """The same connection with other rules; the session resumes."""
+        with self._lock:
+            self._connection.stop()
+            self._connection.close()
+            self._connection = self._connected(fresh=False)
+            self._connection.start()
+
+    # -- what is so
+
+    def mark(self) -> int:
+        """All that was changed until now."""
+        return self._findings.mark() if self._findings is not None else self._capture.state.committed_sequence
+
+    def reached(self, mark: int) -> bool:
+        """Whether the target has applied all up to a mark."""
+        if self._findings is not None:
+            return self._findings.reached(mark) and self._connection.status().connected
+        return not self.desk.brings and self._connection.status().applied_sequence >= mark
+
+    def now(self) -> LinkNow:
+        """How it stands."""
+        status = self._connection.status()
+        if status.connected:
+            self._accepted = self._record.request.epoch
+        return link_now(self, status)
+
+    @property
+    def capture(self) -> Capture:
+        """What is replicated."""
+        return self._capture
+
+    @property
+    def findings(self) -> Findings | None:
+        """The watcher's findings, where there is no log."""
+        return self._findings
+
+    @property
+    def accepted(self) -> int | None:
+        """The epoch that the target accepted since the daemon started."""
+        return self._accepted
+
+    @property
+    def restore_required(self) -> bool:
+        """Whether the target is live since a failover, so that nothing may be sent over its data."""
+        return self._connection.refused_for is Refusal.RESTORE_REQUIRED
+
+    @property
+    def replicating(self) -> bool:
+        """Whether operations are sent."""
+        return self._replicating
+
+
+def remap_link(replication_set: schema.ReplicationSet, record: ConnectionRecord, rules: RuleSet) -> RemapLink | None:
+    """RemapLink of a connection; None when it is off, or when the data has the same place on both servers."""
+    if not record.request.remap_link or replication_set.root == record.target_root:
+        return None
+    return RemapLink(os.fsencode(replication_set.root), os.fsencode(record.target_root), rules)
+
+
+def link_now(link: SourceLink, status: SourceStatus) -> LinkNow:
+    """A link's figures."""
+    page, findings = link.capture.state, link.findings
+    waiting = status.queue_operations
+    return LinkNow(
+        state=status.transmit_state.value,
+        transmit_state=status.transmit_state.value,
+        mirror_state=link.desk.state(),
+        replication_state=replication_state(link, status),
+        target_data_state=(DataState.RESTORE_REQUIRED if link.restore_required else status.target_data_state).value,
+        target_state=status.target_state.value,
+        mirror_bytes_sent=status.mirror_bytes_sent,
+        mirror_bytes_total=link.desk.progress.total_bytes,
+        mirror_bytes_skipped=link.desk.progress.skipped_bytes,
+        mirror_bytes_remaining=link.desk.progress.remaining_bytes,
+        mirror_percent=link.desk.progress.percent,
+        mirror_files_compared=link.desk.progress.files_compared,
+        mirror_files_different=link.desk.progress.files_different,
+        replication_bytes_sent=status.replication_bytes_sent,
+        replication_queue_bytes=(page.memory_bytes + page.disk_bytes) if waiting else 0,
+        sent_bytes=status.sent_bytes,
+        acknowledged_sequence=findings.done if findings else status.acknowledged_sequence,
+        acknowledged_time_ns=findings.reported_ns if findings else status.acknowledged_time_ns,
+        committed_sequence=findings.seen if findings else page.committed_sequence,
+        applied_sequence=findings.done if findings else status.applied_sequence,
+        lag_s=findings.lag_s() if findings else status.lag_s,
+        last_error=status.says if status.transmit_state is TransmitState.ERROR else "",
+        since_ns=int(status.since_s * 1e9),
+        says=status.says,
+        accepted_epoch=link.accepted,
+    )
+
+
+def replication_state(link: SourceLink, status: SourceStatus) -> str:
+    """The guide's word for what replication does."""
+    if not link.replicating:
+        return "Stopped"
+    if not status.connected or status.target_data_state in {"mirror_required", "not_ready"}:
+        return "Pending"
+    return "Replicating" if status.queue_operations else "Ready"

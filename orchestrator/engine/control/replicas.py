@@ -1,0 +1,354 @@
+"""The replicas that this engine keeps for other engines' replication sets: found when a session comes, opened again at a start.
+
+Who may come: a paired engine, for a place that no other replica, no captured directory and not our own state lies in. The epoch
+of a protection is that of its document or of its replica, whichever is newer, so that a new document refuses old sources at once.
+
+Lock: one for the table; replicas have their own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from orchestrator.engine.apply.house import ReplicaHouse
+from orchestrator.engine.apply.ports import ReplicaStatus as ReplicaNow
+from orchestrator.engine.apply.replica import Replica
+from orchestrator.engine.control import store
+from orchestrator.engine.control.answers import ReplicaStatus
+from orchestrator.engine.control.errors import Conflict, Unknown
+from orchestrator.engine.control.events import Events
+from orchestrator.engine.control.feeds import TargetFeed
+from orchestrator.engine.control.keeping import Keeping
+from orchestrator.engine.control.layout import Layout
+from orchestrator.engine.control.mounts import Mounts
+from orchestrator.engine.control.schema import MountRequest, ReplicaAction, ReplicaActionKind
+from orchestrator.engine.monitor import ports as monitor_ports
+from orchestrator.engine.transfer.events import Denied, Progress
+from orchestrator.engine.transfer.messages import DataState, Hello, Refusal, Reply
+from orchestrator.engine.transfer.tls import Peer
+
+WORST_FIRST = (
+    DataState.NOT_READY,
+    DataState.MIRROR_REQUIRED,
+    DataState.MIRRORING,
+    DataState.RESTORE_REQUIRED,
+    DataState.GOOD,
+)
+
+
+class Nobody:
+    """A listener that hears nothing: attaching it ends the session that is open."""
+
+    def logged(self, sequence: int) -> None:
+        """Nothing."""
+
+    def handled(self, replies: tuple[Reply, ...], payload_bytes: int) -> None:
+        """Nothing."""
+
+    def stands(self, progress: Progress) -> None:
+        """Nothing."""
+
+    def denied(self, reason: Refusal, says: str) -> None:
+        """Nothing."""
+
+
+class Replicas:
+    """The replicas by key (the connection's uuid). Callable from any thread.
+
+    Args:
+        layout: where they are kept.
+        events: the journal.
+        mounts: the captured directories, which no replica may lie in.
+        keeping: where a restore puts aside what it would overwrite.
+        epoch_of: the epoch of a protection's document, 0 when there is none.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        events: Events,
+        mounts: Mounts,
+        keeping: Keeping,
+        epoch_of: Callable[[str], int],
+    ) -> None:
+        self._state = layout.root.resolve()
+        self._events = events
+        self._mounts = mounts
+        self._lock = threading.RLock()
+        self._keeping = keeping
+        self.heard_s: Callable[[str], float | None] = lambda _: None
+        ports: dict[str, object] = {"mirror": self._mirror, "happened": self._happened}
+        self._house = ReplicaHouse(layout.replicas, epoch_of=epoch_of, ports=ports)
+
+    # -- life
+
+    def start(self) -> None:
+        """Open all; they go on applying what their queues hold."""
+        for trouble in self._house.open_all():
+            self._happened(trouble)
+
+    def stop(self) -> None:
+        """Close all in order."""
+        self._house.close()
+
+    def _mirror(self, root: Path, kind: str) -> TargetFeed:
+        """The target side of a mirror that begins; what a restore would destroy is put aside first."""
+        restored = [
+            one for one in self._house.all() if one.record.purpose == "restore" and one.record.root == str(root)
+        ]
+        whole = kind in {"full", "difference"}
+        keeper = (
+            self._keeping.begin(restored[0], self._mounts.places(str(root)).log_dir) if restored and whole else None
+        )
+        return TargetFeed(root, keeper)
+
+    def _happened(self, sentence: str) -> None:
+        self._events.tell("replica", sentence)
+
+    # -- a session comes
+
+    def find(self, hello: Hello, peer: Peer) -> Replica | Denied:
+        """The replica that a paired source introduces, made when it comes for the first time; or why it may not come."""
+        with self._lock:
+            known = self._house.get(hello.connection)
+            live = self._live_at(hello)
+            if live is not None:
+                return Denied(Refusal.RESTORE_REQUIRED, live)
+            why_not = self._captured_over(known) if known is not None else self._no_place_for(hello)
+            found = self._house.find(hello, peer) if why_not is None else Denied(Refusal.NOT_READY, why_not)
+        if isinstance(found, Denied):
+            return found
+        if known is None:
+            where = f"{hello.replication_set} to {hello.target_root}"
+            self._events.tell("replica", f"{hello.source} replicates {where}", key=found.key, epoch=hello.epoch)
+        return found
+
+    def left(self, key: str, says: str) -> None:  # noqa: ARG002  # the listener's signature
+        """The source ended the connection for good: its data stays, the replica is forgotten unless it is promoted."""
+        replica = self._house.get(key)
+        if replica is not None and not replica.record.promoted:
+            self._forget(replica)
+
+    def _live_at(self, hello: Hello) -> str | None:
+        """Why nothing may be sent to a place that clients write to."""
+        wanted = Path(hello.target_root)
+        for replica in self._house.all():
+            record = replica.record
+            if record.promoted and overlap(wanted, Path(record.root)):
+                return f"{record.root} is live since epoch {record.epoch}: restore from it first, or let its changes go"
+        return None
+
+    def _captured_over(self, replica: Replica) -> str | None:
+        if replica.record.promoted or self._mounts.capture(replica.record.root) is None:
+            return None
+        return f"{replica.record.root} is captured here: apply never writes under it"
+
+    def _no_place_for(self, hello: Hello) -> str | None:
+        """Why a new replica may not lie where it is to be; one that is idle and was of the same set is forgotten for it."""
+        wanted = Path(hello.target_root)
+        if not wanted.is_absolute() or ".." in wanted.parts or wanted == Path("/"):
+            return f"{wanted} is no place for a replica"
+        if overlap(wanted, self._state):
+            return f"{wanted} holds this engine's own state"
+        if any(overlap(wanted, Path(mount.path)) for mount in self._mounts.listed()):
+            return f"{wanted} is captured here: apply never writes under it"
+        for other in self._house.all():
+            if not other.record.promoted and overlap(wanted, Path(other.record.root)):
+                record = other.record
+                same = (record.source, record.replication_set) == (hello.source, hello.replication_set)
+                if not same or other.status().connected:
+                    return f"{record.root} is a replica of {record.replication_set} of {record.source}"
+                self._forget(other)
+        return None
+
+    def _forget(self, replica: Replica) -> None:
+        self._house.remove(replica.key)
+        self._events.tell("replica", f"replica {replica.key} ended; its data stays in {replica.record.root}")
+
+    # -- looked at
+
+    def listed(self) -> list[ReplicaStatus]:
+        """All replicas."""
+        return [self._status(replica) for replica in self._house.all()]
+
+    def status(self, key: str) -> ReplicaStatus:
+        """One replica."""
+        return self._status(self._get(key))
+
+    def of(self, protection: str) -> list[Replica]:
+        """The replicas of a protection that came to be protected, not restored."""
+        return [
+            replica
+            for replica in self._house.all()
+            if replica.record.protection == protection and replica.record.purpose == "protect"
+        ]
+
+    def summary(self, protection: str) -> monitor_ports.ReplicaStatus:
+        """The replicas of a protection as one: the worst data state, the largest queue."""
+        found = [replica.status() for replica in self.of(protection)]
+        if not found:
+            return monitor_ports.ReplicaStatus(DataState.NOT_READY)
+        heard = [heard_s for one in found if (heard_s := self.heard_s(one.key)) is not None]
+        return monitor_ports.ReplicaStatus(
+            data_state=min((one.data_state for one in found), key=WORST_FIRST.index),
+            queue_bytes=sum(one.queue_memory_bytes + one.queue_disk_bytes for one in found if one.queue_operations),
+            acknowledged_sequence=min(one.acknowledged_sequence for one in found),
+            applied_sequence=min(one.applied_sequence for one in found),
+            acknowledged_time_ns=min(one.acknowledged_time_ns for one in found),
+            last_heard_s=min(heard, default=None),
+        )
+
+    def _status(self, replica: Replica) -> ReplicaStatus:
+        return as_answer(replica.status()).model_copy(
+            update={"restored": self._was_restored(replica), "set_aside": self._keeping.listed(replica)}
+        )
+
+    def _get(self, key: str) -> Replica:
+        replica = self._house.get(key)
+        if replica is None:
+            raise Unknown(kind="replica", name=key, listing="replicas list")
+        return replica
+
+    # -- what the executor asks
+
+    def refuse_older(self, protection: str, epoch: int) -> None:
+        """Know the epoch durably; sessions that carry an older one end."""
+        for replica in self.of(protection):
+            newer = replica.record.epoch < epoch
+            replica.accept_epoch(epoch)
+            if newer:
+                nobody = Nobody()
+                replica.attach(nobody)
+                replica.detach(nobody)
+
+    def settle(self, protection: str, *, discard: bool) -> int:
+        """Apply (or drop) what is queued, for a short while; how many bytes are still queued (at least 1 while unsettled)."""
+        left = 0
+        for replica in self.of(protection):
+            if discard:
+                replica.discard_queue()
+            elif not replica.settle(0.5):
+                now = replica.status()
+                left += max(1, now.queue_memory_bytes + now.queue_disk_bytes)
+        return left
+
+    def promote(self, protection: str, epoch: int) -> None:
+        """Their data goes live."""
+        for replica in self.of(protection):
+            if not (replica.record.promoted and replica.record.epoch >= epoch):
+                replica.promote(epoch)
+
+    def demote(self, protection: str, epoch: int) -> None:
+        """They are replicas again."""
+        for replica in self.of(protection):
+            replica.demote(epoch)
+
+    # -- what a person asks
+
+    def act(self, key: str, action: ReplicaAction) -> ReplicaStatus:
+        """Pause, resume, settle, discard, promote, demote.
+
+        Raises:
+            Conflict: it is not possible now.
+        """
+        replica = self._get(key)
+        match action.action:
+            case ReplicaActionKind.PAUSE:
+                replica.pause()
+            case ReplicaActionKind.RESUME:
+                replica.resume()
+            case ReplicaActionKind.SETTLE:
+                self._settle(replica, action.timeout_s)
+            case ReplicaActionKind.DISCARD_QUEUE:
+                replica.discard_queue()
+            case ReplicaActionKind.PROMOTE:
+                self._promote(replica, action)
+            case ReplicaActionKind.DEMOTE:
+                self._demote(replica, action)
+            case ReplicaActionKind.SET_ASIDE_LIST:
+                pass
+        return self._status(replica)
+
+    @staticmethod
+    def _settle(replica: Replica, timeout_s: float) -> None:
+        if not replica.settle(timeout_s):
+            hint = f"see why: dtengine replicas show {replica.key}"
+            raise Conflict(what=f"settling {replica.key}", why=f"operations are left after {timeout_s:g} s", hint=hint)
+
+    def _promote(self, replica: Replica, action: ReplicaAction) -> None:
+        epoch = replica.record.epoch if action.epoch is None else action.epoch
+        if epoch < replica.record.epoch:
+            why = f"epoch {epoch} is older than {replica.record.epoch}"
+            raise Conflict(what=f"promoting {replica.key}", why=why, hint="read the replica again")
+        self._settle(replica, action.timeout_s)
+        replica.promote(epoch)
+        root = replica.record.root
+        if action.capture and self._mounts.capture(root) is None:
+            self._mounts.mount(MountRequest(path=root))
+        self._events.tell("replica", f"{root} is live at epoch {epoch}", key=replica.key, by=action.by)
+
+    def _demote(self, replica: Replica, action: ReplicaAction) -> None:
+        """A live replica becomes one again once it was restored from, or when a person lets its changes go."""
+        if replica.record.promoted and not (action.discard_changes or self._was_restored(replica)):
+            raise Conflict(
+                what=f"making {replica.record.root} a replica again",
+                why="it was live since a failover and was not restored from",
+                hint="restore it to the original source, or let its changes go with discard_changes",
+            )
+        if self._mounts.capture(replica.record.root) is not None:
+            self._mounts.unmount(replica.record.root)
+        replica.demote(action.epoch or 0)
+        restored_file(replica).unlink(missing_ok=True)
+        self._events.tell("replica", f"{replica.record.root} is a replica again", key=replica.key, by=action.by)
+
+    def restored(self, root: str) -> None:
+        """All that is live at ``root`` is at its original source; it holds as long as nothing more changes here."""
+        for replica in self._house.all():
+            if replica.record.promoted and replica.record.root == root:
+                store.write_text(restored_file(replica), self._change_mark(root))
+                self._events.tell("replica", f"{root} was restored to {replica.record.source}", key=replica.key)
+
+    def _was_restored(self, replica: Replica) -> bool:
+        path = restored_file(replica)
+        return path.exists() and path.read_text(encoding="utf-8") == self._change_mark(replica.record.root)
+
+    def _change_mark(self, root: str) -> str:
+        """Where the log of the live data stands; a watched directory has no log to tell by."""
+        capture = self._mounts.capture(root)
+        return (
+            f"{capture.state.log_id} {capture.state.committed_sequence}" if capture and capture.kind == "fuse" else ""
+        )
+
+
+def restored_file(replica: Replica) -> Path:
+    """Where it is remembered that a live replica was restored from."""
+    return replica.directory / "restored"
+
+
+def as_answer(now: ReplicaNow) -> ReplicaStatus:
+    """A replica as the control API shows it."""
+    return ReplicaStatus(
+        key=now.key,
+        source=now.source,
+        replication_set=now.replication_set,
+        target_root=now.target_root,
+        protection=None if now.protection in ("", now.key) else now.protection,
+        data_state=now.data_state.value,
+        acknowledged_sequence=now.acknowledged_sequence,
+        acknowledged_time_ns=now.acknowledged_time_ns,
+        applied_sequence=now.applied_sequence,
+        applied_time_ns=now.applied_time_ns,
+        queue_bytes=now.queue_memory_bytes + now.queue_disk_bytes,
+        epoch=now.epoch,
+        promoted=now.promoted,
+        paused=now.target_state == "paused",
+        connected=now.connected,
+        last_error=now.says,
+    )
+
+
+def overlap(one: Path, other: Path) -> bool:
+    """Whether one of two paths lies in the other."""
+    return one.is_relative_to(other) or other.is_relative_to(one)

@@ -1,0 +1,381 @@
+"""The documents that the control API takes: every field with its unit, default and limits. Unknown fields are refused.
+
+Units stand at the end of a name: ``_bytes``, ``_s``, ``_ns``. The protection document is given to both engines, so that each
+can act for it without asking anybody.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, model_validator
+
+from orchestrator.engine.control.fields import (
+    MIB,
+    Address,
+    Bytes,
+    Command,
+    EngineId,
+    Epoch,
+    Fingerprint,
+    Name,
+    Path,
+    Port,
+    Request,
+    Sentence,
+)
+from orchestrator.engine.mirror.names import ILLEGAL
+
+ScriptName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Scope(StrEnum):
+    """What a caller may do: ``admin`` acts, ``monitor`` looks."""
+
+    ADMIN = "admin"
+    MONITOR = "monitor"
+
+
+class TokenRequest(Request):
+    """A new token for remote callers."""
+
+    name: Name
+    scope: Scope = Scope.MONITOR
+
+
+class Peer(Request):
+    """Another engine whose key this one trusts."""
+
+    name: Name
+    engine_id: EngineId
+    fingerprint: Fingerprint
+    certificate_pem: Annotated[str, Field(max_length=16384)]
+    address: Address
+    control_port: Port = 6320
+    data_port: Port = 6321
+
+
+class PairRequest(Request):
+    """Pair with the engine at an address: it must show ``fingerprint``; ``token`` is an admin token of that engine."""
+
+    address: Address
+    control_port: Port = 6320
+    fingerprint: Fingerprint
+    token: SecretStr
+    own_address: Address | None = None
+
+
+class MountRequest(Request):
+    """Capture every change under ``path``. ``auto`` takes the capturing file system where it can be had, else the watcher."""
+
+    path: Path
+    memory_limit_bytes: Bytes = 128 * MIB
+    disk_limit_bytes: Bytes | None = None
+    minimum_free_bytes: Bytes = 50 * MIB
+    capture: Literal["auto", "fuse", "watcher"] = "auto"
+
+
+class Rule(Request):
+    """One line of a replication set; ``path`` is relative to the root, empty for the root itself."""
+
+    path: Annotated[str, Field(max_length=4096)] = ""
+    include: bool = True
+    recursive: bool = True
+
+
+def _legal_set_name(name: str) -> str:
+    for character in name:
+        if character in ILLEGAL:
+            msg = f"{name!r} contains {character!r}, which is not allowed in the name of a replication set"
+            raise ValueError(msg)
+    return name
+
+
+SetName = Annotated[Name, BeforeValidator(_legal_set_name)]
+
+
+class ReplicationSet(Request):
+    """Which files under a root belong together. ``generation`` is the one that was read; saving raises it by one.
+
+    ``warning`` is said in the answer to a save, and not taken.
+    """
+
+    name: SetName
+    root: Path
+    rules: list[Rule] = Field(default=[Rule()], max_length=10_000)
+    generation: int = Field(default=0, ge=0)
+    warning: str = ""
+
+
+class Route(Request):
+    """The address and port of the target that the data travels to."""
+
+    address: Address
+    port: Port = 6321
+
+
+class PathPair(Request):
+    """One path of the source and where it goes on the target."""
+
+    source: Path
+    target: Path
+
+
+class Mapping(Request):
+    """Where files go on the target: the same path, under ``target_root``/source/set, or a chosen place."""
+
+    kind: Literal["one_to_one", "all_to_one", "custom"] = "one_to_one"
+    target_root: Path | None = None
+    pairs: list[PathPair] = Field(default=[], max_length=100)
+
+    @model_validator(mode="after")
+    def _place_given(self) -> Self:
+        if self.kind == "all_to_one" and self.target_root is None:
+            msg = "all_to_one needs target_root"
+            raise ValueError(msg)
+        if self.kind == "custom" and self.target_root is None and not self.pairs:
+            msg = "custom needs target_root or pairs"
+            raise ValueError(msg)
+        return self
+
+
+class Orphans(Request):
+    """What to do with files that only the target has."""
+
+    action: Literal["ignore", "log", "move", "delete"] = "ignore"
+    older_than_s: int = Field(default=0, ge=0)
+    move_to: Path | None = None
+
+    @model_validator(mode="after")
+    def _place_given(self) -> Self:
+        if self.action == "move" and self.move_to is None:
+            msg = "moving orphans needs move_to"
+            raise ValueError(msg)
+        return self
+
+
+class MirrorOptions(Request):
+    """How a mirror compares: everything, or only what differs; whole files or only differing blocks."""
+
+    kind: Literal["full", "difference"] = "full"
+    checksum: bool = False
+    only_newer: bool = False
+    orphans: Orphans = Orphans()
+
+
+class ConnectionRequest(Request):
+    """Connect a replication set to a target.
+
+    ``remap_link``: absolute soft links into the set point into the replica there. ``calculate_size``: find out how much there is beside
+    each mirror, so that percentage and remaining bytes can be told.
+    """
+
+    replication_set: Name
+    target: Name
+    route: Route | None = None
+    mapping: Mapping = Mapping()
+    start_mirror: bool = True
+    start_replication: bool = True
+    mirror: MirrorOptions = MirrorOptions()
+    auto_remirror: bool = True
+    remap_link: bool = True
+    calculate_size: bool = True
+    purpose: Literal["protect", "restore"] = "protect"
+    protection: Name | None = None
+    epoch: Epoch = 0
+    compression: bool = False
+
+
+class ConnectionActionKind(StrEnum):
+    """What a connection can be told."""
+
+    START_MIRROR = "start_mirror"
+    STOP_MIRROR = "stop_mirror"
+    PAUSE_MIRROR = "pause_mirror"
+    RESUME_MIRROR = "resume_mirror"
+    START_REPLICATION = "start_replication"
+    STOP_REPLICATION = "stop_replication"
+    PAUSE = "pause"
+    RESUME = "resume"
+    SETTLE = "settle"
+    VERIFY = "verify"
+
+
+class ConnectionAction(Request):
+    """An action on a connection; ``options`` are those of the mirror or of the verification."""
+
+    action: ConnectionActionKind
+    options: MirrorOptions | None = None
+    timeout_s: float = Field(default=60.0, gt=0, le=3600)
+
+
+class ReplicaActionKind(StrEnum):
+    """What a replica (the target's end of a connection) can be told."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    SETTLE = "settle"
+    DISCARD_QUEUE = "discard_queue"
+    PROMOTE = "promote"
+    DEMOTE = "demote"
+    SET_ASIDE_LIST = "set_aside_list"
+
+
+class ReplicaAction(Request):
+    """An action on a replica. ``discard_changes`` lets a source mirror over what was changed here after a failover."""
+
+    action: ReplicaActionKind
+    epoch: Epoch | None = None
+    capture: bool = True
+    discard_changes: bool = False
+    by: Sentence = ""
+    timeout_s: float = Field(default=60.0, gt=0, le=3600)
+
+
+class EngineSide(Request):
+    """One of the two engines of a protection."""
+
+    name: Name
+    engine_id: EngineId
+    addresses: list[Address] = Field(default=[], max_length=64)
+    control_address: Address
+    control_port: Port = 6320
+    data_port: Port = 6321
+    probe_port: Port = 6320
+    fingerprint: Fingerprint
+
+
+class Root(Request):
+    """A protected directory and its place on the target."""
+
+    source_path: Path
+    target_path: Path
+
+
+class Service(Request):
+    """A protected service: a systemd ``unit``, or commands that the daemon runs and watches itself."""
+
+    name: Name
+    unit: Name | None = None
+    start_command: Command = []
+    stop_command: Command = []
+    health_command: Command = []
+    health_url: Annotated[str, Field(max_length=2000, pattern=r"^https?://")] | None = None
+    environment: dict[str, str] = {}
+    user: Name | None = None
+    grace_s: float = Field(default=10.0, ge=0, le=3600)
+    start_timeout_s: float = Field(default=30.0, gt=0, le=3600)
+
+    @model_validator(mode="after")
+    def _one_backend(self) -> Self:
+        if (self.unit is None) == (not self.start_command):
+            msg = "give either unit or start_command"
+            raise ValueError(msg)
+        return self
+
+
+class Witness(Request):
+    """The arbiter on a third machine."""
+
+    address: Address
+    port: Port = 6322
+    fingerprint: Fingerprint
+    lease_s: float = Field(default=10.0, ge=0.2, le=3600)
+
+
+class Monitor(Request):
+    """How the target watches the source: ``interval_s`` x ``missed`` is the time to failure.
+
+    ``insist_without_witness``: where there is no witness, fail over by itself all the same; a recorded choice.
+    """
+
+    method: Literal["udp", "icmp", "both"] = "udp"
+    addresses: list[Address] = Field(default=[], max_length=64)
+    require: Literal["any", "all"] = "all"
+    interval_s: float = Field(default=5.0, ge=0.05, le=3600)
+    missed: int = Field(default=5, ge=1, le=1000)
+    manual_intervention: bool = True
+    insist_without_witness: bool = False
+
+
+class FailoverSettings(Request):
+    """What the target does when it takes over."""
+
+    settle: Literal["apply", "discard"] = "apply"
+    settle_timeout_s: float = Field(default=300.0, gt=0, le=86400)
+    pre_script: ScriptName | None = None
+    post_script: ScriptName | None = "post_failover"
+    wait: bool = True
+    capture: bool = True
+
+
+class Protection(Request):
+    """All that an engine must know to act for a protection by itself."""
+
+    id: Name
+    application: Name
+    role: Literal["source", "target"]
+    epoch: Epoch = 0
+    name: Annotated[str, Field(max_length=253)] = ""
+    source: EngineSide
+    target: EngineSide
+    roots: list[Root] = Field(default=[], max_length=100)
+    replication_set: Name
+    services: list[Service] = Field(default=[], max_length=200)
+    witness: Witness | None = None
+    monitor: Monitor = Monitor()
+    failover: FailoverSettings = FailoverSettings()
+    dns: dict[str, Any] = {}
+    scripts: dict[ScriptName, Sha256] = {}
+
+    @property
+    def own_side(self) -> EngineSide:
+        """The engine that this document was given to."""
+        return self.source if self.role == "source" else self.target
+
+
+class ProtectionActionKind(StrEnum):
+    """What a protection can be told."""
+
+    ENABLE_MONITOR = "enable_monitor"
+    DISABLE_MONITOR = "disable_monitor"
+    FAILOVER = "failover"
+    CONTINUE_FAILOVER = "continue_failover"
+    UNDO_FAILOVER = "undo_failover"
+    FENCE = "fence"
+    UNFENCE = "unfence"
+    RELEASE = "release"
+    ACKNOWLEDGE = "acknowledge"
+    SET_EPOCH = "set_epoch"
+
+
+class ProtectionAction(Request):
+    """An action on a protection. ``forced`` is a person's word that the other side is down; ``by`` is who said it."""
+
+    action: ProtectionActionKind
+    epoch: Epoch | None = None
+    forced: bool = False
+    by: Sentence = ""
+    reason: Sentence = ""
+    run_id: RunId | None = None
+
+
+class Script(Request):
+    """A script delivered for a protection; ``sha256`` is that of ``text`` in UTF-8."""
+
+    text: Annotated[str, Field(max_length=4 * MIB)]
+    sha256: Sha256
+
+
+class RunRequest(Request):
+    """Run a delivered script with these step ids (all when empty); the same ``run_id`` goes on where it was cut off."""
+
+    run_id: RunId
+    segments: list[Annotated[str, Field(max_length=200)]] = Field(default=[], max_length=10_000)
+    dry_run: bool = False
+    undo: bool = False
+    facts: dict[str, Any] = {}
+    epoch: Epoch | None = None
