@@ -1,0 +1,134 @@
+"""Which scripts a protection has, where each lies, and what is in it: the application's steps, and people's own part kept.
+
+The steps of failover, restore and failback that name a script are rendered into it at enable; later plans take the scripts as
+they lie on their hosts, people's part and all, so that a plan's id covers what will truly run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from orchestrator import scripting
+from orchestrator.errors import DtamError
+from orchestrator.model.outcomes import TryAgain
+from orchestrator.model.plan import DeliveredScript
+from orchestrator.model.servers import Where
+from orchestrator.model.settings import ScriptSettings
+from orchestrator.model.steps import Step
+from orchestrator.sdk.application import Application, Planning
+from orchestrator.sdk.context import Ports
+
+PLACES = {
+    "pre_failover": Where.TARGET,
+    "post_failover": Where.TARGET,
+    "pre_failback": Where.TARGET,
+    "post_restore": Where.SOURCE,
+    "post_failback": Where.SOURCE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HostScript:
+    """A script as it is, or will be, on its host.
+
+    ``edited`` is the text it takes the place of, where somebody had changed more in that than people's part.
+    """
+
+    where: Where
+    name: str
+    text: str
+    step_ids: tuple[str, ...] = ()
+    edited: str | None = None
+
+    @property
+    def warning(self) -> str:
+        """What a new rendering would lose; empty when that is nothing."""
+        return self._regenerated.warning
+
+    @property
+    def _regenerated(self) -> scripting.Regenerated:
+        return scripting.Regenerated(scripting.RenderedScript(self.name, self.text, self.step_ids), self.edited)
+
+    def keep_edited(self, folder: Path) -> Path | None:
+        """Keep what this script replaces as ``NAME.edited`` in a folder; None when it replaces nothing of anybody's."""
+        return scripting.keep_edited(folder, self._regenerated)
+
+    @property
+    def sha256(self) -> str:
+        """Of the whole text in UTF-8."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def as_delivered(self) -> DeliveredScript:
+        """The script as plans speak of it."""
+        return DeliveredScript(str(self.where), self.name, self.sha256)
+
+
+def on_hosts(ports: Ports, protection: str, sides: Iterable[Where]) -> tuple[HostScript, ...]:
+    """The scripts as they lie on these sides; a silent host has none to show."""
+    wanted = set(sides)
+    found: list[HostScript] = []
+    for name, where in PLACES.items():
+        if where not in wanted:
+            continue
+        try:
+            text = ports.host(where).script_text(protection, name)
+        except (TryAgain, DtamError):
+            text = None
+        if text is not None:
+            found.append(HostScript(where, name, text))
+    return tuple(found)
+
+
+def rendered(plugin: Application, planning: Planning, lying: Iterable[HostScript]) -> tuple[HostScript, ...]:
+    """All scripts of a protection, rendered anew over those that lie on the hosts.
+
+    Raises:
+        TemplateUnusable, ScriptDamaged.
+    """
+    neutral = msgspec.structs.replace(planning, graceful=False, forced=False, by="", scripts=())
+    steps = (*plugin.failover(neutral), *plugin.restore(neutral), *plugin.failback(neutral))
+    delivered = {one.name: one.text for one in lying}
+    own = planning.protection.settings.advanced.scripts
+    made = (_one(name, planning.protection.id, steps, delivered, own) for name in PLACES)
+    return tuple(one for one in made if one is not None)
+
+
+def _one(
+    name: str, protection: str, steps: tuple[Step, ...], delivered: Mapping[str, str], own: ScriptSettings
+) -> HostScript | None:
+    mine = _named_once(step for step in steps if step.script is not None and step.script.script == name)
+    configured = own_part(getattr(own, name, ""))
+    if not mine and not configured and name not in delivered:
+        return None
+    anew = scripting.regenerate(name, protection, mine, delivered.get(name))
+    kept = scripting.own_commands(name, anew.script.text)
+    script = anew.script if kept.strip() else scripting.render(name, protection, mine, configured)
+    return HostScript(PLACES[name], name, script.text, script.step_ids, anew.edited)
+
+
+def own_part(text: str) -> str:
+    """People's commands as a block that ends with a line break."""
+    return f"{text.rstrip()}\n" if text.strip() else ""
+
+
+def _named_once(steps: Iterable[Step]) -> list[Step]:
+    return list({step.id: step for step in steps}.values())
+
+
+def with_own_part(script: HostScript, own: str) -> HostScript:
+    """The same script with other commands in people's place; everything else, and its seal, stays.
+
+    Raises:
+        ScriptDamaged: the marks of people's place are gone.
+    """
+    scripting.own_commands(script.name, script.text)
+    before, _, rest = script.text.partition(f"{scripting.OWN_BEGIN}\n")
+    _, _, after = rest.partition(scripting.OWN_END)
+    text = f"{before}{scripting.OWN_BEGIN}\n{own_part(own)}{scripting.OWN_END}{after}"
+    return replace(script, text=text)

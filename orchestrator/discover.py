@@ -1,0 +1,66 @@
+"""Discover: the servers that dtam knows, and an ``Inventory`` of a pair through the application's eyes.
+
+For file servers there is no directory to search: servers are known because somebody added them, and each says by itself what it
+is part of. Nothing here raises because a server is silent: that is a fact too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+
+from orchestrator.errors import DtamError
+from orchestrator.model.inventory import EngineFacts, Inventory
+from orchestrator.model.outcomes import TryAgain
+from orchestrator.model.ports import Host
+from orchestrator.model.servers import Server
+from orchestrator.model.settings import Settings
+from orchestrator.sdk.application import Application
+from orchestrator.sdk.context import Ports
+
+_THREADS = 8
+
+
+class Discovered(msgspec.Struct, frozen=True):
+    """A known server as it answered. ``protected`` and ``target_of`` are ids of protections; ``silence`` says why it did not."""
+
+    server: Server
+    engine: EngineFacts | None = None
+    protected: tuple[str, ...] = ()
+    target_of: tuple[str, ...] = ()
+    silence: str = ""
+
+    @property
+    def says(self) -> str:
+        """One word or two for the table: unprotected, source of, target of, silent."""
+        if self.silence:
+            return "silent"
+        roles = [f"source of {one}" for one in self.protected] + [f"target of {one}" for one in self.target_of]
+        return ", ".join(roles) or "unprotected"
+
+
+def servers(known: Iterable[Server], reach: Callable[[Server], Host]) -> tuple[Discovered, ...]:
+    """Ask every known server what it is, several at a time."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return tuple(pool.map(lambda server: _one(server, reach), known))
+
+
+def _one(server: Server, reach: Callable[[Server], Host]) -> Discovered:
+    try:
+        host = reach(server)
+        roles = host.protections()
+        return Discovered(
+            server,
+            host.engine(),
+            tuple(name for name, role in roles if role == "source"),
+            tuple(name for name, role in roles if role == "target"),
+        )
+    except (DtamError, TryAgain) as error:
+        return Discovered(server, silence=str(error))
+
+
+def inventory(application: Application, ports: Ports, settings: Settings) -> Inventory:
+    """Everything about the pair, each fact with its question."""
+    return application.inventory(ports, settings)

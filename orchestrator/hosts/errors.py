@@ -1,0 +1,37 @@
+"""What can go wrong on the way to a host. Exit codes 30-36 belong to this room."""
+
+from __future__ import annotations
+
+from orchestrator.errors import DtamError
+
+
+class TokenUnreadable(DtamError):
+    template = "the token file {path} of server {server} cannot be used: {why}"
+    exit_code = 30
+    hint_template = (
+        "make a token on that host (dtengine token create NAME --scope admin) and keep it in a file of mode 0600"
+    )
+
+
+class HostSilent(DtamError):
+    template = "server {server} at {where} shows no certificate: {why}"
+    exit_code = 31
+    hint_template = "see on that host whether dtengine runs ('dtengine status') and whether a firewall is between"
+
+
+class FingerprintNeeded(DtamError):
+    template = "server {server} at {where} shows the certificate {fingerprint}, which nobody has confirmed"
+    exit_code = 32
+    hint_template = "compare it with 'dtengine server' on that host, then give it: --fingerprint {fingerprint}"
+
+
+class ServerInUse(DtamError):
+    template = "server {server} cannot be removed: protection {protection} uses it"
+    exit_code = 33
+    hint_template = "disable it first: dtam disable --protection {protection}"
+
+
+class ServerDiffers(DtamError):
+    template = "server {server} is known already, at {where} with the certificate {fingerprint}"
+    exit_code = 34
+    hint_template = "remove it first: dtam hosts remove {server}"

@@ -1,0 +1,59 @@
+"""What a person can get wrong in settings and plans, each in one line. Exit codes 10-19 belong to this room and the stages."""
+
+from __future__ import annotations
+
+from orchestrator.errors import DtamError
+
+
+class FileUnreadable(DtamError):
+    template = "{path}{place}: the protection file cannot be read: {why}"
+    exit_code = 10
+    hint_template = "mend the file at that place and run the same command again"
+
+
+class SettingsInvalid(DtamError):
+    template = "{problems}"
+    exit_code = 11
+    hint_template = "{advice}"
+
+
+class PlanRefused(DtamError):
+    template = "the plan to {kind} {protection} refuses itself: {reasons}"
+    exit_code = 12
+    hint_template = "mend what is named, then look again with --plan"
+
+
+class PlanChanged(DtamError):
+    template = "the plan that was read ({wanted}) is not the plan of now ({actual})"
+    exit_code = 13
+    hint_template = "read it again with --plan, then give the new id"
+
+
+class NotInThisState(DtamError):
+    template = "{command} does not fit {protection}, which is {state}: {reason}"
+    exit_code = 14
+    hint_template = "{advice}"
+
+
+class ServerUnknown(DtamError):
+    template = "server {name} is not known{among}"
+    exit_code = 15
+    hint_template = "add it: dtam hosts add {name} --address ADDRESS --token-file FILE"
+
+
+class ChecksFailed(DtamError):
+    template = "{protection} does not pass {count}: {first}"
+    exit_code = 16
+    hint_template = "{advice}"
+
+
+class StepFailed(DtamError):
+    template = "{kind} of {protection} stopped at step {step}: {reason}"
+    exit_code = 18
+    hint_template = "{advice}"
+
+
+class SourceIsTarget(DtamError):
+    template = "{name} cannot be a source: it is the target of protection {protection}"
+    exit_code = 19
+    hint_template = "disable {protection} first, or choose another source"

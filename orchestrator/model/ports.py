@@ -1,0 +1,337 @@
+"""The ports: small protocols through which plans reach hosts, replication, names and clients.
+
+Every adapter and every fake joins the conformance suite of its port (tests/conformance). Rules for all of them:
+
+- Every method may be called again: asking for what is already so is no error. Deeds look for themselves where it is cheap.
+- A thing that may come right by waiting raises ``TryAgain``; what will not, a ``DtamError`` with a hint.
+- Values in and out are JSON values or the structs of this room. Documents have the shape of the engine's control API.
+- No method waits longer than a few seconds; waiting is the executor's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from orchestrator.model.inventory import EngineFacts, PathFacts, ReplicaFacts, ServiceFacts
+from orchestrator.model.names import NameChanges, NameMove, NameRecords
+from orchestrator.model.servers import Where
+
+
+class HostFacts(msgspec.Struct, frozen=True):
+    """What a host says about itself and about the paths that were asked for."""
+
+    hostname: str
+    addresses: tuple[tuple[str, str], ...]
+    paths: tuple[PathFacts, ...]
+    listening: tuple[str, ...]
+
+
+class ProtectionView(msgspec.Struct, frozen=True):
+    """A protection as one engine sees it. ``phase`` is idle, detected, granting, settling, promoting, running_script, done or failed.
+
+    ``document_sha256`` is that of the document it holds (``document_checksum``); empty when it holds none.
+    """
+
+    id: str
+    role: str
+    epoch: int
+    fenced: bool
+    monitor: bool
+    phase: str = "idle"
+    says: str = ""
+    document_sha256: str = ""
+    run_id: str | None = None
+    waiting_for_person: bool = False
+    lease_remaining_s: float | None = None
+    detected_ns: int | None = None
+    finished_ns: int | None = None
+
+
+class ScriptRun(msgspec.Struct, frozen=True):
+    """One run of a script on its host: running, done, failed or interrupted; ``steps`` maps step id to its last event."""
+
+    run_id: str
+    state: str
+    steps: dict[str, str] = {}
+    says: str = ""
+
+
+class Host(Protocol):
+    """One server, reached over its engine's agent (or WinRM later)."""
+
+    @property
+    def name(self) -> str:
+        """The server's short name."""
+        ...
+
+    def engine(self) -> EngineFacts:
+        """Who its engine is, with peers and the offset of its clock."""
+        ...
+
+    def facts(self, paths: Sequence[str] = ()) -> HostFacts:
+        """What the host says about itself and about ``paths``."""
+        ...
+
+    def make_directory(self, path: str, mode: int = 0o755) -> None:
+        """A directory with its parents; one that exists is left as it is."""
+        ...
+
+    def remove_directory(self, path: str) -> None:
+        """An empty directory goes; one that is not empty, or not there, is left as it is."""
+        ...
+
+    def services(self, wanted: Sequence[Mapping[str, Any]] = ()) -> tuple[ServiceFacts, ...]:
+        """The protected services of this host, and what can be seen of ``wanted`` (service documents it does not manage yet)."""
+        ...
+
+    def start_service(self, name: str) -> None:
+        """Start a service and wait until it is healthy; refused while the fence holds."""
+        ...
+
+    def stop_service(self, name: str, service: Mapping[str, Any] | None = None) -> None:
+        """Stop a service; ``service`` is its document where the host does not manage it yet."""
+        ...
+
+    def set_start_type(self, service: Mapping[str, Any], start_type: str) -> None:
+        """``manual`` or ``automatic``, for services of the system's own manager."""
+        ...
+
+    def protection(self, protection: str) -> ProtectionView | None:
+        """How this engine sees a protection; None when it has no part in it."""
+        ...
+
+    def protections(self) -> tuple[tuple[str, str], ...]:
+        """(id, role) of every protection that this engine has a part in."""
+        ...
+
+    def put_protection(self, document: Mapping[str, Any]) -> None:
+        """Give the engine its document; one with an older epoch is refused."""
+        ...
+
+    def protection_document(self, protection: str) -> Mapping[str, Any] | None:
+        """The document as it was given, or None."""
+        ...
+
+    def remove_protection(self, protection: str) -> None:
+        """The engine has no part in it any more."""
+        ...
+
+    def act(self, protection: str, action: str, settings: Mapping[str, Any]) -> None:
+        """An action of the control API: enable_monitor, disable_monitor, failover, undo_failover, fence, unfence, release, set_epoch."""
+        ...
+
+    def deliver_script(self, protection: str, name: str, text: str) -> None:
+        """Deliver a script; its hash is checked on the host."""
+        ...
+
+    def script_text(self, protection: str, name: str) -> str | None:
+        """The text as it lies there, with people's part, or None."""
+        ...
+
+    def changed_scripts(self, protection: str) -> tuple[str, ...]:
+        """The delivered scripts that somebody changed on the host since; they are not run."""
+        ...
+
+    def run_script(
+        self, protection: str, name: str, run_id: str, segments: Sequence[str], *, undo: bool, epoch: int
+    ) -> None:
+        """Start (or go on with) a run of these segments; ask with ``script_run``."""
+        ...
+
+    def script_run(self, run_id: str, name: str) -> ScriptRun | None:
+        """How a run stands, or None when this host does not know it."""
+        ...
+
+
+class Link(msgspec.Struct, frozen=True):
+    """A wanted connection, from the engine on ``origin`` to the other one. ``purpose`` is protect or restore."""
+
+    protection: str
+    replication_set: str
+    origin: Where
+    source_path: str
+    target_path: str
+    purpose: str = "protect"
+    epoch: int = 0
+    mirror: str = "difference"
+    checksum: bool = True
+    orphans: dict[str, Any] = {}
+    route: dict[str, Any] | None = None
+    compression: bool = False
+
+
+class LinkStatus(msgspec.Struct, frozen=True):
+    """How a connection stands. ``data_state`` is good, mirroring, mirror_required, restore_required or not_ready.
+
+    ``set_aside`` lists files that the receiving side had and that never arrived: kept beside before they were overwritten.
+    """
+
+    state: str
+    data_state: str
+    mirror_percent: float | None = None
+    queue_bytes: int = 0
+    lag_s: float = 0.0
+    acknowledged_sequence: int = 0
+    committed_sequence: int = 0
+    applied_sequence: int = 0
+    sent_bytes: int = 0
+    mirror_bytes: int = 0
+    files_compared: int = 0
+    files_different: int = 0
+    epoch: int = 0
+    last_error: str = ""
+    set_aside: tuple[str, ...] = ()
+
+    @property
+    def in_step(self) -> bool:
+        """The other side is a state this side was in, and follows."""
+        return self.state == "Started" and self.data_state == "good"
+
+
+class Replication(Protocol):
+    """A way to keep the target's data in step with the source's."""
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What it can do: order, checksum, compression, restore, snapshot, orphans, route."""
+        ...
+
+    def paired(self) -> bool:
+        """Whether both engines trust each other's keys."""
+        ...
+
+    def pair(self) -> None:
+        """Let both engines get to know each other."""
+        ...
+
+    def unpair(self) -> None:
+        """They trust each other no more."""
+        ...
+
+    def captured(self, where: Where, path: str) -> bool:
+        """Whether changes below ``path`` are captured on that side, now."""
+        ...
+
+    def capture(self, where: Where, path: str, limits: Mapping[str, Any]) -> None:
+        """Capture changes from now on, also after restarts."""
+        ...
+
+    def uncapture(self, where: Where, path: str) -> None:
+        """Capture no more."""
+        ...
+
+    def replication_set(self, where: Where, name: str) -> Mapping[str, Any] | None:
+        """The set by that name on that side: root and rules, without its generation; or None."""
+        ...
+
+    def put_replication_set(self, where: Where, name: str, root: str, rules: Sequence[Mapping[str, Any]]) -> None:
+        """Create or change a set."""
+        ...
+
+    def remove_replication_set(self, where: Where, name: str) -> None:
+        """Forget a set that no connection uses."""
+        ...
+
+    def connect(self, link: Link) -> None:
+        """Connect and start mirror and replication."""
+        ...
+
+    def status(self, link: Link) -> LinkStatus | None:
+        """How that connection stands (found by protection, set, origin and purpose), or None when there is none."""
+        ...
+
+    def disconnect(self, link: Link) -> None:
+        """End the connection; the receiving side keeps its data."""
+        ...
+
+    def settle(self, link: Link) -> None:
+        """Everything sent is applied; raises TryAgain until it is."""
+        ...
+
+    def replica(self, link: Link) -> ReplicaFacts | None:
+        """The receiving side's view of the link, also when the sending side is gone."""
+        ...
+
+    def promote(self, link: Link, epoch: int) -> None:
+        """The receiving side takes no more from the sender: its data lives on its own."""
+        ...
+
+    def demote(self, link: Link, epoch: int, *, discard_changes: bool) -> None:
+        """A promoted side becomes a receiver again; with ``discard_changes`` a sender may mirror over what was changed here."""
+        ...
+
+
+class NameService(Protocol):
+    """The name servers of a protection, reached with its key."""
+
+    def records(self, move: NameMove) -> tuple[NameRecords, ...]:
+        """The records that the move touches, as the writer has them now."""
+        ...
+
+    def resolve(self, name: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """What each listed server answers for the name: (server, addresses). An empty tuple where it has no such name."""
+        ...
+
+    def plan(self, move: NameMove) -> NameChanges:
+        """The changes that the move needs, as of now; empty when it is done."""
+        ...
+
+    def apply(self, changes: NameChanges) -> None:
+        """Make them, on the writer, and see them on every listed server (TryAgain until they are)."""
+        ...
+
+    def put_back(self, changes: NameChanges) -> None:
+        """Undo them exactly: data, TTL, existence; records changed by others since are refused with their name."""
+        ...
+
+    def applied(self, changes: NameChanges) -> bool:
+        """Whether every listed server answers with the ``after`` of every change."""
+        ...
+
+    def is_put_back(self, changes: NameChanges) -> bool:
+        """Whether every listed server answers with the ``before`` of every change."""
+        ...
+
+    def set_ttl(self, changes: NameChanges) -> None:
+        """Give each record the TTL of its change's ``after``, whatever its data is now; what is gone is left alone."""
+        ...
+
+    def has_ttl(self, changes: NameChanges) -> bool:
+        """Whether every record of the changes that is there has the TTL of its ``after``."""
+        ...
+
+    def test(self, name: str) -> tuple[tuple[str, str], ...]:
+        """Whether this key may change the zone of ``name``, by writing and removing a probe: problems as (kind, sentence).
+
+        Kinds: key-refused, unreachable, zone-missing, other.
+        """
+        ...
+
+
+class WitnessView(Protocol):
+    """The arbiter, as far as a check needs it."""
+
+    def problem(self) -> str:
+        """Why it cannot be used; empty when it answers with the pinned key."""
+        ...
+
+
+class HealthProbe(msgspec.Struct, frozen=True):
+    """How the service is asked through the clients' name. ``url`` names the client name; ``expect`` is text in the answer, or empty."""
+
+    name: str
+    url: str = ""
+    command: tuple[str, ...] = ()
+    expect: str = ""
+    timeout_s: float = 5.0
+
+
+class Clients(Protocol):
+    """A client: it knows only the name."""
+
+    def ask(self, probe: HealthProbe) -> str:
+        """One sentence with what answered and from which address; TryAgain with the reason when nothing answers."""
+        ...

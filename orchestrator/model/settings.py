@@ -1,0 +1,336 @@
+"""The settings of a protection, grouped as the guide's tabs: Failover, Monitoring, Connection, Advanced.
+
+Every option has its default, its unit at the end of its name, and its limits. Defaults and limits are the guide's (chapter 6 of
+the Application Manager guide) where it has them. Unknown keys are refused. Where each value came from is kept beside the
+settings (``Protection.origins``), not in them, so that equal settings compare equal.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from orchestrator.model.fields import (
+    AbsolutePath,
+    CheckId,
+    ClientName,
+    Command,
+    Fingerprint,
+    IpAddress,
+    NameServerAddress,
+    Port,
+    ShortName,
+    Tab,
+)
+from orchestrator.model.servers import Where
+
+MIB = 1024 * 1024
+Seconds = Annotated[float, Field(gt=0, le=86400)]
+
+
+class ServiceCommands(Tab):
+    """How a service is started, stopped and asked on one side, where it differs from the other."""
+
+    unit: ShortName | None = None
+    start_command: Command = ()
+    stop_command: Command = ()
+    health_command: Command = ()
+    health_url: Annotated[str, Field(max_length=2000, pattern=r"^https?://")] | None = None
+    environment: dict[str, str] = Field(default={})
+
+
+class ServiceSettings(ServiceCommands):
+    """A protected service: a systemd ``unit``, or commands that the engine runs and watches itself.
+
+    ``required`` services come from the application and cannot be removed. ``grace_s`` is how long it may take to stop before it
+    is killed, ``start_timeout_s`` to become healthy.
+    """
+
+    name: ShortName
+    must_be_stopped_on_target: bool = True
+    required: bool = False
+    user: ShortName | None = None
+    grace_s: Annotated[float, Field(ge=0, le=3600)] = 10.0
+    start_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    source: ServiceCommands | None = None
+    target: ServiceCommands | None = None
+
+    @model_validator(mode="after")
+    def _startable(self) -> Self:
+        for where in (Where.SOURCE, Where.TARGET):
+            side = self.on(where)
+            if (side.unit is None) == (not side.start_command):
+                msg = f"service {self.name} needs either unit or start_command on the {where}"
+                raise ValueError(msg)
+        return self
+
+    def on(self, where: Where) -> ServiceCommands:
+        """The commands of one side: its own where given, else the common ones."""
+        own = self.target if where is Where.TARGET else self.source
+        common = {name: getattr(self, name) for name in ServiceCommands.model_fields}
+        given = {name: getattr(own, name) for name in own.model_fields_set} if own else {}
+        return ServiceCommands(**common | given)
+
+    def document(self, where: Where) -> dict[str, Any]:
+        """The service as the engine's control API takes it."""
+        side = self.on(where).model_dump(mode="json")
+        return side | {
+            "name": self.name,
+            "user": self.user,
+            "grace_s": self.grace_s,
+            "start_timeout_s": self.start_timeout_s,
+        }
+
+
+class AddressPair(Tab):
+    """A monitored source address and the target address that takes its place in DNS."""
+
+    source: IpAddress
+    target: IpAddress
+
+
+class DnsSettings(Tab):
+    """DNS failover. ``key_file`` names a TSIG key file of mode 0600 on this machine.
+
+    ``ttl_s`` is the TTL of the clients' records while they are protected: enable sets it, disable puts back what was; None
+    keeps the records' own.
+    ``target_key_file`` is where the same key lies on the target, whose script changes DNS when nobody else is alive.
+    ``ttl_limit_s`` is the TTL above which validation complains: clients would go on asking the dead server for that long.
+    """
+
+    servers: Annotated[tuple[NameServerAddress, ...], Field(max_length=64)] = ()
+    key_file: AbsolutePath | None = None
+    target_key_file: AbsolutePath | None = None
+    zones: Annotated[tuple[Annotated[str, Field(max_length=253)], ...], Field(max_length=100)] = ()
+    addresses: Annotated[tuple[AddressPair, ...], Field(max_length=64)] = ()
+    ttl_s: Annotated[int, Field(ge=0, le=604800)] | None = None
+    ttl_limit_s: Annotated[int, Field(ge=1, le=604800)] = 300
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        for side in ("source", "target"):
+            seen = [getattr(pair, side) for pair in self.addresses]
+            again = sorted({one for one in seen if seen.count(one) > 1})
+            if again:
+                msg = f"{side} address {again[0]} is used more than once: each source address needs its own target address"
+                raise ValueError(msg)
+        return self
+
+
+class HealthSettings(Tab):
+    """How the service is asked through the clients' name; a failover is done only when this answers.
+
+    ``url`` may hold ``{name}`` for the clients' name. ``within_s`` is the budget, from the first question to the answer.
+    """
+
+    url: Annotated[str, Field(max_length=2000, pattern=r"^https?://")] | None = None
+    command: Command = ()
+    expect: Annotated[str, Field(max_length=1000)] = ""
+    timeout_s: Seconds = 5.0
+    within_s: Seconds = 120.0
+
+
+class FailoverTab(Tab):
+    """What happens when the target takes over.
+
+    ``settle``: apply what had arrived before the loss (apply), or drop what was queued (discard).
+    """
+
+    type: Literal["dns"] = "dns"
+    dns: DnsSettings = DnsSettings()
+    services: Annotated[tuple[ServiceSettings, ...], Field(max_length=200)] = ()
+    health: HealthSettings = HealthSettings()
+    settle: Literal["apply", "discard"] = "apply"
+    settle_timeout_s: Seconds = 300.0
+    wait: bool = True
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        names = [service.name for service in self.services]
+        again = sorted({name for name in names if names.count(name) > 1})
+        if again:
+            msg = f"service {again[0]} is listed more than once"
+            raise ValueError(msg)
+        return self
+
+
+class WitnessSettings(Tab):
+    """The arbiter on a third machine. The source renews a lease of ``lease_s`` there and fences itself when it cannot."""
+
+    address: IpAddress
+    port: Port = 6322
+    fingerprint: Fingerprint
+    lease_s: Annotated[float, Field(ge=0.2, le=3600)] = 10.0
+
+
+class MonitoringTab(Tab):
+    """How the target watches the source. ``interval_s`` x ``missed`` is the time after which it counts as failed.
+
+    ``require``: ``all`` monitored addresses must fail, or ``any``. Without ``witness`` automatic failover is refused unless
+    ``without_witness`` is chosen, which is recorded.
+    """
+
+    enabled: bool = True
+    manual_intervention: bool = True
+    method: Literal["udp", "icmp", "both"] = "udp"
+    addresses: Annotated[tuple[IpAddress, ...], Field(max_length=64)] = ()
+    require: Literal["any", "all"] = "all"
+    interval_s: Annotated[float, Field(ge=0.05, le=3600)] = 5.0
+    missed: Annotated[int, Field(ge=1, le=1000)] = 5
+    witness: WitnessSettings | None = None
+    without_witness: bool = False
+
+    @model_validator(mode="after")
+    def _decided(self) -> Self:
+        if self.witness is None and not self.manual_intervention and not self.without_witness:
+            msg = "automatic failover needs a witness: give witness, or manual_intervention: true, or without_witness: true"
+            raise ValueError(msg)
+        return self
+
+
+class Root(Tab):
+    """A protected directory, and its place on the target; the same path when ``target_path`` is not given."""
+
+    source_path: AbsolutePath
+    target_path: AbsolutePath | None = None
+
+    @property
+    def on_target(self) -> str:
+        """Where it lies on the target."""
+        return self.target_path or self.source_path
+
+    def on(self, where: Where) -> str:
+        """Where it lies on a side."""
+        return self.on_target if where is Where.TARGET else self.source_path
+
+
+class Route(Tab):
+    """The address and port of the target that the data travels to."""
+
+    address: IpAddress
+    port: Port = 6321
+
+
+class OrphanSettings(Tab):
+    """What to do with files that only the target has. ``move_to`` is a directory on the target."""
+
+    action: Literal["ignore", "log", "move", "delete"] = "ignore"
+    older_than_s: Annotated[int, Field(ge=0)] = 0
+    move_to: AbsolutePath | None = None
+
+    @model_validator(mode="after")
+    def _place(self) -> Self:
+        if self.action == "move" and self.move_to is None:
+            msg = "moving orphans needs move_to"
+            raise ValueError(msg)
+        return self
+
+
+class QueueSettings(Tab):
+    """How much may wait on the source before it counts as out of step. ``disk_limit_bytes`` None is unlimited, 0 no disk queue."""
+
+    memory_limit_bytes: Annotated[int, Field(ge=5 * MIB, lt=2**50)] = 128 * MIB
+    disk_limit_bytes: Annotated[int, Field(ge=0, lt=2**60)] | None = None
+    minimum_free_bytes: Annotated[int, Field(ge=0, lt=2**60)] = 50 * MIB
+    capture: Literal["auto", "fuse", "watcher"] = "auto"
+
+    def document(self) -> dict[str, Any]:
+        """The limits as the engine's control API takes them."""
+        return self.model_dump(mode="json")
+
+
+class ConnectionTab(Tab):
+    """Which data, and how it travels. ``mirror`` checksum sends only the blocks that differ; it also holds for the way back."""
+
+    roots: Annotated[tuple[Root, ...], Field(max_length=100)] = ()
+    route: Route | None = None
+    mirror: Literal["checksum", "full"] = "checksum"
+    compression: bool = False
+    orphans: OrphanSettings = OrphanSettings()
+    queue: QueueSettings = QueueSettings()
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        for side in (Where.SOURCE, Where.TARGET):
+            paths = sorted(root.on(side) for root in self.roots)
+            for outer, inner in combinations(paths, 2):
+                if inner == outer or inner.startswith(outer.rstrip("/") + "/"):
+                    msg = f"{inner} lies inside {outer} on the {side}: protect the outer one, with rules"
+                    raise ValueError(msg)
+        return self
+
+
+class RuleSettings(Tab):
+    """One line of a replication set: ``path`` is absolute on the source or relative to its root."""
+
+    path: Annotated[str, Field(max_length=4096)] = ""
+    include: bool = True
+    recursive: bool = True
+
+
+class ScriptSettings(Tab):
+    """People's own commands, kept in the marked place of each script."""
+
+    post_failover: Annotated[str, Field(max_length=65536)] = ""
+    pre_failback: Annotated[str, Field(max_length=65536)] = ""
+    post_restore: Annotated[str, Field(max_length=65536)] = ""
+    post_failback: Annotated[str, Field(max_length=65536)] = ""
+
+
+class SilencedCheck(Tab):
+    """A check that is not to be reported, with the reason, which is shown instead."""
+
+    check: CheckId
+    reason: Annotated[str, Field(min_length=3, max_length=500)]
+
+
+class AdvancedTab(Tab):
+    """Replication set rules, scripts, budgets, checks. Ages and budgets in seconds."""
+
+    replication_set: ShortName | None = None
+    override_generated_rules: bool = False
+    rules: Annotated[tuple[RuleSettings, ...], Field(max_length=10_000)] = ()
+    scripts: ScriptSettings = ScriptSettings()
+    silenced: Annotated[tuple[SilencedCheck, ...], Field(max_length=200)] = ()
+    step_budget_s: Seconds = 300.0
+    mirror_budget_s: Annotated[float, Field(gt=0, le=30 * 86400)] = 86400.0
+    facts_age_limit_s: Annotated[float, Field(ge=60, le=30 * 86400)] = 86400.0
+    clock_offset_limit_s: Annotated[float, Field(gt=0, le=3600)] = 2.0
+
+    @model_validator(mode="after")
+    def _rules_wanted(self) -> Self:
+        if self.rules and not self.override_generated_rules:
+            msg = "rules are given but override_generated_rules is false: set it to true, or leave the rules out"
+            raise ValueError(msg)
+        return self
+
+
+class Settings(Tab):
+    """All settings of one protection. ``name`` is the full DNS name that clients use."""
+
+    application: ShortName
+    source: ShortName
+    target: ShortName
+    name: ClientName
+    failover: FailoverTab = FailoverTab()
+    monitoring: MonitoringTab = MonitoringTab()
+    connection: ConnectionTab = ConnectionTab()
+    advanced: AdvancedTab = AdvancedTab()
+
+    @model_validator(mode="after")
+    def _two_servers(self) -> Self:
+        if self.source.lower() == self.target.lower():
+            msg = f"source and target are the same server, {self.source}"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def replication_set(self) -> str:
+        """The name of the replication set; by default application_source_target, as the guide names it, which allows no period."""
+        return self.advanced.replication_set or f"{self.application}_{self.source}_{self.target}".replace(".", "-")
+
+    def set_name(self, position: int) -> str:
+        """The set of the root at ``position``: each captured directory keeps its own order, so each has its own set."""
+        return self.replication_set if position == 0 else f"{self.replication_set}_{position + 1}"

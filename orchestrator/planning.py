@@ -1,0 +1,77 @@
+"""Plan: the application's steps become a ``Plan`` with its refusals; pure, so that the same values give the same checksum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from orchestrator.model.conditions import Stage
+from orchestrator.model.errors import NotInThisState, PlanChanged
+from orchestrator.model.plan import Plan, PlanKind
+from orchestrator.model.protections import Protection
+from orchestrator.model.steps import Step
+from orchestrator.sdk.application import Application, Planning
+
+FITS: dict[PlanKind, frozenset[Stage]] = {
+    PlanKind.PROTECT: frozenset({Stage.CONFIGURED, Stage.DISABLED, Stage.ENABLED}),
+    PlanKind.UNPROTECT: frozenset({Stage.ENABLED, Stage.CONFIGURED, Stage.FAILED_OVER, Stage.RESTORED, Stage.DISABLED}),
+    PlanKind.FAILOVER: frozenset({Stage.ENABLED}),
+    PlanKind.RESTORE: frozenset({Stage.FAILED_OVER, Stage.RESTORED}),
+    PlanKind.FAILBACK: frozenset({Stage.FAILED_OVER, Stage.RESTORED}),
+}
+"""In which stage a plan makes sense."""
+
+_INSTEAD = {
+    Stage.CONFIGURED: "dtam enable protects it first",
+    Stage.DISABLED: "dtam enable protects it again",
+    Stage.ENABLED: "dtam failover comes before failback and restore",
+    Stage.FAILED_OVER: "dtam restore or dtam failback brings it back",
+    Stage.RESTORED: "dtam failback brings it back",
+}
+
+
+def plan(kind: PlanKind, application: Application, planning: Planning) -> Plan:
+    """The plan of one kind.
+
+    Raises:
+        NotInThisState: the command does not fit the stage the protection is in.
+    """
+    check_stage(kind, planning.protection)
+    verbs: dict[PlanKind, Callable[[Planning], Iterable[Step]]] = {
+        PlanKind.PROTECT: application.protect,
+        PlanKind.UNPROTECT: application.unprotect,
+        PlanKind.FAILOVER: application.failover,
+        PlanKind.RESTORE: application.restore,
+        PlanKind.FAILBACK: application.failback,
+    }
+    refusals = tuple(application.refusals(kind.value, planning))
+    steps = () if refusals and not planning.inventory.target.engine else tuple(verbs[kind](planning))
+    return Plan(
+        kind,
+        planning.protection.id,
+        steps,
+        planning.epoch,
+        planning.scripts,
+        refusals,
+        planning.names.remarks if planning.names else (),
+        "it is as wanted",
+        planning.names if kind is PlanKind.PROTECT else None,
+    )
+
+
+def check_stage(kind: PlanKind, protection: Protection) -> None:
+    """Raises NotInThisState when the command does not fit."""
+    if protection.stage in FITS.get(kind, frozenset(Stage)):
+        return
+    raise NotInThisState(
+        command=kind.value,
+        protection=protection.id,
+        state=protection.stage.value.replace("_", " "),
+        reason=f"{kind.value} is for a protection that is {' or '.join(sorted(one.value.replace('_', ' ') for one in FITS[kind]))}",
+        advice=_INSTEAD[protection.stage],
+    )
+
+
+def check_same(plan: Plan, wanted: str | None) -> None:
+    """Raises PlanChanged when ``wanted`` (a checksum or its first digits) is not this plan's."""
+    if wanted and not plan.checksum.startswith(wanted):
+        raise PlanChanged(wanted=wanted[:12], actual=plan.checksum[:12])

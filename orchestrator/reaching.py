@@ -1,0 +1,119 @@
+"""Reaching: from a server's entry and a protection's settings to the ports that stages work with. Knows every adapter, no stage.
+
+One client an engine for the life of a ``Reach``; close it when done.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from orchestrator.engine.client import EngineClient, ServerStatus
+from orchestrator.errors import DtamError
+from orchestrator.failover.snapshot import Snapshot, take
+from orchestrator.hosts.agent import AgentHost
+from orchestrator.hosts.arbiter import PinnedWitness
+from orchestrator.hosts.clients import NameClients
+from orchestrator.hosts.logged import LoggedHost
+from orchestrator.hosts.reach import client_of
+from orchestrator.hosts.retry import RetryHost
+from orchestrator.model.ports import Host
+from orchestrator.model.protections import Protection
+from orchestrator.model.servers import Pair, Server, Where
+from orchestrator.model.settings import DnsSettings, Settings, WitnessSettings
+from orchestrator.naming.keys import read_key
+from orchestrator.naming.port import Rfc2136NameService
+from orchestrator.naming.request import Access
+from orchestrator.naming.values import NameServer
+from orchestrator.replication.native import NativeReplication, Site
+from orchestrator.sdk.context import Ports
+
+LOOK_TIMEOUT_S = 3.0
+LOOPBACK = {"127.0.0.1", "::1"}
+
+
+class Reach:
+    """The way to all servers."""
+
+    def __init__(self) -> None:
+        self._clients: dict[str, EngineClient] = {}
+
+    def close(self) -> None:
+        """End all connections."""
+        for client in self._clients.values():
+            client.close()
+
+    def client(self, server: Server) -> EngineClient:
+        """The client of a server's engine.
+
+        Raises:
+            TokenUnreadable: its token file is not fit.
+        """
+        key = f"{server.engine.address}:{server.engine.control_port}:{server.engine.fingerprint}"
+        if key not in self._clients:
+            self._clients[key] = client_of(server)
+        return self._clients[key]
+
+    def host(self, server: Server) -> Host:
+        """The server as a host: its engine's agent, with patience for a moment's silence, each deed logged."""
+        return LoggedHost(RetryHost(AgentHost(server.name, self.client(server))))
+
+    def meet(self, server: Server) -> tuple[Server, ServerStatus]:
+        """Ask an engine who it is; gives the server with its addresses, the one it is reached at first."""
+        status = self.client(server).server()
+        reached = server.engine.address
+        others = [each for each in status.addresses if each not in {reached, *LOOPBACK}]
+        addresses = (reached,) if reached.startswith("127.") else (reached, *others)
+        return msgspec.structs.replace(server, addresses=addresses), status
+
+    def sign_of_life(self, server: Server) -> tuple[str, str]:
+        """``ok`` or ``failed``, and what the engine said or why it did not."""
+        try:
+            _, status = self.meet(server)
+        except DtamError as error:
+            return "failed", str(error)
+        return "ok", f"engine {status.name} {status.version}, capture {status.capture}, up {status.uptime_s:.0f} s"
+
+    def ports(self, pair: Pair, settings: Settings, texts: Mapping[str, str] | None = None) -> Ports:
+        """The world of one protection. ``texts`` are the scripts of a plan by SHA-256."""
+        dns = settings.failover.dns
+        watched = settings.monitoring.witness
+        return Ports(
+            hosts={where: self.host(pair.on(where)) for where in (Where.SOURCE, Where.TARGET)},
+            replication=NativeReplication(self._site(pair.source), self._site(pair.target)),
+            clients=NameClients([_address_and_port(server) for server in dns.servers]),
+            now=time.time,
+            names=Rfc2136NameService(_access(dns)) if dns.servers else None,
+            witness=self._witness(pair, watched) if watched else None,
+            texts=texts or {},
+        )
+
+    def snapshot(self, protection: Protection) -> Snapshot:
+        """All that both engines know of a protection now; silence is a fact, never an error."""
+        pair = protection.pair
+        sides = [(server.name, client_of(server, timeout_s=LOOK_TIMEOUT_S)) for server in (pair.source, pair.target)]
+        try:
+            return take(protection.id, *sides)
+        finally:
+            for _, client in sides:
+                client.close()
+
+    def _witness(self, pair: Pair, settings: WitnessSettings) -> PinnedWitness:
+        engines = {str(server.name): self.client(server) for server in (pair.source, pair.target)}
+        return PinnedWitness(settings.address, settings.port, settings.fingerprint, engines)
+
+    def _site(self, server: Server) -> Site:
+        return Site(self.client(server), server.engine.address)
+
+
+def _address_and_port(server: str) -> tuple[str, int]:
+    parsed = NameServer.parse(server)
+    return parsed.address, parsed.port
+
+
+def _access(dns: DnsSettings) -> Access:
+    keys = (("", read_key(Path(dns.key_file))),) if dns.key_file else ()
+    return Access(tuple(NameServer.parse(server) for server in dns.servers), keys)

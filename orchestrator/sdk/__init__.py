@@ -1,0 +1,1 @@
+"""All that a plugin imports, besides the nouns of ``orchestrator.model``: the Application protocol, checks, steps, conformance."""

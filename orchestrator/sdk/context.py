@@ -1,0 +1,38 @@
+"""What a verb may touch: the ports of one protection, and the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from orchestrator.model.outcomes import GiveUp
+from orchestrator.model.ports import Clients, Host, NameService, Replication, WitnessView
+from orchestrator.model.servers import Where
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The world of one protection. ``names`` is None without DNS servers in the settings, ``witness`` without a witness.
+
+    ``now`` gives seconds since the epoch. ``hosts`` holds ``Where.SOURCE`` and ``Where.TARGET``.
+    """
+
+    hosts: Mapping[Where, Host]
+    replication: Replication
+    clients: Clients
+    now: Callable[[], float]
+    names: NameService | None = None
+    witness: WitnessView | None = None
+    texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def host(self, where: str) -> Host:
+        """The host of a side."""
+        return self.hosts[Where(where)]
+
+    @property
+    def name_service(self) -> NameService:
+        """The name service; GiveUp when the protection has none."""
+        if self.names is None:
+            raise GiveUp("no DNS server is configured", "give failover.dns.servers in the protection file")
+        return self.names
