@@ -1,0 +1,137 @@
+"""Which commands fit the state of a protection, and why the others do not (AM-13). Pure.
+
+``refusal`` answers for one command; ``fitting`` for all, so that a screen can show which ones make sense now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from orchestrator.failover.condition import is_failing_over, target_serves
+from orchestrator.failover.snapshot import Snapshot
+from orchestrator.model.errors import NotInThisState
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a command does not fit, and which one does."""
+
+    state: str
+    reason: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person asks for. ``forced``: their word that the source is down."""
+
+    command: str
+    graceful: bool = False
+    forced: bool = False
+
+
+Guard = Callable[[Snapshot, Wish], Refusal | None]
+
+
+def refusal(snapshot: Snapshot, wish: Wish) -> Refusal | None:
+    """The first reason against a command, or None."""
+    for guard in GUARDS[wish.command]:
+        reason = guard(snapshot, wish)
+        if reason is not None:
+            return reason
+    return None
+
+
+def raise_if_refused(snapshot: Snapshot, wish: Wish) -> None:
+    """Raises NotInThisState with the reason."""
+    found = refusal(snapshot, wish)
+    if found is not None:
+        raise NotInThisState(
+            command=wish.command,
+            protection=snapshot.protection,
+            state=found.state,
+            reason=found.reason,
+            advice=found.advice,
+        )
+
+
+def fitting(snapshot: Snapshot) -> tuple[str, ...]:
+    """The commands that fit now."""
+    return tuple(command for command in GUARDS if refusal(snapshot, Wish(command)) is None)
+
+
+def _name(snapshot: Snapshot) -> str:
+    return f"--protection {snapshot.protection}"
+
+
+def _target_answers(snapshot: Snapshot, _wish: Wish) -> Refusal | None:
+    if snapshot.target.answers:
+        return None
+    target = snapshot.target
+    return Refusal("without its target", f"{target.server} must answer: {target.silence}", "dtam hosts test")
+
+
+def _source_answers(snapshot: Snapshot, _wish: Wish) -> Refusal | None:
+    if snapshot.source.answers:
+        return None
+    source = snapshot.source
+    advice = (
+        f"bring {source.server} back first; if it is lost for good: dtam disable {_name(snapshot)}, then set up anew"
+    )
+    return Refusal("without its source", f"{source.server} must answer: {source.silence}", advice)
+
+
+def _is_enabled(snapshot: Snapshot, _wish: Wish) -> Refusal | None:
+    if any(side.state is not None or not side.answers for side in (snapshot.source, snapshot.target)):
+        return None
+    return Refusal("not enabled", "neither engine has a part in it", f"dtam enable {_name(snapshot)}")
+
+
+def _not_under_way(snapshot: Snapshot, _wish: Wish) -> Refusal | None:
+    if not is_failing_over(snapshot):
+        return None
+    says = snapshot.target.state.says if snapshot.target.state else ""
+    return Refusal("failing over", says or "it is under way", f"dtam monitor {_name(snapshot)}")
+
+
+def _not_failed_over(snapshot: Snapshot, _wish: Wish) -> Refusal | None:
+    if not target_serves(snapshot):
+        return None
+    reason = f"{snapshot.target.server} serves already under epoch {snapshot.epoch}"
+    return Refusal("failed over", reason, f"dtam failback {_name(snapshot)}")
+
+
+def _failed_over(snapshot: Snapshot, wish: Wish) -> Refusal | None:
+    if target_serves(snapshot) or snapshot.restoring is not None:
+        return None
+    reason = f"there is nothing to {wish.command}: {snapshot.source.server} has the service"
+    return Refusal("not failed over", reason, f"dtam status {_name(snapshot)}")
+
+
+def _graceful_needs_source(snapshot: Snapshot, wish: Wish) -> Refusal | None:
+    if not wish.graceful:
+        return None
+    found = _source_answers(snapshot, wish)
+    if found is None:
+        return None
+    return Refusal(found.state, f"a graceful failover hands over: {found.reason}", f"dtam failover {_name(snapshot)}")
+
+
+def _data_usable(snapshot: Snapshot, wish: Wish) -> Refusal | None:
+    replica = snapshot.replica
+    if wish.forced or replica is None or replica.data_state == "good":
+        return None
+    state = replica.data_state.replace("_", " ")
+    reason = f"the data on {snapshot.target.server} is {state}: clients would get a half-mirrored state"
+    advice = f"wait for the mirror; or, knowing that, dtam failover {_name(snapshot)} --force"
+    return Refusal(state, reason, advice)
+
+
+GUARDS: dict[str, tuple[Guard, ...]] = {
+    "enable": (_target_answers, _source_answers, _not_under_way, _not_failed_over),
+    "disable": (_not_under_way,),
+    "failover": (_is_enabled, _target_answers, _not_under_way, _not_failed_over, _graceful_needs_source, _data_usable),
+    "failback": (_is_enabled, _target_answers, _not_under_way, _failed_over, _source_answers),
+    "restore": (_is_enabled, _target_answers, _not_under_way, _failed_over, _source_answers),
+}
