@@ -1,0 +1,161 @@
+"""Checks about directories: that they are there, that there is room, that nothing of somebody else's is overwritten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orchestrator.model.findings import Finding
+from orchestrator.model.inventory import PathFacts
+from orchestrator.model.servers import Where
+from orchestrator.sdk import steps
+from orchestrator.sdk.checks import View, check
+
+SOURCE, TARGET = Where.SOURCE, Where.TARGET
+SPARE = 1.1
+"""Room wanted on the target, as a multiple of the data."""
+
+
+@check("nothing-to-protect", sets=("basic", "data"), passed="directories to protect are named")
+def nothing_to_protect(view: View) -> Iterator[Finding]:
+    """A protection without a directory protects nothing."""
+    if not view.settings.connection.roots:
+        yield view.error(
+            "no directory is named",
+            where=view.place("connection.roots"),
+            why="there is nothing to replicate",
+            remedy="name it: connection.roots: [{source_path: /srv/files}]",
+        )
+
+
+@check("source-directory-missing", sets=("basic", "data"), passed="every protected directory is there")
+def source_directory(view: View) -> Iterator[Finding]:
+    """A path that is not there, or is no directory, cannot be captured."""
+    side = view.inventory.source
+    for position, root in enumerate(view.settings.connection.roots):
+        facts = side.path(root.source_path)
+        if facts is not None and not (facts.exists and facts.kind == "directory"):
+            yield view.error(
+                f"{root.source_path} on {side.name} is {_kind(facts)}",
+                where=view.place(f"connection.roots.{position}.source_path"),
+                why="only an existing directory can be captured",
+                remedy="mend the path in the protection file, or mount what belongs there",
+            )
+
+
+@check("target-directory-missing", sets=("basic", "data"), passed="every target directory is there")
+def target_directory(view: View) -> Iterator[Finding]:
+    """The replica needs its place; making it in advance shows that it can be made."""
+    side = view.inventory.target
+    for position, root in enumerate(view.settings.connection.roots):
+        facts = side.path(root.on_target)
+        if facts is not None and not facts.exists:
+            yield view.error(
+                f"the target directory {root.on_target} on {side.name} is missing",
+                where=view.place(f"connection.roots.{position}.target_path"),
+                why="the replica has no place",
+                remedy=f"mkdir -p {root.on_target} on {side.name}",
+                fix=[steps.make_directory(TARGET, side.name, root.on_target)],
+            )
+
+
+@check("target-not-a-directory", sets=("basic", "data"), passed="no target path is taken by something else")
+def target_not_directory(view: View) -> Iterator[Finding]:
+    """A file in the way is never removed by dtam."""
+    side = view.inventory.target
+    for position, root in enumerate(view.settings.connection.roots):
+        facts = side.path(root.on_target)
+        if facts is not None and facts.exists and facts.kind != "directory":
+            yield view.error(
+                f"{root.on_target} on {side.name} is {_kind(facts)}, not a directory",
+                where=view.place(f"connection.roots.{position}.target_path"),
+                why="the replica has no place, and dtam removes nothing that it did not make",
+                remedy="move it away, or choose another target_path",
+            )
+
+
+@check("target-path-inside-set", sets=("basic", "data"), passed="no target path lies inside a protected directory")
+def target_inside(view: View) -> Iterator[Finding]:
+    """On one machine such a replica would replicate into itself; on two, the way back would."""
+    roots = view.settings.connection.roots
+    for position, root in enumerate(roots):
+        for other in roots:
+            if root.on_target.startswith(other.source_path.rstrip("/") + "/"):
+                yield view.error(
+                    f"target path {root.on_target} lies inside the protected directory {other.source_path}",
+                    where=view.place(f"connection.roots.{position}.target_path"),
+                    why="the replica would be replicated into itself",
+                    remedy="choose a target_path outside",
+                )
+
+
+@check("target-without-space", sets=("basic", "data"), passed="the target has room for the data")
+def target_space(view: View) -> Iterator[Finding]:
+    """Room is counted against what the source's directory holds now, less what the target has already."""
+    source, target = view.inventory.source, view.inventory.target
+    for position, root in enumerate(view.settings.connection.roots):
+        data, place = source.path(root.source_path), target.path(root.on_target)
+        if data is None or data.bytes is None or place is None or place.free_bytes is None:
+            continue
+        wanted = int(data.bytes * SPARE) - (place.bytes or 0)
+        if place.free_bytes < wanted:
+            yield view.error(
+                f"{target.name} has {_size(place.free_bytes)} free at {root.on_target}, {_size(wanted)} are needed",
+                where=view.place(f"connection.roots.{position}.target_path"),
+                why="the mirror would stop when the disk is full",
+                remedy="make room there, or choose another target_path",
+            )
+
+
+@check("target-data-not-ours", sets=("basic", "data"), passed="no target directory holds data of somebody else")
+def target_data(view: View) -> Iterator[Finding]:
+    """Before the first mirror, what lies in the target directory was put there by somebody else, and may be overwritten."""
+    side = view.inventory.target
+    if view.protection.id in side.protections:
+        return
+    for position, root in enumerate(view.settings.connection.roots):
+        facts = side.path(root.on_target)
+        if facts is not None and facts.kind == "directory" and facts.entries:
+            yield view.warning(
+                f"{root.on_target} on {side.name} holds {facts.entries} entries that are not from this protection",
+                where=view.place(f"connection.roots.{position}.target_path"),
+                why="files of the same name will be overwritten by the mirror",
+                remedy="look at what lies there; connection.orphans says what becomes of the rest",
+            )
+
+
+@check("key-missing-on-target", sets=("basic", "names", "failover"), passed="the target has the key to change names")
+def key_on_target(view: View) -> Iterator[Finding]:
+    """The target moves the names by itself when nobody else is alive: for that it needs the key at home."""
+    dns, side = view.settings.failover.dns, view.inventory.target
+    key = dns.target_key_file or dns.key_file
+    facts = side.path(key) if key else None
+    if facts is not None and not facts.exists:
+        yield view.error(
+            f"the DNS key file {key} is not on the target {side.name}",
+            where=view.place("failover.dns.target_key_file" if dns.target_key_file else "failover.dns.key_file"),
+            why="the target could not move the clients' names by itself",
+            remedy=f"copy the key to {side.name}, mode 0600, and name its path: failover.dns.target_key_file",
+        )
+
+
+def _kind(facts: PathFacts) -> str:
+    return f"a {facts.kind}" if facts.exists else "not there"
+
+
+def _size(count_bytes: int) -> str:
+    for unit, factor in (("GB", 10**9), ("MB", 10**6)):
+        if count_bytes >= factor:
+            return f"{count_bytes / factor:.1f} {unit}"
+    return f"{max(0, count_bytes)} bytes"
+
+
+DATA = (
+    nothing_to_protect,
+    source_directory,
+    target_directory,
+    target_not_directory,
+    target_inside,
+    target_space,
+    target_data,
+    key_on_target,
+)

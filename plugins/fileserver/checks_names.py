@@ -1,0 +1,201 @@
+"""Checks about the clients' name, its servers and addresses, and how anybody sees that clients are served."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from orchestrator.model.findings import Finding
+from orchestrator.model.names import NameChange, NameChanges, NameRecords
+from orchestrator.model.servers import Where
+from orchestrator.sdk import steps
+from orchestrator.sdk.checks import View, check
+from plugins.fileserver.checks_servers import serving
+from plugins.fileserver.parts import has_probe
+
+SOURCE, TARGET = Where.SOURCE, Where.TARGET
+
+
+@check("dns-not-configured", sets=("basic", "names"), passed="DNS servers are named")
+def dns_missing(view: View) -> Iterator[Finding]:
+    """Without servers the clients' name cannot be moved."""
+    dns = view.settings.failover.dns
+    if not dns.servers:
+        yield view.error(
+            "no DNS server is named",
+            where=view.place("failover.dns.servers"),
+            why="clients would go on asking the dead server",
+            remedy="name the servers of the zone: failover.dns.servers: [192.0.2.53]",
+        )
+    if dns.servers and not dns.addresses:
+        yield view.error(
+            "no addresses are mapped",
+            where=view.place("failover.dns.addresses"),
+            why="it is not known which address of the source gives way to which of the target",
+            remedy="map them: failover.dns.addresses: [{source: 192.0.2.10, target: 192.0.2.20}]",
+        )
+
+
+def _problems(view: View, kind: str) -> Iterator[str]:
+    for found, sentence in view.inventory.names.problems:
+        if found == kind:
+            yield sentence
+
+
+@check("dns-unreachable", sets=("basic", "names"), passed="every DNS server answers")
+def dns_unreachable(view: View) -> Iterator[Finding]:
+    """A server that does not answer keeps the old address for its clients."""
+    for sentence in _problems(view, "unreachable"):
+        yield view.error(
+            sentence,
+            where=view.place("failover.dns.servers"),
+            why="names cannot be moved on a server that does not answer",
+            remedy="start it, or take it out of the list",
+        )
+
+
+@check("dns-key-refused", sets=("basic", "names"), passed="the DNS key is accepted")
+def dns_key(view: View) -> Iterator[Finding]:
+    """A wrong key shows itself now rather than in the failover."""
+    for sentence in _problems(view, "key-refused"):
+        yield view.error(
+            sentence,
+            where=view.place("failover.dns.key_file"),
+            why="names cannot be changed with this key",
+            remedy="compare name, algorithm and secret of the key with those of the DNS server",
+        )
+
+
+@check("dns-zone-missing", sets=("basic", "names"), passed="the zone of the clients' name is found")
+def dns_zone(view: View) -> Iterator[Finding]:
+    """Names live in zones; one of the listed servers must hold this one."""
+    for kind in ("zone-missing", "other"):
+        for sentence in _problems(view, kind):
+            yield view.error(
+                sentence,
+                where=view.place("failover.dns.zones"),
+                why="the clients' name cannot be changed where its zone is not held, or not writable",
+                remedy="list the server that holds the zone",
+            )
+
+
+@check("dns-record-missing", sets=("basic", "names"), passed="the clients' name is in DNS")
+def dns_record(view: View) -> Iterator[Finding]:
+    """Clients find the service by this name: it must lead somewhere."""
+    names = view.inventory.names
+    if names.resolves_to and not any(addresses for _, addresses in names.resolves_to):
+        yield view.error(
+            f"{view.settings.name} is not in DNS",
+            where=view.place("name"),
+            why="clients cannot find the service, before or after a failover",
+            remedy="add its address record, or mend the name",
+        )
+
+
+@check("name-resolves-elsewhere", sets=("basic", "names"), passed="the clients' name leads to the side that serves")
+def name_elsewhere(view: View) -> Iterator[Finding]:
+    """Every listed server must agree, else some clients are led astray already."""
+    pairs = view.settings.failover.dns.addresses
+    side = serving(view)
+    wanted = {pair.target if side is TARGET else pair.source for pair in pairs}
+    for server, addresses in view.inventory.names.resolves_to:
+        strange = sorted(set(addresses) - wanted)
+        if wanted and strange:
+            yield view.error(
+                f"{view.settings.name} leads to {', '.join(strange)} on {server}, not to the {side}",
+                where=f"{server}, {view.place('failover.dns.addresses')}",
+                why="a failover moves the source's addresses only; these clients would stay where they are",
+                remedy="mend the record, or map the address under failover.dns.addresses",
+            )
+
+
+@check("dns-ttl-too-high", sets=("basic", "names"), passed="clients forget the old address soon enough")
+def dns_ttl(view: View) -> Iterator[Finding]:
+    """Resolvers may give the dead server's address for as long as the TTL. The guide recommends 300 s."""
+    dns = view.settings.failover.dns
+    limit_s = dns.ttl_limit_s
+    wanted_s = limit_s if dns.ttl_s is None else min(limit_s, dns.ttl_s)
+    slow = [
+        change
+        for change in view.inventory.names.changes.changes
+        if change.before is not None and change.before.ttl_s > limit_s
+    ]
+    if slow:
+        shown = ", ".join(f"{_before(one).name} {_before(one).type} {_before(one).ttl_s} s" for one in slow)
+        lowered = NameChanges(tuple(_lowered(one, wanted_s) for one in slow))
+        yield view.error(
+            f"the TTL of {shown} is above {limit_s} s",
+            where=f"{slow[0].server}, {view.place('failover.dns.ttl_limit_s')}",
+            why="clients may go on asking the dead server for that long after a failover",
+            remedy=f"lower it to {wanted_s} s and wait for the old TTL to pass",
+            fix=[steps.set_ttl(lowered)],
+        )
+
+
+def _before(change: NameChange) -> NameRecords:
+    assert change.before is not None  # noqa: S101  only changes with a before are asked
+    return change.before
+
+
+def _lowered(change: NameChange, ttl_s: int) -> NameChange:
+    before = _before(change)
+    return NameChange(change.server, before, msgspec.structs.replace(before, ttl_s=ttl_s))
+
+
+@check("addresses-changed", sets=("basic", "names"), passed="both servers have the addresses of the settings")
+def addresses_changed(view: View) -> Iterator[Finding]:
+    """A server that moved since it was configured must be configured anew (guide, chapter 6)."""
+    pairs = view.settings.failover.dns.addresses
+    for where in (SOURCE, TARGET):
+        side = view.inventory.on(where)
+        have = {one.address for one in side.addresses}
+        wanted = [getattr(pair, where.value) for pair in pairs]
+        gone = [one for one in wanted if have and one not in have and not one.startswith("127.")]
+        if gone:
+            yield view.error(
+                f"{side.name} has no address {', '.join(gone)} (it has {', '.join(sorted(have))})",
+                where=view.place("failover.dns.addresses"),
+                why="names would be led to an address that nobody answers on",
+                remedy="configure the addresses anew",
+            )
+
+
+@check("route-not-on-target", sets=("basic", "data"), passed="the data's route leads to the target")
+def route_elsewhere(view: View) -> Iterator[Finding]:
+    """The route must be an address of the target."""
+    route, side = view.settings.connection.route, view.inventory.target
+    have = {one.address for one in side.addresses}
+    if route and have and route.address not in have and not route.address.startswith("127."):
+        yield view.error(
+            f"the route {route.address} is no address of {side.name}",
+            where=view.place("connection.route.address"),
+            why="the data would not arrive",
+            remedy=f"choose one of {', '.join(sorted(have))}, or leave route out",
+        )
+
+
+@check("health-not-configured", sets=("basic", "failover"), passed="it is known how clients see the service")
+def health_missing(view: View) -> Iterator[Finding]:
+    """A failover is done only when the application answers through the clients' name."""
+    if not has_probe(view.settings):
+        yield view.error(
+            "it is not known how clients see the service",
+            where=view.place("failover.health.url"),
+            why="a failover counts as done only when the service answers through the clients' name",
+            remedy="give failover.health.url, such as http://{name}/, or failover.health.command",
+        )
+
+
+NAMES = (
+    dns_missing,
+    dns_unreachable,
+    dns_key,
+    dns_zone,
+    dns_record,
+    name_elsewhere,
+    dns_ttl,
+    addresses_changed,
+    route_elsewhere,
+    health_missing,
+)

@@ -1,0 +1,81 @@
+"""What each engine is told about its part: the protection document of the control API, made of settings and facts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.model.inventory import EngineFacts
+from orchestrator.model.servers import Server, Where
+from orchestrator.sdk.application import Planning
+
+SCRIPTS = ("post_failover", "pre_failback", "post_restore", "post_failback")
+
+
+def protection_document(planning: Planning, where: Where, epoch: int, role: Where | None = None) -> dict[str, Any]:
+    """The document for the engine on ``where``; ``role`` is the part it plays, its own side's unless said otherwise."""
+    protection, settings = planning.protection, planning.protection.settings
+    return {
+        "id": protection.id,
+        "application": protection.application,
+        "role": str(role or where),
+        "epoch": epoch,
+        "name": settings.name,
+        "source": _side(protection.pair.source, planning.inventory.source.engine),
+        "target": _side(protection.pair.target, planning.inventory.target.engine),
+        "roots": [{"source_path": one.source_path, "target_path": one.on_target} for one in settings.connection.roots],
+        "replication_set": settings.replication_set,
+        "services": [service.document(where) for service in settings.failover.services],
+        "witness": settings.monitoring.witness.model_dump(mode="json") if settings.monitoring.witness else None,
+        "monitor": _monitor(planning),
+        "failover": _failover(planning),
+        "dns": dns_document(planning),
+        "scripts": {one.name: one.sha256 for one in planning.scripts if one.where == where},
+    }
+
+
+def _side(server: Server, engine: EngineFacts | None) -> dict[str, Any]:
+    return {
+        "name": server.name,
+        "engine_id": engine.engine_id if engine else "0" * 32,
+        "addresses": list(server.addresses),
+        "control_address": server.engine.address,
+        "control_port": engine.control_port if engine else server.engine.control_port,
+        "data_port": engine.data_port if engine else 6321,
+        "probe_port": engine.probe_port if engine else 6320,
+        "fingerprint": engine.fingerprint if engine else server.engine.fingerprint or "0" * 64,
+    }
+
+
+def _monitor(planning: Planning) -> dict[str, Any]:
+    tab = planning.protection.settings.monitoring
+    addresses = tab.addresses or planning.protection.pair.source.addresses
+    return {
+        "method": tab.method,
+        "addresses": list(addresses),
+        "require": tab.require,
+        "interval_s": tab.interval_s,
+        "missed": tab.missed,
+        "manual_intervention": tab.manual_intervention,
+        "insist_without_witness": tab.without_witness and tab.witness is None,
+    }
+
+
+def _failover(planning: Planning) -> dict[str, Any]:
+    tab = planning.protection.settings.failover
+    return {"settle": tab.settle, "settle_timeout_s": tab.settle_timeout_s, "wait": tab.wait}
+
+
+def dns_document(planning: Planning) -> dict[str, Any]:
+    """What the target's script needs to move names with nobody else alive; the key is named by the file it lies in there."""
+    settings = planning.protection.settings
+    dns = settings.failover.dns
+    if not dns.servers:
+        return {}
+    return {
+        "name": settings.name,
+        "servers": list(dns.servers),
+        "key_file": dns.target_key_file or dns.key_file,
+        "zones": list(dns.zones),
+        "addresses": [{"source": pair.source, "target": pair.target} for pair in dns.addresses],
+        "ttl_s": dns.ttl_s,
+    }

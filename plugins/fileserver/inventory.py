@@ -1,0 +1,136 @@
+"""Ask both servers, the names and the witness what a file server's protection needs to know. A silent one is a fact, no error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from orchestrator.errors import DtamError
+from orchestrator.model.inventory import (
+    AddressFacts,
+    Inventory,
+    NameInventory,
+    Query,
+    SideInventory,
+    WitnessInventory,
+)
+from orchestrator.model.names import NameChanges, NameMove
+from orchestrator.model.outcomes import TryAgain
+from orchestrator.model.ports import Host
+from orchestrator.model.servers import ServerName, Where
+from orchestrator.model.settings import Settings
+from orchestrator.sdk.context import Ports
+
+Answer = TypeVar("Answer")
+
+
+def inventory(ports: Ports, settings: Settings) -> Inventory:
+    """Everything about the pair, now."""
+    return Inventory(
+        taken_at_s=ports.now(),
+        source=_side(ports, settings, Where.SOURCE),
+        target=_side(ports, settings, Where.TARGET),
+        paired=_paired(ports),
+        names=_names(ports, settings),
+        witness=_witness(ports, settings),
+    )
+
+
+def paths_of(settings: Settings, where: Where) -> list[str]:
+    """The paths that are looked at on a side: the protected directories, and the key that the target's script needs."""
+    paths = [root.on(where) for root in settings.connection.roots]
+    key = settings.failover.dns.target_key_file or settings.failover.dns.key_file
+    return paths + ([key] if key and where is Where.TARGET else [])
+
+
+def move_of(settings: Settings) -> NameMove:
+    """The move of the clients' name that a failover makes."""
+    dns = settings.failover.dns
+    addresses = tuple((pair.source, pair.target) for pair in dns.addresses)
+    return NameMove(settings.name, addresses, dns.zones, (), dns.ttl_s)
+
+
+def _side(ports: Ports, settings: Settings, where: Where) -> SideInventory:
+    name = ServerName(settings.target if where is Where.TARGET else settings.source)
+    try:
+        side = _ask(ports.host(where), ports.now, settings, where, name)
+        paths = [root.on(where) for root in settings.connection.roots]
+        captured = tuple(path for path in paths if ports.replication.captured(where, path))
+        return msgspec.structs.replace(side, captured=captured)
+    except (DtamError, TryAgain) as silence:
+        return SideInventory(name, unreachable=str(silence))
+
+
+def _ask(host: Host, now: Callable[[], float], settings: Settings, where: Where, name: ServerName) -> SideInventory:
+    queries: dict[str, Query] = {}
+
+    def asked(fact: str, question: str, answer: Answer) -> Answer:
+        queries[fact] = Query(question, name, now())
+        return answer
+
+    paths = paths_of(settings, where)
+    wanted: list[dict[str, Any]] = [service.document(where) for service in settings.failover.services]
+    engine = asked("engine", "GET /v1/server", host.engine())
+    facts = asked("paths", "GET /v1/facts?" + "&".join(f"path={path}" for path in paths), host.facts(paths))
+    services = asked("services", "GET /v1/services", host.services(wanted))
+    roles = asked("protections", "GET /v1/protections", host.protections())
+    edited = [(protection, script) for protection, _ in roles for script in host.changed_scripts(protection)]
+    return SideInventory(
+        name,
+        engine=engine,
+        hostname=facts.hostname,
+        addresses=tuple(AddressFacts(address, interface) for address, interface in facts.addresses),
+        paths=facts.paths,
+        listening=facts.listening,
+        services=services,
+        protections=tuple(one for one, _ in roles),
+        target_of=tuple(one for one, role in roles if role == "target"),
+        changed_scripts=tuple(edited),
+        queries=queries,
+    )
+
+
+def _names(ports: Ports, settings: Settings) -> NameInventory:
+    if ports.names is None:
+        return NameInventory()
+    names, move = ports.names, move_of(settings)
+    query = Query(
+        f"SOA, A and dynamic update of {settings.name}", ", ".join(settings.failover.dns.servers), ports.now()
+    )
+    problems: list[tuple[str, str]] = []
+
+    def tried(call: Callable[[], Answer]) -> Answer | None:
+        try:
+            return call()
+        except TryAgain as silence:
+            problems.append(("unreachable", silence.reason))
+        except DtamError as error:
+            problems.append(("other", f"{error}. {error.hint}".strip(". ") + "."))
+        return None
+
+    problems += tried(lambda: names.test(settings.name)) or ()
+    resolved = tried(lambda: names.resolve(settings.name)) or ()
+    wanted = bool(move.addresses) and not problems
+    records = (tried(lambda: names.records(move)) or ()) if wanted else ()
+    changes = (tried(lambda: names.plan(move)) or NameChanges()) if wanted else NameChanges()
+    return NameInventory(records, changes, resolved, tuple(dict.fromkeys(problems)), query)
+
+
+def _paired(ports: Ports) -> bool | None:
+    try:
+        return ports.replication.paired()
+    except (DtamError, TryAgain):
+        return None
+
+
+def _witness(ports: Ports, settings: Settings) -> WitnessInventory:
+    if settings.monitoring.witness is None:
+        return WitnessInventory(configured=False)
+    if ports.witness is None:
+        return WitnessInventory(configured=True, problem="there is no way to reach it from here")
+    try:
+        return WitnessInventory(configured=True, problem=ports.witness.problem())
+    except (DtamError, TryAgain) as error:
+        return WitnessInventory(configured=True, problem=str(error))

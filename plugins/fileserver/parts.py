@@ -1,0 +1,108 @@
+"""Parts of plans that several plans share: services in order, directories, scripts, and the names of the two servers in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from orchestrator.model.ports import HealthProbe
+from orchestrator.model.servers import Where
+from orchestrator.model.settings import Settings
+from orchestrator.model.steps import ScriptCall, Step
+from orchestrator.sdk import steps
+from orchestrator.sdk.application import Planning
+
+
+def server(planning: Planning, where: Where) -> str:
+    """The name of a side's server."""
+    return planning.protection.pair.on(where).name
+
+
+def arrow(planning: Planning, origin: Where) -> str:
+    """``from alpha to beta``."""
+    return f"from {server(planning, origin)} to {server(planning, origin.other)}"
+
+
+def services(planning: Planning, where: Where) -> list[dict[str, Any]]:
+    """The documents of the services on a side, in start order."""
+    return [one.document(where) for one in planning.protection.settings.failover.services]
+
+
+def start_services(planning: Planning, where: Where, *, script: str = "", downtime: bool = True) -> Iterator[Step]:
+    """Start in order; as segments of ``script`` where given."""
+    for document in services(planning, where):
+        step = steps.start_service(where, server(planning, where), document, downtime=downtime)
+        yield steps.in_script(step, service_call(script, "start_service", document)) if script else step
+
+
+def stop_services(
+    planning: Planning, where: Where, *, script: str = "", suffix: str = "", downtime: bool = True
+) -> Iterator[Step]:
+    """Stop in reverse order; as segments of ``script`` where given."""
+    for document in reversed(services(planning, where)):
+        step = steps.stop_service(where, server(planning, where), document, suffix=suffix, downtime=downtime)
+        yield steps.in_script(step, service_call(script, "stop_service", document)) if script else step
+
+
+def service_call(script: str, deed: str, document: dict[str, Any]) -> ScriptCall:
+    """A segment about one service."""
+    return ScriptCall(script, f"common/{deed}", {"service": document})
+
+
+def engines_answer(planning: Planning) -> Step:
+    """Both engines are those that the plan was made for."""
+    sides = {where: planning.inventory.on(where).engine for where in (Where.SOURCE, Where.TARGET)}
+    ids = {str(where): engine.engine_id for where, engine in sides.items() if engine}
+    return steps.engines_answer(ids, f"{server(planning, Where.SOURCE)} and {server(planning, Where.TARGET)}")
+
+
+def probe(settings: Settings) -> HealthProbe:
+    """How clients see it."""
+    health = settings.failover.health
+    url = health.url.replace("{name}", settings.name) if health.url else ""
+    command = tuple(word.replace("{name}", settings.name) for word in health.command)
+    return HealthProbe(settings.name, url, command, health.expect, health.timeout_s)
+
+
+def has_probe(settings: Settings) -> bool:
+    """Whether anything says how clients see it."""
+    return bool(settings.failover.health.url or settings.failover.health.command)
+
+
+def clients_served(planning: Planning, script: str = "") -> Iterator[Step]:
+    """The application answers through the clients' name; as a segment of ``script`` where given."""
+    settings = planning.protection.settings
+    if not has_probe(settings):
+        return
+    health = probe(settings)
+    variables = {
+        "name": health.name,
+        "url": health.url,
+        "command": list(health.command),
+        "expect": health.expect,
+        "timeout_s": health.timeout_s,
+        "within_s": settings.failover.health.within_s,
+        "dns": {"servers": list(settings.failover.dns.servers)},
+    }
+    call = ScriptCall(script, "common/ask_as_client", variables) if script else None
+    yield steps.ask_as_client(health, settings.failover.health.within_s, call)
+
+
+def delivered(planning: Planning, name: str, where: Where) -> bool:
+    """Whether a script of that name was rendered for a side."""
+    return any((one.name, one.where) == (name, where) for one in planning.scripts)
+
+
+def run_delivered(planning: Planning, name: str, where: Where, epoch: int) -> Iterator[Step]:
+    """Run a whole delivered script: what it would do is looked at first, so that only people's own part and the rest is done."""
+    if delivered(planning, name, where):
+        yield steps.run_script(
+            where,
+            server(planning, where),
+            planning.protection.id,
+            script=name,
+            call=None,
+            segments=(),
+            epoch=epoch,
+            downtime=True,
+        )
