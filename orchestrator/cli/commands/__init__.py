@@ -1,0 +1,1 @@
+"""The commands of ``dtam``, one file each."""

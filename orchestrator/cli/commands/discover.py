@@ -1,0 +1,66 @@
+"""``dtam discover``: which servers there are and what they are part of; or everything about one protection's pair."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from orchestrator.cli.desk import Desk
+from orchestrator.cli.examples import Command
+from orchestrator.cli.options import json_option
+from orchestrator.cli.screen import Screen
+from orchestrator.model.inventory import Inventory, SideInventory
+
+
+@click.command(
+    "discover",
+    cls=Command,
+    examples=("dtam --fileprint discover", "dtam --fileprint discover --protection fileprint_alpha_beta --json"),
+)
+@click.option("--protection", "name", metavar="NAME", help="Gather everything about this protection's pair anew.")
+@json_option
+@click.pass_obj
+def command(desk: Desk, *, name: str | None, as_json: bool) -> None:
+    """Ask all known servers what they are part of; with --protection, gather and keep the facts of its pair."""
+    screen = Screen(as_json)
+    if name is not None:
+        inventory = desk.pipeline.inventory(desk.protection(name, "discover"))
+        _show(screen, inventory)
+        screen.document(msgspec.to_builtins(inventory))
+        return
+    found = desk.pipeline.discover()
+    rows = [(one.server.name, one.says, one.engine.capture if one.engine else "", one.silence) for one in found]
+    if rows:
+        screen.table(("server", "is", "capture", "silence"), rows)
+    else:
+        screen.say("no server is known: dtam hosts add NAME --address ADDRESS --token-file FILE")
+    screen.document([msgspec.to_builtins(one) | {"says": one.says} for one in found])
+
+
+def _show(screen: Screen, inventory: Inventory) -> None:
+    for side in (inventory.source, inventory.target):
+        screen.say(f"{side.name}: {side.unreachable or _engine(side)}")
+        screen.table(
+            ("fact", "value"),
+            [
+                *(("address", f"{one.address} ({one.interface})") for one in side.addresses),
+                *(("path", f"{one.path}: {one.kind}{_free(one.free_bytes)}") for one in side.paths),
+                *(("service", f"{one.name}: {one.state}") for one in side.services),
+            ],
+        )
+    names = inventory.names
+    rows = [line for records in names.records for line in records.lines()]
+    screen.table(("DNS record",), [(line,) for line in rows]) if rows else screen.say("no DNS records")
+    for _, sentence in names.problems:
+        screen.say(f"DNS: {sentence}", "warning")
+    if inventory.witness.configured:
+        screen.say(f"witness: {inventory.witness.problem or 'answers with the pinned key'}")
+
+
+def _engine(side: SideInventory) -> str:
+    engine = side.engine
+    return f"engine {engine.name} {engine.version}, capture {engine.capture}" if engine else "no engine"
+
+
+def _free(free_bytes: int | None) -> str:
+    return "" if free_bytes is None else f", {free_bytes // 10**6} MB free"

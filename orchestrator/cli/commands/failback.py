@@ -1,0 +1,38 @@
+"""``dtam failback``: the service comes back to the source."""
+
+from __future__ import annotations
+
+import click
+
+from orchestrator.cli.carrying import How, carry, run_document
+from orchestrator.cli.desk import Desk
+from orchestrator.cli.examples import Command
+from orchestrator.cli.options import changing_options, protection_option
+from orchestrator.cli.screen import Screen
+from orchestrator.failover.guards import Wish
+from orchestrator.model.plan import PlanKind
+
+
+@click.command(
+    "failback",
+    cls=Command,
+    examples=(
+        "dtam --fileprint failback",
+        "dtam --fileprint failback --plan",
+        "dtam --fileprint failback --yes --json",
+    ),
+)
+@protection_option
+@changing_options
+@click.pass_obj
+def command(desk: Desk, *, name: str | None, how: How, as_json: bool) -> None:
+    """Bring data and service back to the source, and protect it again.
+
+    What differs is restored while the target serves; then the service moves. Files of the old source that never arrived
+    are set aside before they are overwritten, and listed.
+    """
+    screen = Screen(as_json)
+    protection = desk.protection(name, "failback")
+    finished = carry(desk, screen, protection, PlanKind.FAILBACK, wish=Wish("failback"), how=how)
+    if finished is not None:
+        screen.document(run_document(finished.run))

@@ -1,0 +1,131 @@
+"""``dtam monitor``: the status again and again, and the switch of the watch itself."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, Self
+
+import click
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from orchestrator.cli import overview
+from orchestrator.cli.desk import Desk
+from orchestrator.cli.examples import Command
+from orchestrator.cli.options import json_option, protection_option
+from orchestrator.cli.screen import Screen
+from orchestrator.model.protections import Protection
+from orchestrator.model.servers import Where
+
+INTERVAL_MIN_S, INTERVAL_MAX_S = 1, 30_000
+BUSY_S, CALM_S = 1.0, 5.0
+
+
+@click.command(
+    "monitor",
+    cls=Command,
+    examples=(
+        "dtam --fileprint monitor",
+        "dtam monitor --interval 10 --bytes",
+        "dtam monitor --off",
+        "dtam monitor --count 1 --json",
+    ),
+)
+@protection_option
+@click.option(
+    "--interval",
+    "interval_s",
+    type=click.IntRange(INTERVAL_MIN_S, INTERVAL_MAX_S),
+    help="Seconds between two looks; without it they come faster while something moves.",
+)
+@click.option("--count", type=click.IntRange(min=1), help="Stop after so many looks.")
+@click.option("--bytes", "in_bytes", is_flag=True, help="Amounts in bytes instead of MB, GB, TB.")
+@click.option("--on/--off", "switch", default=None, help="Turn the target's watch over the source on or off.")
+@json_option
+@click.pass_obj
+def command(
+    desk: Desk,
+    *,
+    name: str | None,
+    interval_s: int | None,
+    count: int | None,
+    in_bytes: bool,
+    switch: bool | None,
+    as_json: bool,
+) -> None:
+    """Follow a protection: time to fail, mirror, replication, queue, last error. Ends with Ctrl-C.
+
+    With --json each look is one line.
+    """
+    screen = Screen(as_json)
+    protection = desk.protection(name, "monitor")
+    if switch is not None:
+        _switch(desk, screen, protection, on=switch)
+        return
+    try:
+        _follow(desk, screen, protection, interval_s=interval_s, count=count, in_bytes=in_bytes)
+    except KeyboardInterrupt:
+        screen.say("")
+
+
+def _switch(desk: Desk, screen: Screen, protection: Protection, *, on: bool) -> None:
+    target = desk.pipeline.reach.ports(protection.pair, protection.settings).host(Where.TARGET)
+    target.act(protection.id, "enable_monitor" if on else "disable_monitor", {"by": desk.pipeline.by})
+    says = f"{target.name} {'watches' if on else 'no longer watches'} {protection.pair.source.name}"
+    desk.pipeline.store.audit(desk.pipeline.by, protection.id, "monitor", says)
+    screen.say(says)
+    screen.document({"protection": protection.id, "monitor": on, "says": says})
+
+
+def _follow(
+    desk: Desk, screen: Screen, protection: Protection, *, interval_s: int | None, count: int | None, in_bytes: bool
+) -> None:
+    looks = 0
+    with (
+        Live(console=screen.console, auto_refresh=False, transient=False)
+        if screen.is_terminal
+        else _Lines(screen) as live
+    ):
+        while True:
+            status = overview.gather(desk.pipeline, desk.pipeline.store.protection(protection.id))
+            _show(live, screen, status, in_bytes=in_bytes)
+            looks += 1
+            if looks == count:
+                return
+            time.sleep(interval_s or automatic_interval_s(status))
+
+
+def automatic_interval_s(status: dict[str, Any]) -> float:
+    """Faster while something moves or is wrong, slower in calm."""
+    moving = status["connection"] and status["connection"]["target_data_state"] != "good"
+    return BUSY_S if moving or status["restoring"] or status["condition"] != "healthy" else CALM_S
+
+
+class _Lines:
+    """Where no terminal is: the same block of lines each time."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.stdout.flush()
+
+    def tell(self, status: dict[str, Any], *, in_bytes: bool) -> None:
+        """One look."""
+        self._screen.say(time.strftime("%H:%M:%S"))
+        overview.show(self._screen, status, in_bytes=in_bytes)
+
+
+def _show(live: Live | _Lines, screen: Screen, status: dict[str, Any], *, in_bytes: bool) -> None:
+    if screen.as_json:
+        screen.line(status)
+    elif isinstance(live, _Lines):
+        live.tell(status, in_bytes=in_bytes)
+    else:
+        rows = [Text(f"{label:>16}  {text}") for label, text in overview.lines(status, in_bytes=in_bytes)]
+        live.update(Group(Text(time.strftime("%H:%M:%S")), *rows), refresh=True)

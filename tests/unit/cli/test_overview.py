@@ -1,0 +1,46 @@
+"""The status: names of fields are a contract; engines' ids become names; old facts are told as old."""
+
+from __future__ import annotations
+
+from orchestrator.cli.overview import lines, with_names
+
+
+def status(**given: object) -> dict[str, object]:
+    side = {"server": "alpha", "answers": True, "silence": "", "fenced": True, "fence_reason": "lost", "services": []}
+    values: dict[str, object] = {
+        "protection": "p", "name": "files.example.com", "stage": "failed_over", "epoch": 2, "condition": "failed_over",
+        "says": "beta serves", "next": "dtam failback", "source": side, "target": {**side, "answers": False, "silence": "gone"},
+        "connection": None, "restoring": None, "last_error": "", "facts_age_s": 90_000.0, "facts_too_old": True,
+        "monitor": {"enabled": True, "colour": "red", "time_to_fail_s": 0.0, "says": "silent"},
+        "unfinished_runs": [{"run": "r", "kind": "failback", "says": "cut off at settle"}],
+    }  # fmt: skip
+    return {**values, **given}
+
+
+def test_everything_that_matters_has_a_line() -> None:
+    told = dict(lines(status(), in_bytes=False))
+    assert told["condition"] == "failed over: beta serves"
+    assert told["source"] == "alpha: no service, fenced: lost"
+    assert told["target"] == "alpha: silent (gone)"
+    assert told["monitor"] == "red, 0.0 s to fail: silent"
+    assert told["gathered facts"] == "25.0 h old — older than the limit: dtam discover"
+    assert told["unfinished"] == "failback r: cut off at settle"
+    assert "last error" not in told
+
+
+def test_amounts_in_bytes_or_in_units() -> None:
+    moving = {
+        "state": "Started", "target_data_state": "good", "mirror_state": "Idle", "mirror_bytes_sent": 2_500_000,
+        "mirror_bytes_total": 5_000_000, "mirror_percent": 50.0, "replication_state": "Replicating",
+        "replication_bytes_sent": 10, "replication_queue_bytes": 3_000_000_000, "lag_s": 1.25,
+    }  # fmt: skip
+    plain = dict(lines(status(connection=moving), in_bytes=True))
+    units = dict(lines(status(connection=moving), in_bytes=False))
+    assert plain["mirror"] == "Idle, 2500000 bytes sent of 5000000 bytes (50 %)"
+    assert units["mirror"] == "Idle, 2.5 MB sent of 5.0 MB (50 %)"
+    assert "3.0 GB queued, 1.2 s behind" in units["replication"]
+
+
+def test_engine_ids_become_names() -> None:
+    said = with_names({"says": ["aaaa owns epoch 2; bbbb asked"], "n": 1}, {"aaaa": "beta", "bbbb": "alpha"})
+    assert said == {"says": ["beta owns epoch 2; alpha asked"], "n": 1}
