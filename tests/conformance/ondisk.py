@@ -1,0 +1,602 @@
+"""Two fake hosts with engines, a witness, DNS and a client, whose whole state is one file: a world that survives a killed process.
+
+What real engines guarantee is guaranteed here too: a service starts only where the fence is open, an epoch is granted by
+compare-and-set, a promoted side refuses its old source, applying never writes under a captured directory that serves. Whatever
+breaks that is written into ``violations`` at the moment it happens, so that no later repair hides it.
+
+Each deed of several parts calls ``halfway`` between them: there a test may end the process. Seen from the orchestrator an engine
+acts atomically in its smallest parts, and goes on by itself with a failover that it has begun.
+"""
+
+# ruff: noqa: ARG002 - the ports' signatures
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from orchestrator.model.inventory import EngineFacts, PathFacts, ReplicaFacts, ServiceFacts
+from orchestrator.model.names import NameChange, NameChanges, NameMove, NameRecords
+from orchestrator.model.outcomes import GiveUp, TryAgain
+from orchestrator.model.ports import HealthProbe, HostFacts, Link, LinkStatus, ProtectionView, ScriptRun
+from orchestrator.model.servers import Where
+
+State = dict[str, Any]
+SIDES = ("source", "target")
+ALIVE = {"starting", "running", "stopping"}
+
+
+def new_side(address: str) -> State:
+    """A host where nothing was set up."""
+    return {
+        "address": address,
+        "peers": [],
+        "directories": {},
+        "services": {},
+        "wanted": [],
+        "start_types": {},
+        "records": {},
+        "captured": [],
+        "sets": {},
+        "links": {},
+        "replicas": {},
+        "scripts": {},
+        "runs": {},
+        "data": 0,
+    }
+
+
+def new_world() -> State:
+    """Nothing protected, no names."""
+    return {
+        "sides": {"source": new_side("10.0.0.1"), "target": new_side("10.0.0.2")},
+        "witness": {"epoch": 0, "holder": "", "released": True},
+        "names": {},
+        "names_after": {},
+        "violations": [],
+    }
+
+
+class World:
+    """The file, and the rules that hold for whatever is written into it."""
+
+    def __init__(self, path: Path, halfway: Callable[[], None] = lambda: None) -> None:
+        self.path = path
+        self.halfway = halfway
+
+    @property
+    def state(self) -> State:
+        """The state as it is on the disk now."""
+        state: State = json.loads(self.path.read_text())
+        return state
+
+    @contextmanager
+    def change(self) -> Iterator[State]:
+        """Change it; on the disk, whole, at the end of the block."""
+        state = self.state
+        yield state
+        self.save(state)
+
+    def save(self, state: State) -> None:
+        """Check the rules and replace the file."""
+        serving = [side for side in SIDES if ALIVE & set(state["sides"][side]["services"].values())]
+        if len(serving) > 1:
+            state["violations"].append(f"both sides serve: {[state['sides'][side]['services'] for side in SIDES]}")
+        beside = self.path.with_suffix(f".{os.getpid()}")
+        beside.write_text(json.dumps(state))
+        beside.replace(self.path)
+
+    def fenced(self, state: State, side: str, protection: str) -> bool:
+        """Whether the engine on ``side`` would refuse a start."""
+        record = state["sides"][side]["records"].get(protection)
+        if record is None:
+            return False
+        if record["fence"]:
+            return True
+        epoch = record["document"]["epoch"]
+        if side == "target":
+            return bool(record["promoted"] != epoch)
+        witness = state["witness"]
+        return bool((witness["epoch"], witness["holder"], witness["released"]) != (epoch, "source", False))
+
+
+class DiskHost:
+    """The ``Host`` port over one side of a world."""
+
+    def __init__(self, world: World, where: Where) -> None:
+        self._world = world
+        self._side = where.value
+
+    @property
+    def name(self) -> str:
+        return {"source": "alpha", "target": "beta"}[self._side]
+
+    def _own(self, state: State) -> State:
+        side: State = state["sides"][self._side]
+        return side
+
+    def engine(self) -> EngineFacts:
+        side = self._own(self._world.state)
+        return EngineFacts(
+            name=self.name,
+            engine_id=("a" if self._side == "source" else "b") * 32,
+            version="1",
+            fingerprint=("a" if self._side == "source" else "b") * 64,
+            addresses=(side["address"],),
+            control_port=6320,
+            data_port=6321,
+            probe_port=6320,
+            capture="fuse",
+            capture_says="",
+            boot_id="1",
+            clock_offset_s=0.0,
+            peers=tuple(side["peers"]),
+        )
+
+    def facts(self, paths: Sequence[str] = ()) -> HostFacts:
+        side = self._own(self._world.state)
+        found = tuple(self._path(side, path) for path in paths)
+        return HostFacts(self.name, ((side["address"], "eth0"),), found, ())
+
+    def _path(self, side: State, path: str) -> PathFacts:
+        if path not in side["directories"]:
+            return PathFacts(path, exists=False)
+        return PathFacts(path, True, "directory", 1000, 10**9, "ext4", side["directories"][path])
+
+    def make_directory(self, path: str, mode: int = 0o755) -> None:
+        parts = path.strip("/").split("/")
+        for count in range(1, len(parts) + 1):
+            with self._world.change() as state:
+                self._own(state)["directories"].setdefault("/" + "/".join(parts[:count]), 0)
+            self._world.halfway()
+
+    def remove_directory(self, path: str) -> None:
+        with self._world.change() as state:
+            directories = self._own(state)["directories"]
+            if directories.get(path) == 0:
+                del directories[path]
+
+    def services(self, wanted: Sequence[Mapping[str, Any]] = ()) -> tuple[ServiceFacts, ...]:
+        state = self._world.state
+        side = self._own(state)
+        managed = {one["name"] for record in side["records"].values() for one in record["document"]["services"]}
+        names = dict.fromkeys([*managed, *(one["name"] for one in wanted)])
+        return tuple(self._service(side, name, managed=name in managed) for name in names)
+
+    def _service(self, side: State, name: str, *, managed: bool) -> ServiceFacts:
+        state = side["services"].get(name, "stopped")
+        return ServiceFacts(
+            name, state, state == "running", managed=managed, start_type=side["start_types"].get(name, "")
+        )
+
+    def start_service(self, name: str) -> None:
+        with self._world.change() as state:
+            side = self._own(state)
+            owner = next((one for one, record in side["records"].items() if name in _names(record)), None)
+            if owner is None:
+                raise GiveUp(f"{name} is not managed on {self.name}")
+            if self._world.fenced(state, self._side, owner):
+                raise GiveUp(f"{self.name} is fenced")
+            side["wanted"] = sorted({*side["wanted"], name})
+            if side["services"].get(name) == "running":
+                return
+            side["services"][name] = "starting"
+        self._world.halfway()
+        self._set_service(name, "running")
+
+    def stop_service(self, name: str, service: Mapping[str, Any] | None = None) -> None:
+        with self._world.change() as state:
+            side = self._own(state)
+            side["wanted"] = [one for one in side["wanted"] if one != name]
+            if side["services"].get(name, "stopped") == "stopped":
+                return
+            side["services"][name] = "stopping"
+        self._world.halfway()
+        self._set_service(name, "stopped")
+
+    def _set_service(self, name: str, value: str) -> None:
+        with self._world.change() as state:
+            self._own(state)["services"][name] = value
+
+    def set_start_type(self, service: Mapping[str, Any], start_type: str) -> None:
+        with self._world.change() as state:
+            self._own(state)["start_types"][service["name"]] = start_type
+
+    # -- protections
+
+    def protection(self, protection: str) -> ProtectionView | None:
+        self._go_on_by_itself(protection)
+        state = self._world.state
+        record = self._own(state)["records"].get(protection)
+        if record is None:
+            return None
+        return ProtectionView(
+            protection,
+            self._side,
+            record["document"]["epoch"],
+            self._world.fenced(state, self._side, protection),
+            record["monitor"],
+            record["phase"],
+        )
+
+    def protections(self) -> tuple[tuple[str, str], ...]:
+        return tuple((one, self._side) for one in self._own(self._world.state)["records"])
+
+    def put_protection(self, document: Mapping[str, Any]) -> None:
+        with self._world.change() as state:
+            records = self._own(state)["records"]
+            known = records.get(document["id"])
+            if known is not None and document["epoch"] < known["document"]["epoch"]:
+                raise GiveUp(f"epoch {document['epoch']} is older than the one {self.name} knows")
+            fresh = {"fence": False, "monitor": False, "promoted": None, "phase": "idle"}
+            records[document["id"]] = (known or fresh) | {"document": dict(document)}
+            if known and known["document"]["epoch"] < document["epoch"]:
+                records[document["id"]]["phase"] = "idle"
+            witness = state["witness"]
+            if self._side == "source" and not witness["epoch"]:
+                witness.update(epoch=document["epoch"], holder="source", released=False)
+
+    def protection_document(self, protection: str) -> Mapping[str, Any] | None:
+        record = self._own(self._world.state)["records"].get(protection)
+        return record["document"] if record else None
+
+    def remove_protection(self, protection: str) -> None:
+        with self._world.change() as state:
+            side = self._own(state)
+            side["records"].pop(protection, None)
+            side["scripts"] = {
+                key: text for key, text in side["scripts"].items() if not key.startswith(f"{protection}/")
+            }
+            if self._side == "source":
+                state["witness"] = {"epoch": 0, "holder": "", "released": True}
+
+    def act(self, protection: str, action: str, settings: Mapping[str, Any]) -> None:
+        if protection not in self._own(self._world.state)["records"]:
+            raise GiveUp(f"{self.name} has no part in {protection}")
+        deeds: dict[str, Callable[[], None]] = {
+            "enable_monitor": lambda: self._mark(protection, monitor=True),
+            "disable_monitor": lambda: self._mark(protection, monitor=False),
+            "fence": lambda: self._fence(protection),
+            "unfence": lambda: self._mark(protection, fence=False),
+            "release": lambda: self._release(protection),
+            "set_epoch": lambda: self._take(protection, settings["epoch"]),
+            "failover": lambda: self._fail_over(protection, settings),
+            "continue_failover": lambda: self._fail_over(protection, settings),
+            "undo_failover": lambda: self._mark(protection, phase="idle"),
+        }
+        deeds[action]()
+
+    def _mark(self, protection: str, **values: Any) -> None:
+        with self._world.change() as state:
+            self._own(state)["records"][protection].update(values)
+
+    def _fence(self, protection: str) -> None:
+        with self._world.change() as state:
+            side = self._own(state)
+            side["records"][protection]["fence"] = True
+            for name in _names(side["records"][protection]):
+                if name in side["services"]:
+                    side["services"][name] = "stopped"
+
+    def _release(self, protection: str) -> None:
+        self._fence(protection)
+        self._world.halfway()
+        with self._world.change() as state:
+            if state["witness"]["holder"] == self._side:
+                state["witness"]["released"] = True
+
+    def _take(self, protection: str, epoch: int) -> None:
+        with self._world.change() as state:
+            self._grant(state, epoch)
+        self._world.halfway()
+        with self._world.change() as state:
+            record = self._own(state)["records"][protection]
+            record["document"]["epoch"] = epoch
+            record.update(fence=False, promoted=epoch if self._side == "target" else None)
+            if self._side == "target":
+                for replica in self._own(state)["replicas"].values():
+                    replica.update(promoted=True, epoch=epoch)
+        with self._world.change() as state:
+            side = self._own(state)
+            for name in side["wanted"]:
+                side["services"][name] = "running"
+
+    def _grant(self, state: State, epoch: int) -> None:
+        witness = state["witness"]
+        if (witness["epoch"], witness["holder"]) == (epoch, self._side) and not witness["released"]:
+            return
+        if witness["epoch"] != epoch - 1 or not witness["released"]:
+            raise GiveUp(f"the witness refuses epoch {epoch} to {self.name}: {witness}")
+        witness.update(epoch=epoch, holder=self._side, released=False)
+
+    # -- failover: the engine goes on by itself once it has begun
+
+    def _fail_over(self, protection: str, settings: Mapping[str, Any]) -> None:
+        with self._world.change() as state:
+            record = self._own(state)["records"][protection]
+            epoch = record["document"]["epoch"] + 1
+            if settings.get("forced"):
+                state["witness"]["released"] = True
+            self._grant(state, epoch)
+            record["phase"] = "granted"
+        self._world.halfway()
+
+    def _go_on_by_itself(self, protection: str) -> None:
+        state = self._world.state
+        record = self._own(state)["records"].get(protection)
+        if record is None or record["phase"] != "granted":
+            return
+        side = self._own(state)
+        epoch = record["document"]["epoch"] + 1
+        record["document"]["epoch"] = epoch
+        record.update(promoted=epoch, phase="done", fence=False)
+        for replica in side["replicas"].values():
+            replica.update(promoted=True, epoch=epoch)
+        side["captured"] = sorted({*side["captured"], *(root["target_path"] for root in record["document"]["roots"])})
+        for name in _names(record):
+            side["services"][name] = "running"
+            side["wanted"] = sorted({*side["wanted"], name})
+        state["names"].update(state["names_after"])
+        side["data"] += 1
+        self._world.save(state)
+
+    # -- scripts
+
+    def deliver_script(self, protection: str, name: str, text: str) -> None:
+        with self._world.change() as state:
+            if protection not in self._own(state)["records"]:
+                raise GiveUp(f"{self.name} has no part in {protection}")
+            self._own(state)["scripts"][f"{protection}/{name}"] = text
+
+    def script_text(self, protection: str, name: str) -> str | None:
+        text: str | None = self._own(self._world.state)["scripts"].get(f"{protection}/{name}")
+        return text
+
+    def changed_scripts(self, protection: str) -> tuple[str, ...]:
+        return ()
+
+    def run_script(
+        self, protection: str, name: str, run_id: str, segments: Sequence[str], *, undo: bool, epoch: int
+    ) -> None:
+        for value in ("running", "done"):
+            with self._world.change() as state:
+                word = "undone" if undo else "done"
+                run = {"state": value, "steps": dict.fromkeys(segments, word)}
+                self._own(state)["runs"][f"{run_id}.{name}"] = run
+            self._world.halfway()
+
+    def script_run(self, run_id: str, name: str) -> ScriptRun | None:
+        run = self._own(self._world.state)["runs"].get(f"{run_id}.{name}")
+        if run is None:
+            return None
+        state = "interrupted" if run["state"] == "running" else run["state"]
+        return ScriptRun(run_id, state, run["steps"])
+
+
+def _names(record: State) -> list[str]:
+    return [one["name"] for one in record["document"]["services"]]
+
+
+class DiskReplication:
+    """The ``Replication`` port over a world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        return frozenset({"order", "checksum", "compression", "restore", "orphans", "route"})
+
+    def paired(self) -> bool:
+        sides = self._world.state["sides"]
+        return "beta" in sides["source"]["peers"] and "alpha" in sides["target"]["peers"]
+
+    def pair(self) -> None:
+        for side, peer in (("source", "beta"), ("target", "alpha")):
+            with self._world.change() as state:
+                state["sides"][side]["peers"] = [peer]
+            self._world.halfway()
+
+    def unpair(self) -> None:
+        with self._world.change() as state:
+            for side in SIDES:
+                state["sides"][side]["peers"] = []
+
+    def captured(self, where: Where, path: str) -> bool:
+        return path in self._world.state["sides"][where.value]["captured"]
+
+    def capture(self, where: Where, path: str, limits: Mapping[str, Any]) -> None:
+        with self._world.change() as state:
+            side = state["sides"][where.value]
+            if ALIVE & set(side["services"].values()) and path not in side["captured"]:
+                state["violations"].append(f"capture over {path} while services had it open on {where}")
+            side["captured"] = sorted({*side["captured"], path})
+        self._world.halfway()
+
+    def uncapture(self, where: Where, path: str) -> None:
+        with self._world.change() as state:
+            side = state["sides"][where.value]
+            side["captured"] = [one for one in side["captured"] if one != path]
+        self._world.halfway()
+
+    def replication_set(self, where: Where, name: str) -> Mapping[str, Any] | None:
+        found: Mapping[str, Any] | None = self._world.state["sides"][where.value]["sets"].get(name)
+        return found
+
+    def put_replication_set(self, where: Where, name: str, root: str, rules: Sequence[Mapping[str, Any]]) -> None:
+        with self._world.change() as state:
+            state["sides"][where.value]["sets"][name] = {"root": root, "rules": [dict(rule) for rule in rules]}
+
+    def remove_replication_set(self, where: Where, name: str) -> None:
+        with self._world.change() as state:
+            state["sides"][where.value]["sets"].pop(name, None)
+
+    def connect(self, link: Link) -> None:
+        with self._world.change() as state:
+            origin, other = self._ends(state, link)
+            if not origin["peers"] or link.replication_set not in origin["sets"]:
+                raise GiveUp(f"{link.origin} cannot connect: not paired, or no set {link.replication_set}")
+            if link.source_path not in origin["captured"]:
+                raise GiveUp(f"{link.source_path} is not captured on the {link.origin}")
+            replica = other["replicas"].setdefault(link.replication_set, {"promoted": False, "epoch": 0})
+            if replica["promoted"]:
+                raise GiveUp("restore required: the target was promoted")
+            known = [record["document"]["epoch"] for record in other["records"].values()]
+            if link.epoch < max(replica["epoch"], *known, 0):
+                raise GiveUp(f"stale epoch {link.epoch}")
+            replica["epoch"] = link.epoch
+            origin["links"][_key(link)] = {"data_state": "not_ready", "epoch": link.epoch}
+        self._world.halfway()
+        with self._world.change() as state:
+            self._ends(state, link)[0]["links"][_key(link)]["data_state"] = "mirroring"
+
+    def status(self, link: Link) -> LinkStatus | None:
+        with self._world.change() as state:
+            origin, other = self._ends(state, link)
+            held = origin["links"].get(_key(link))
+            if held is None:
+                return None
+            if other["replicas"].get(link.replication_set, {}).get("promoted"):
+                return LinkStatus("Error", "restore_required", epoch=held["epoch"])
+            now = held["data_state"]
+            if now in {"not_ready", "mirroring"}:
+                held["looks"] = held.get("looks", 0) + 1
+                held["data_state"] = "good" if held["looks"] > 2 else "mirroring"
+            elif now == "good":
+                if link.target_path in other["captured"]:
+                    state["violations"].append(f"apply wrote under the live mount {link.target_path}")
+                other["data"] = origin["data"]
+                other["directories"][link.target_path] = origin["directories"].get(link.source_path, 1)
+        percent = {"not_ready": 0.0, "mirroring": 50.0, "good": 100.0}[now]
+        return LinkStatus(
+            "Started", now, percent, epoch=held["epoch"], applied_sequence=1, committed_sequence=1, sent_bytes=7
+        )
+
+    def disconnect(self, link: Link) -> None:
+        with self._world.change() as state:
+            self._ends(state, link)[0]["links"].pop(_key(link), None)
+
+    def settle(self, link: Link) -> None:
+        status = self.status(link)
+        if status is None or not status.in_step:
+            raise TryAgain("not settled yet", after_s=0.1)
+
+    def replica(self, link: Link) -> ReplicaFacts | None:
+        held = self._ends(self._world.state, link)[1]["replicas"].get(link.replication_set)
+        if held is None:
+            return None
+        return ReplicaFacts("alpha", link.replication_set, link.target_path, "good", link.protection, held["promoted"])
+
+    def promote(self, link: Link, epoch: int) -> None:
+        self._set_promoted(link, epoch, promoted=True)
+
+    def demote(self, link: Link, epoch: int, *, discard_changes: bool) -> None:
+        self._set_promoted(link, epoch, promoted=False)
+
+    def _set_promoted(self, link: Link, epoch: int, *, promoted: bool) -> None:
+        with self._world.change() as state:
+            held = self._ends(state, link)[1]["replicas"].setdefault(link.replication_set, {})
+            held.update(promoted=promoted, epoch=max(epoch, held.get("epoch", 0)))
+
+    def _ends(self, state: State, link: Link) -> tuple[State, State]:
+        return state["sides"][link.origin.value], state["sides"][link.origin.other.value]
+
+
+def _key(link: Link) -> str:
+    return f"{link.protection}/{link.replication_set}/{link.purpose}"
+
+
+class DiskNames:
+    """The ``NameService`` port over a world: one server, records by name and type."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def records(self, move: NameMove) -> tuple[NameRecords, ...]:
+        return tuple(change.before for change in self.plan(move).changes if change.before)
+
+    def resolve(self, name: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        found = self._world.state["names"].get(f"{name.rstrip('.')}. A")
+        return (("10.0.0.53", tuple(found["data"]) if found else ()),)
+
+    def plan(self, move: NameMove) -> NameChanges:
+        swap = dict(move.addresses)
+        changes = []
+        for key, found in sorted(self._world.state["names"].items()):
+            data = tuple(swap.get(one, one) for one in found["data"])
+            if data != tuple(found["data"]):
+                name, kind = key.split()
+                before = NameRecords("lab.example.", name, kind, found["ttl_s"], tuple(found["data"]))
+                changes.append(
+                    NameChange("10.0.0.53", before, NameRecords("lab.example.", name, kind, found["ttl_s"], data))
+                )
+        return NameChanges(tuple(changes))
+
+    def apply(self, changes: NameChanges) -> None:
+        self._write([(change.before, change.after) for change in changes.changes])
+
+    def put_back(self, changes: NameChanges) -> None:
+        self._write([(change.after, change.before) for change in changes.changes])
+
+    def _write(self, pairs: Sequence[tuple[NameRecords | None, NameRecords | None]]) -> None:
+        for before, after in pairs:
+            with self._world.change() as state:
+                subject = after or before
+                assert subject is not None
+                key = f"{subject.name} {subject.type}"
+                if after is None:
+                    state["names"].pop(key, None)
+                else:
+                    state["names"][key] = {"ttl_s": after.ttl_s, "data": list(after.data)}
+            self._world.halfway()
+
+    def set_ttl(self, changes: NameChanges) -> None:
+        for change in changes.changes:
+            with self._world.change() as state:
+                found = state["names"].get(f"{change.after.name} {change.after.type}") if change.after else None
+                if found and change.after:
+                    found["ttl_s"] = change.after.ttl_s
+            self._world.halfway()
+
+    def has_ttl(self, changes: NameChanges) -> bool:
+        names = self._world.state["names"]
+        wanted = [(names.get(f"{one.after.name} {one.after.type}"), one.after) for one in changes.changes if one.after]
+        return all(found is None or found["ttl_s"] == after.ttl_s for found, after in wanted)
+
+    def applied(self, changes: NameChanges) -> bool:
+        return all(self._holds(change.after, change.before) for change in changes.changes)
+
+    def is_put_back(self, changes: NameChanges) -> bool:
+        return all(self._holds(change.before, change.after) for change in changes.changes)
+
+    def _holds(self, wanted: NameRecords | None, other: NameRecords | None) -> bool:
+        subject = wanted or other
+        assert subject is not None
+        found = self._world.state["names"].get(f"{subject.name} {subject.type}")
+        if wanted is None:
+            return found is None
+        return bool(found == {"ttl_s": wanted.ttl_s, "data": list(wanted.data)})
+
+    def test(self, name: str) -> tuple[tuple[str, str], ...]:
+        return ()
+
+
+class DiskClients:
+    """A client: it asks DNS, then whoever has the address."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def ask(self, probe: HealthProbe) -> str:
+        state = self._world.state
+        found = state["names"].get(f"{probe.name.rstrip('.')}. A", {"data": []})
+        for side in SIDES:
+            if (
+                state["sides"][side]["address"] in found["data"]
+                and "running" in state["sides"][side]["services"].values()
+            ):
+                return f"{probe.name} was answered by {side}"
+        raise TryAgain(f"nobody answers at {', '.join(found['data']) or probe.name}", after_s=0.1)

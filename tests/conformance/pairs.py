@@ -1,0 +1,115 @@
+"""Two hosts to hold to their ports: pretended ones on disk, and real engines in processes of their own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.hosts.agent import AgentHost
+from orchestrator.model.outcomes import TryAgain
+from orchestrator.model.ports import Host, Replication
+from orchestrator.model.servers import Where
+from orchestrator.replication.native import NativeReplication, Site
+from tests.conformance.ondisk import DiskHost, DiskReplication, World, new_world
+from tests.e2e.conftest import Engines, wait_for
+
+SERVE = [sys.executable, "-c", "import time\ntime.sleep(600)"]
+
+
+@dataclass(frozen=True)
+class HostPair:
+    """Both hosts, the replication between them, and two directories: the source's holds a file."""
+
+    hosts: dict[Where, Host]
+    replication: Replication
+    source_path: str
+    target_path: str
+    engine_ids: dict[Where, str]
+    read: Callable[[], Any]
+
+    def document(self, where: Where, epoch: int = 1) -> dict[str, Any]:
+        """The part of an engine in a protection named p, without a witness."""
+        sides = {
+            side: {
+                "name": self.hosts[side].name,
+                "engine_id": self.engine_ids[side],
+                "control_address": "127.0.0.1",
+                "fingerprint": "a" * 64,
+            }
+            for side in (Where.SOURCE, Where.TARGET)
+        }
+        return {
+            "id": "p",
+            "application": "fileprint",
+            "role": where.value,
+            "epoch": epoch,
+            "source": sides[Where.SOURCE],
+            "target": sides[Where.TARGET],
+            "roots": [{"source_path": self.source_path, "target_path": self.target_path}],
+            "replication_set": "files",
+            "services": [{"name": "files", "start_command": SERVE}],
+            "dns": {},
+        }
+
+
+@contextmanager
+def on_disk(place: Path) -> Iterator[HostPair]:
+    world = World(place / "world")
+    state = new_world()
+    state["sides"]["source"] |= {"directories": {"/srv/files": 1}, "data": 7}
+    world.save(state)
+    hosts: dict[Where, Host] = {where: DiskHost(world, where) for where in (Where.SOURCE, Where.TARGET)}
+    ids = {where: host.engine().engine_id for where, host in hosts.items()}
+    yield HostPair(
+        hosts,
+        DiskReplication(world),
+        "/srv/files",
+        "/srv/replica",
+        ids,
+        lambda: world.state["sides"]["target"]["data"] == world.state["sides"]["source"]["data"],
+    )
+
+
+@contextmanager
+def real(place: Path) -> Iterator[HostPair]:
+    source, target = place / "files", place / "replica"
+    source.mkdir()
+    (source / "letter").write_text("dear reader")
+    engines = Engines(place)
+    with ExitStack() as stack:
+        stack.callback(engines.clean)
+        made = {
+            Where.SOURCE: engines.make("alpha", "127.0.0.2"),
+            Where.TARGET: engines.make("beta", "127.0.0.3"),
+        }
+        clients = {where: stack.enter_context(engine.local()) for where, engine in made.items()}
+        sites = {where: Site(clients[where], made[where].address) for where in made}
+        hosts: dict[Where, Host] = {where: AgentHost(made[where].name, clients[where]) for where in made}
+        ids = {where: client.server().engine_id for where, client in clients.items()}
+        yield HostPair(
+            hosts,
+            NativeReplication(sites[Where.SOURCE], sites[Where.TARGET]),
+            str(source),
+            str(target),
+            ids,
+            lambda: (target / "letter").read_text() == (source / "letter").read_text(),
+        )
+
+
+KINDS = {"on disk": on_disk, "engines": real}
+
+
+def patiently(question: Callable[[], Any], what: str) -> None:
+    """Ask until it is true; TryAgain is patience's business."""
+
+    def answer() -> Any:
+        try:
+            return question()
+        except TryAgain:
+            return False
+
+    wait_for(answer, 20, what)

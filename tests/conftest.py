@@ -1,0 +1,75 @@
+"""What every test may ask for, and how a machine that lacks something says so.
+
+``needs("fuse")`` skips a test with the reason; under CI=true a skip of that kind is a failure, because CI promises to run all.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+
+def _fuse_missing() -> str:
+    if not os.path.exists("/dev/fuse"):
+        return "no /dev/fuse"
+    if os.geteuid() != 0:
+        return "mounting needs root here"
+    if shutil.which("gcc") is None or shutil.which("fusermount3") is None:
+        return "gcc and fuse3 are not installed"
+    return ""
+
+
+def _program_missing(*names: str) -> str:
+    absent = [name for name in names if shutil.which(name) is None]
+    return f"not installed: {', '.join(absent)}" if absent else ""
+
+
+def _postgres_missing() -> str:
+    if os.geteuid() != 0:
+        return "PostgreSQL is started as its own user, which needs root here"
+    found = any(os.path.exists(f"/usr/lib/postgresql/{version}/bin/postgres") for version in range(13, 20))
+    return "" if found else "PostgreSQL is not installed"
+
+
+PROBES: dict[str, Callable[[], str]] = {
+    "root": lambda: "" if os.geteuid() == 0 else "needs root",
+    "fuse": _fuse_missing,
+    "postgresql": _postgres_missing,
+    "sqlite3": lambda: _program_missing("sqlite3"),
+    "bind": lambda: _program_missing("named"),
+    "shellcheck": lambda: _program_missing("shellcheck"),
+    "rsync": lambda: _program_missing("rsync"),
+    "stunnel": lambda: _program_missing("stunnel", "openssl"),
+}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _queues_in_memory_leave_nothing() -> Iterator[None]:
+    """Engines of tests keep their queues in a tmpfs directory of this session, which is removed with it."""
+    shm = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(
+        prefix="dtam-tests-", dir=shm if os.access(shm, os.W_OK) else None, ignore_cleanup_errors=True
+    ) as directory:
+        os.environ["DTAM_MEMORY_DIRECTORY"] = directory
+        yield
+        del os.environ["DTAM_MEMORY_DIRECTORY"]
+
+
+@pytest.fixture
+def needs() -> Callable[[str], None]:
+    """Say what a test needs; the test is skipped with the reason, or fails where CI promised to have it."""
+
+    def require(*names: str) -> None:
+        for name in names:
+            reason = PROBES[name]()
+            if reason and os.environ.get("CI") == "true":
+                pytest.fail(f"CI must have what this test needs: {reason}")
+            if reason:
+                pytest.skip(reason)
+
+    return require

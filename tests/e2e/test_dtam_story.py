@@ -1,0 +1,224 @@
+"""The story of a protection, told by the program itself: set up, lose the source, go on, come back, hand over, end.
+
+Everything is real: two engines, a witness, the embedded DNS server, an HTTP file service on each side, and ``dtam`` as a process
+of its own for every sentence. The administrator's state directory is thrown away once, between the loss and the coming back of
+the tool, to show that a failover needs nothing of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+import pytest
+import urllib3
+
+from demo.hosts import DemoHost, wait_until
+from demo.stage import CLIENT_NAME, CONTROL_PORT, DNS_PORT, SERVICE_PORT, Stage, program
+from orchestrator.hosts.clients import NameClients
+
+ID = "fileprint_alpha_beta"
+FILES = {f"letter-{number}.txt": b"words " * number for number in range(1, 60)}
+
+
+@dataclass
+class Play:
+    """A stage with its administrator."""
+
+    stage: Stage
+
+    def dtam(self, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run ``dtam`` without a terminal; the exit code is asserted."""
+        env = {**os.environ, "DTAM_HOME": str(self.stage.home)}
+        done = subprocess.run(
+            [program("dtam"), *words],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == code, f"dtam {' '.join(words)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stdout + done.stderr
+        return done
+
+    def json(self, *words: str, code: int = 0) -> Any:
+        """What ``dtam ... --json`` prints."""
+        return json.loads(self.dtam(*words, "--json", code=code).stdout)
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.json("status", "--protection", ID)
+        return found
+
+    def begin(self) -> None:
+        self.stage.start_dns()
+        self.stage.start_witness()
+        for host in (self.stage.alpha, self.stage.beta):
+            self.stage.start_engine(host)
+            self.stage.make_token(host)
+            self.stage.enrol(host)
+        data = self.stage.data(self.stage.alpha)
+        data.mkdir(parents=True)
+        for name, content in FILES.items():
+            (data / name).write_bytes(content)
+        self.stage.write_protection()
+
+    def add_hosts(self) -> None:
+        for host in (self.stage.alpha, self.stage.beta):
+            words = (
+                "--address",
+                host.address,
+                "--port",
+                str(CONTROL_PORT),
+                "--fingerprint",
+                self.stage.fingerprint(host),
+            )
+            self.dtam("hosts", "add", host.name, *words, "--token-file", str(self.stage.token_file(host)))
+
+    def lose_power(self, host: DemoHost) -> None:
+        """Everything of the host at once: what carries its mark, and what its engine started."""
+        directory = str(host.directory)
+        victims = [one for one in psutil.process_iter(["cmdline"]) if directory in " ".join(one.info["cmdline"] or [])]
+        for victim in victims:
+            with contextlib.suppress(psutil.Error):
+                victim.send_signal(signal.SIGKILL)
+        psutil.wait_procs(victims, timeout=5)
+        host.cut_power()
+
+    def address(self) -> str:
+        """Where the clients' name leads, asked at the DNS server itself."""
+        return NameClients([(self.stage.third.address, DNS_PORT)]).addresses(CLIENT_NAME, 2.0)[0]
+
+    def read(self, name: str) -> bytes:
+        url = f"http://{self.address()}:{SERVICE_PORT}/{name}"
+        return urllib3.request("GET", url, retries=False, timeout=3.0).data
+
+    def write(self, name: str, content: bytes) -> None:
+        url = f"http://{self.address()}:{SERVICE_PORT}/{name}"
+        assert urllib3.request("PUT", url, body=content, retries=False, timeout=3.0).status == 201
+
+    def until(self, condition: Callable[[], object], what: str, within_s: float = 40) -> None:
+        wait_until(condition, within_s, what)
+
+
+@pytest.fixture
+def play() -> Iterator[Play]:
+    stage = Stage.build()
+    try:
+        yield Play(stage)
+    finally:
+        for host in (stage.alpha, stage.beta, stage.third):
+            Play(stage).lose_power(host)
+        stage.strike()
+
+
+def content_of(play: Play, host: DemoHost) -> dict[str, bytes]:
+    data = play.stage.data(host)
+    return {path.name: path.read_bytes() for path in sorted(data.iterdir()) if not path.name.startswith(".")}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.covers("AM-01", "AM-13", "AM-14", "AM-15", "AM-23", "AM-27", "AM-28", "AM-30", "AM-35")
+def test_story(play: Play) -> None:
+    play.begin()
+    play.add_hosts()
+    _set_up(play)
+    _lose_the_source(play)
+    _come_back(play)
+    _hand_over_and_restore(play)
+    _end(play)
+
+
+def _set_up(play: Play) -> None:
+    planned = play.json("--fileprint", "setup", "--file", str(play.stage.protection_file), "--plan")
+    assert planned["plan"]["kind"] == "protect"
+    assert play.json("status") == [], "a plan keeps nothing"
+    done = play.json("/fileprint", "setup", "--file", str(play.stage.protection_file), "--yes")
+    assert done["run"]["state"] == "done"
+    status = play.status()
+    assert (status["condition"], status["stage"], status["epoch"]) == ("healthy", "enabled", 1)
+    assert status["monitor"]["enabled"]
+    assert status["fitting"] == ["enable", "disable", "failover"]
+    assert play.address() == play.stage.alpha.address
+    assert play.read("letter-3.txt") == FILES["letter-3.txt"]
+    again = play.json("enable")
+    assert {step["result"] for step in again["steps"]} == {"already"}
+    assert "there is nothing to failback" in play.dtam("failback", code=14).stderr
+    play.dtam("status", "--check")
+
+
+def _lose_the_source(play: Play) -> None:
+    play.write("after-mirror.txt", b"written under protection")
+    play.until(lambda: "after-mirror.txt" in content_of(play, play.stage.beta), "the write arriving on beta")
+    shutil.move(play.stage.home, play.stage.home.with_suffix(".away"))
+    play.lose_power(play.stage.alpha)
+    play.until(lambda: play.address() == play.stage.beta.address, "the name leading to beta")
+    shutil.move(play.stage.home.with_suffix(".away"), play.stage.home)
+    play.until(lambda: play.status()["stage"] == "failed_over", "the failover being done")
+    assert play.read("after-mirror.txt") == b"written under protection"
+    status = play.status()
+    assert (status["condition"], status["epoch"]) == ("failed_over", 2)
+    assert not status["source"]["answers"]
+    by_itself = play.json("history")[0]
+    assert (by_itself["kind"], by_itself["by"]) == ("failover", "beta by itself")
+    assert "alpha must answer" in play.dtam("failback", code=14).stderr
+    assert "beta serves already" in play.dtam("failover", code=14).stderr
+    play.dtam("status", "--check", code=1)
+    play.write("while-away.txt", b"written on beta")
+
+
+def _come_back(play: Play) -> None:
+    never_arrived = play.stage.data(play.stage.alpha) / "never-arrived.txt"
+    with contextlib.suppress(OSError):
+        never_arrived.write_bytes(b"known to alpha alone")
+    play.stage.start_engine(play.stage.alpha)
+    play.until(lambda: play.status()["source"]["fenced"], "alpha being back and fenced")
+    assert all(one["state"] != "running" for one in play.status()["source"]["services"])
+    assert "cannot be undone" in play.dtam("failback", "--plan").stdout
+    plan_id = play.json("failback", "--plan")["id"]
+    assert play.dtam("failback", "--plan-id", "0000000", code=13).stderr.startswith("dtam: the plan that was read")
+    done = play.json("failback", "--plan-id", plan_id)
+    assert done["state"] == "done"
+    status = play.status()
+    assert (status["condition"], status["stage"], status["epoch"]) == ("healthy", "enabled", 3)
+    assert play.address() == play.stage.alpha.address
+    assert play.read("while-away.txt") == b"written on beta"
+    assert content_of(play, play.stage.alpha) == content_of(play, play.stage.beta)
+
+
+def _hand_over_and_restore(play: Play) -> None:
+    assert play.json("failover", "--graceful")["state"] == "done"
+    assert play.address() == play.stage.beta.address
+    play.write("on-beta-again.txt", b"2")
+    assert play.json("restore")["state"] == "done"
+    assert play.json("failback")["state"] == "done"
+    assert play.status()["epoch"] == 5
+    assert play.read("on-beta-again.txt") == b"2"
+    play.until(
+        lambda: content_of(play, play.stage.alpha) == content_of(play, play.stage.beta), "both sides being equal"
+    )
+
+
+def _end(play: Play) -> None:
+    kinds = [run["kind"] for run in play.json("history")]
+    assert kinds == ["failback", "restore", "failover", "failback", "failover", "protect", "protect", "fix"]
+    assert {run["state"] for run in play.json("history")} == {"done"}
+    assert play.json("disable")["state"] == "done"
+    status = play.status()
+    assert (status["condition"], status["stage"]) == ("unprotected", "disabled")
+    assert play.read("while-away.txt") == b"written on beta", "the service goes on where it is"
+    deeds = [line["deed"] for line in play.json("history", "--audit")]
+    assert deeds[0] == "unprotect"
+    assert "hosts add" in deeds
+    play.dtam("hosts", "remove", "beta", "--yes")
+    assert [one["name"] for one in play.json("hosts", "list")] == ["alpha"]
