@@ -44,6 +44,7 @@ PROBES: dict[str, Callable[[], str]] = {
     "bind": lambda: _program_missing("named"),
     "shellcheck": lambda: _program_missing("shellcheck"),
     "rsync": lambda: _program_missing("rsync"),
+    "samba": lambda: _program_missing("smbd", "testparm", "net", "sharesec", "smbclient", "winbindd"),
     "stunnel": lambda: _program_missing("stunnel", "openssl"),
 }
 

@@ -33,6 +33,7 @@ from orchestrator.engine.control.answers import (
     Refusal,
     ReplicaStatus,
     RunStatus,
+    SambaFacts,
     ScriptStatus,
     ScriptText,
     ServerStatus,
@@ -57,6 +58,7 @@ __all__ = [
     "ProtectionState",
     "ReplicaStatus",
     "RunStatus",
+    "SambaFacts",
     "ScriptStatus",
     "ServerStatus",
     "ServiceStatus",
@@ -137,6 +139,11 @@ class EngineClient:
     def facts(self, paths: Sequence[str] = ()) -> Facts:
         """What its host says about itself and about ``paths``."""
         return self._get(Facts, "/v1/facts", query=[("path", path) for path in paths])
+
+    def samba(self, conf: str, keytabs: Sequence[str] = (), sids: Sequence[str] = ()) -> SambaFacts:
+        """What its host says about shares and names; ``sids`` are looked up, those without a name are given back."""
+        query = [("conf", conf), *(("keytab", path) for path in keytabs), *(("sid", sid) for sid in sids)]
+        return self._get(SambaFacts, "/v1/facts/samba", query=query)
 
     def events(self, after: int = 0) -> list[Event]:
         """What happened after event number ``after``, oldest first."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 
 from orchestrator.engine.client import (
@@ -22,6 +23,7 @@ from orchestrator.model.documents import document_checksum
 from orchestrator.model.inventory import EngineFacts, PathFacts, ServiceFacts
 from orchestrator.model.outcomes import GiveUp
 from orchestrator.model.ports import HostFacts, ProtectionView, ScriptRun
+from orchestrator.model.shares import Samba
 from orchestrator.patience import absent_is_fine, patience
 
 
@@ -73,6 +75,11 @@ class AgentHost:
             ),
             listening=tuple(facts.listening),
         )
+
+    def samba(self, conf: str, keytabs: Sequence[str] = (), sids: Sequence[str] = ()) -> Samba:
+        """Its shares, its place in a domain, its hosts file, networks and keytabs."""
+        with patience():
+            return msgspec.convert(self._engine.samba(conf, keytabs, sids).model_dump(mode="json"), Samba)
 
     def make_directory(self, path: str, mode: int = 0o755) -> None:
         """A directory with its parents; one that exists is left as it is."""

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from orchestrator.model.inventory import EngineFacts, ServiceFacts
 from orchestrator.model.ports import Host, HostFacts, ProtectionView, ScriptRun
+from orchestrator.model.shares import Samba
 
 Answer = TypeVar("Answer")
 
@@ -39,6 +40,10 @@ class HostSkin:
     def facts(self, paths: Sequence[str] = ()) -> HostFacts:
         """What the host says about itself."""
         return self._ask("ask for facts", lambda: self._inner.facts(paths))
+
+    def samba(self, conf: str, keytabs: Sequence[str] = (), sids: Sequence[str] = ()) -> Samba:
+        """Shares and names of the host."""
+        return self._ask("ask for shares and names", lambda: self._inner.samba(conf, keytabs, sids))
 
     def make_directory(self, path: str, mode: int = 0o755) -> None:
         """A directory with its parents."""

@@ -10,6 +10,7 @@ import msgspec
 
 from orchestrator.model.names import NameChanges, NameRecords
 from orchestrator.model.servers import ServerName, Where
+from orchestrator.model.shares import Samba
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -97,6 +98,8 @@ class SideInventory(msgspec.Struct, frozen=True):
     captured: tuple[str, ...] = ()
     changed_scripts: tuple[tuple[str, str], ...] = ()
     """(protection, script) of what was edited on this host since its delivery."""
+    samba: Samba | None = None
+    """Its file sharing; None where nobody asked, because the protection moves nothing of it."""
     queries: dict[str, Query] = {}
 
     def path(self, path: str) -> PathFacts | None:

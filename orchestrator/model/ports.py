@@ -18,6 +18,7 @@ import msgspec
 from orchestrator.model.inventory import EngineFacts, PathFacts, ReplicaFacts, ServiceFacts
 from orchestrator.model.names import NameChanges, NameMove, NameRecords
 from orchestrator.model.servers import Where
+from orchestrator.model.shares import Samba
 
 
 class HostFacts(msgspec.Struct, frozen=True):
@@ -73,6 +74,10 @@ class Host(Protocol):
 
     def facts(self, paths: Sequence[str] = ()) -> HostFacts:
         """What the host says about itself and about ``paths``."""
+        ...
+
+    def samba(self, conf: str, keytabs: Sequence[str] = (), sids: Sequence[str] = ()) -> Samba:
+        """Its shares, its place in a domain, its hosts file, networks and keytabs; ``sids`` are those to be given names there."""
         ...
 
     def make_directory(self, path: str, mode: int = 0o755) -> None:

@@ -23,6 +23,7 @@ from orchestrator.model.names import NameChange, NameChanges, NameMove, NameReco
 from orchestrator.model.outcomes import GiveUp, TryAgain
 from orchestrator.model.ports import HealthProbe, HostFacts, Link, LinkStatus, ProtectionView, ScriptRun
 from orchestrator.model.servers import Where
+from orchestrator.model.shares import Samba
 
 State = dict[str, Any]
 SIDES = ("source", "target")
@@ -145,6 +146,9 @@ class DiskHost:
         if path not in side["directories"]:
             return PathFacts(path, exists=False)
         return PathFacts(path, True, "directory", 1000, 10**9, "ext4", side["directories"][path])
+
+    def samba(self, conf: str, keytabs: Sequence[str] = (), sids: Sequence[str] = ()) -> Samba:
+        return Samba(installed=False, conf=conf, problems=("Samba is not installed here",))
 
     def make_directory(self, path: str, mode: int = 0o755) -> None:
         parts = path.strip("/").split("/")

@@ -47,6 +47,12 @@ def test_directories_are_made_with_parents_and_removed_only_empty(pair: HostPair
     assert pair.hosts[SOURCE].facts([pair.source_path]).paths[0].exists
 
 
+def test_sharing_is_said_even_where_there_is_none(pair: HostPair) -> None:
+    said = pair.hosts[SOURCE].samba("/nowhere/smb.conf", ["/nowhere/keytab"])
+    assert not said.installed
+    assert said.problems
+
+
 def test_what_it_has_no_part_in(pair: HostPair) -> None:
     host = pair.hosts[SOURCE]
     assert host.protection("other") is None

@@ -64,6 +64,70 @@ class Facts(Answer):
     listening: list[str]
 
 
+class HostsEntry(Answer):
+    """A line of the hosts file; names in small letters."""
+
+    address: str
+    names: list[str]
+
+
+class NetworkFacts(Answer):
+    """An address with its interface and prefix length; ``dynamic``: it was leased and may go."""
+
+    address: str
+    prefix: int
+    interface: str
+    dynamic: bool = False
+
+
+class KeytabFacts(Answer):
+    """A keytab file: permission bits, owner's number and the principals in it; never a key."""
+
+    path: str
+    exists: bool
+    mode: int = 0
+    owner: int = 0
+    principals: list[str] = []
+
+
+class ShareFacts(Answer):
+    """A share of Samba: ``origin`` is smb.conf, registry or usershare; ``sddl`` its ACL with masks as numbers."""
+
+    name: str
+    path: str
+    comment: str = ""
+    origin: str = "smb.conf"
+    options: dict[str, str] = {}
+    sddl: str = ""
+    administrative: bool = False
+
+
+class SambaFacts(Answer):
+    """What a host says about its file sharing by Samba, and about names apart from DNS."""
+
+    installed: bool
+    conf: str
+    version: str = ""
+    role: str = ""
+    workgroup: str = ""
+    realm: str = ""
+    netbios_name: str = ""
+    netbios_aliases: list[str] = []
+    dns_names: list[str] = []
+    kerberos_method: str = ""
+    registry_shares: bool = False
+    local_sid: str = ""
+    domain_sid: str = ""
+    shares: list[ShareFacts] = []
+    running: list[str] = []
+    unresolved_sids: list[str] = []
+    hosts: list[HostsEntry] = []
+    networks: list[NetworkFacts] = []
+    keytabs: list[KeytabFacts] = []
+    winbind_names: bool = False
+    problems: list[str] = []
+
+
 class Token(Answer):
     """A token by name; ``token`` itself is shown once, when it is made."""
 

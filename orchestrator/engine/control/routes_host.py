@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path as FilePath
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import StringConstraints
 
-from orchestrator.engine.control import hostfacts, schema
+from orchestrator.engine.control import hostfacts, schema, sharefacts
 from orchestrator.engine.control import peers as peering
 from orchestrator.engine.control.accounts import Tokens
 from orchestrator.engine.control.answers import (
@@ -14,6 +16,7 @@ from orchestrator.engine.control.answers import (
     Event,
     Facts,
     RunStatus,
+    SambaFacts,
     ScriptStatus,
     ScriptText,
     ServerStatus,
@@ -29,6 +32,9 @@ from orchestrator.engine.control.runs import Runs
 from orchestrator.engine.control.scripts import Scripts
 from orchestrator.engine.control.services import Services
 
+SMB_CONF = "/etc/samba/smb.conf"
+Sid = Annotated[str, StringConstraints(pattern=r"^S-1-[0-9-]{1,200}$")]
+
 
 def server_routes(itself: Itself, events: Events, tokens: Tokens) -> APIRouter:
     """Who the engine is, what its host says, what happened, who may call."""
@@ -41,6 +47,14 @@ def server_routes(itself: Itself, events: Events, tokens: Tokens) -> APIRouter:
     @router.get("/facts")
     def facts(path: Annotated[list[Path] | None, Query()] = None) -> Facts:
         return hostfacts.gather(path or [])
+
+    @router.get("/facts/samba")
+    def samba(
+        conf: Path = SMB_CONF,
+        keytab: Annotated[list[Path] | None, Query()] = None,
+        sid: Annotated[list[Sid] | None, Query()] = None,
+    ) -> SambaFacts:
+        return sharefacts.gather(FilePath(conf), keytab or [], sid or [])
 
     @router.get("/events")
     def happened(after: Annotated[int, Query(ge=0)] = 0) -> list[Event]:

@@ -1,0 +1,87 @@
+"""What a host believes about names and addresses, apart from DNS: its hosts file, its networks, name services, keytabs. Read only."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypedDict
+
+from orchestrator.engine.control.answers import HostsEntry, KeytabFacts, NetworkFacts
+
+HOSTS = Path("/etc/hosts")
+NSSWITCH = Path("/etc/nsswitch.conf")
+BUDGET_S = 5.0
+
+
+class Naming(TypedDict):
+    """The part of the facts that this file gives."""
+
+    hosts: list[HostsEntry]
+    networks: list[NetworkFacts]
+    keytabs: list[KeytabFacts]
+    winbind_names: bool
+
+
+def gather(keytabs: Sequence[str]) -> Naming:
+    """All of it."""
+    return {
+        "hosts": hosts_entries(_text(HOSTS)),
+        "networks": networks(),
+        "keytabs": [keytab(Path(path)) for path in keytabs],
+        "winbind_names": bool(re.search(r"^passwd:.*\bwinbind\b", _text(NSSWITCH), re.MULTILINE)),
+    }
+
+
+def hosts_entries(text: str) -> list[HostsEntry]:
+    """The lines of a hosts file."""
+    lines = (line.partition("#")[0].split() for line in text.splitlines())
+    return [HostsEntry(address=words[0], names=[name.lower() for name in words[1:]]) for words in lines if words[1:]]
+
+
+def networks() -> list[NetworkFacts]:
+    """Addresses with interface and prefix; ``dynamic`` ones were leased and may go."""
+    said = _said(["ip", "-json", "address", "show"])
+    return [
+        NetworkFacts(
+            address=entry["local"],
+            prefix=entry["prefixlen"],
+            interface=link["ifname"],
+            dynamic=bool(entry.get("dynamic")) and entry.get("family") == "inet",
+        )
+        for link in json.loads(said or "[]")
+        for entry in link.get("addr_info", [])
+        if entry.get("scope") == "global" and "local" in entry
+    ]
+
+
+def keytab(path: Path) -> KeytabFacts:
+    """A keytab: who may read it, and the principals in it. Keys are not looked at."""
+    try:
+        status = path.stat()
+    except OSError:
+        return KeytabFacts(path=str(path), exists=False)
+    listed = _said(["klist", "-k", str(path)])
+    principals = sorted({line.split()[1] for line in listed.splitlines() if re.match(r"\s*\d+\s+\S+@\S+", line)})
+    return KeytabFacts(
+        path=str(path), exists=True, mode=status.st_mode & 0o7777, owner=status.st_uid, principals=principals
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _said(command: Sequence[str]) -> str:
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=BUDGET_S, check=False, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""

@@ -1,0 +1,114 @@
+"""What a host says about its file sharing by Samba, and about names apart from DNS: values that checks and plans look at.
+
+Access lists are SDDL with masks as numbers, because Samba reads some pairs of letters as another mask than it printed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+_SID = re.compile(r"S-1-[0-9-]+")
+
+
+class Share(msgspec.Struct, frozen=True):
+    """A share: ``origin`` is smb.conf, registry or usershare; ``administrative`` ones belong to their machine or domain alone."""
+
+    name: str
+    path: str
+    comment: str = ""
+    origin: str = "smb.conf"
+    options: dict[str, str] = {}
+    sddl: str = ""
+    administrative: bool = False
+
+    @property
+    def sids(self) -> tuple[str, ...]:
+        """The accounts that its access list names by number."""
+        return tuple(dict.fromkeys(_SID.findall(self.sddl)))
+
+    def document(self, path: str) -> dict[str, Any]:
+        """The share as a step takes it, lying at ``path``."""
+        return {
+            "name": self.name,
+            "path": path,
+            "comment": self.comment,
+            "options": dict(self.options),
+            "sddl": self.sddl,
+        }
+
+
+class HostsLine(msgspec.Struct, frozen=True):
+    """A line of a hosts file; names in small letters."""
+
+    address: str
+    names: tuple[str, ...]
+
+
+class Network(msgspec.Struct, frozen=True):
+    """An address with its interface and prefix length; ``dynamic``: leased, so it may go."""
+
+    address: str
+    prefix: int
+    interface: str
+    dynamic: bool = False
+
+
+class Keytab(msgspec.Struct, frozen=True):
+    """A keytab file: permission bits, owner's number and principals; never a key."""
+
+    path: str
+    exists: bool
+    mode: int = 0
+    owner: int = 0
+    principals: tuple[str, ...] = ()
+
+
+class Samba(msgspec.Struct, frozen=True):
+    """File sharing of one host. ``running`` are the daemons seen as processes; ``unresolved_sids`` have no name here."""
+
+    installed: bool
+    conf: str = "/etc/samba/smb.conf"
+    version: str = ""
+    role: str = ""
+    workgroup: str = ""
+    realm: str = ""
+    netbios_name: str = ""
+    netbios_aliases: tuple[str, ...] = ()
+    dns_names: tuple[str, ...] = ()
+    kerberos_method: str = ""
+    registry_shares: bool = False
+    local_sid: str = ""
+    domain_sid: str = ""
+    shares: tuple[Share, ...] = ()
+    running: tuple[str, ...] = ()
+    unresolved_sids: tuple[str, ...] = ()
+    hosts: tuple[HostsLine, ...] = ()
+    networks: tuple[Network, ...] = ()
+    keytabs: tuple[Keytab, ...] = ()
+    winbind_names: bool = False
+    problems: tuple[str, ...] = ()
+
+    @property
+    def is_controller(self) -> bool:
+        """Whether it is a domain controller."""
+        return self.role.endswith("_DC") or "DOMAIN_CONTROLLER" in self.role
+
+    @property
+    def is_member(self) -> bool:
+        """Whether it is a member of a domain."""
+        return self.role == "ROLE_DOMAIN_MEMBER"
+
+    def share(self, name: str) -> Share | None:
+        """The share of that name, in any letters."""
+        return next((one for one in self.shares if one.name.lower() == name.lower()), None)
+
+    def keytab(self, path: str) -> Keytab | None:
+        """What is known of a keytab, or None when nobody asked."""
+        return next((one for one in self.keytabs if one.path == path), None)
+
+    def network(self, address: str) -> Network | None:
+        """The interface that carries an address, or None."""
+        return next((one for one in self.networks if one.address == address), None)
