@@ -23,7 +23,8 @@ from orchestrator.hosts.retry import RetryHost
 from orchestrator.model.ports import Host
 from orchestrator.model.protections import Protection
 from orchestrator.model.servers import Pair, Server, Where
-from orchestrator.model.settings import DnsSettings, Settings, WitnessSettings
+from orchestrator.model.settings import Settings, WitnessSettings
+from orchestrator.model.settings_names import DnsSettings
 from orchestrator.naming.keys import read_key
 from orchestrator.naming.port import Rfc2136NameService
 from orchestrator.naming.request import Access

@@ -60,6 +60,19 @@ def client_name(text: str) -> str:
     return bare.lower()
 
 
+def domain_name(text: str) -> str:
+    """A domain's full DNS name; a single label is refused, as the guide does."""
+    bare = text.strip().rstrip(".")
+    if "." not in bare:
+        msg = f"the domain {bare!r} is a single label: names must include a suffix, such as {bare}.com"
+        raise ValueError(msg)
+    illegal = next((label for label in bare.split(".") if not _LABEL.fullmatch(label)), None)
+    if illegal is not None:
+        msg = f"the label {illegal!r} is not allowed"
+        raise ValueError(msg)
+    return bare.lower()
+
+
 def ip_address(text: str) -> str:
     """An IPv4 or IPv6 address."""
     try:
@@ -107,3 +120,5 @@ Fingerprint = Annotated[str, Field(max_length=120), AfterValidator(fingerprint)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Command = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=4096)], ...], Field(max_length=200)]
 CheckId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=80)]
+DomainName = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(domain_name)]
+Principal = Annotated[str, StringConstraints(pattern=r"^[^\s\x00-\x1f\"']{1,250}$")]

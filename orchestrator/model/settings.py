@@ -7,6 +7,7 @@ settings (``Protection.origins``), not in them, so that equal settings compare e
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import combinations
 from typing import Annotated, Any, Literal, Self
 
@@ -19,12 +20,19 @@ from orchestrator.model.fields import (
     Command,
     Fingerprint,
     IpAddress,
-    NameServerAddress,
     Port,
     ShortName,
     Tab,
 )
 from orchestrator.model.servers import Where
+from orchestrator.model.settings_domain import (
+    DirectorySettings,
+    IdentitySettings,
+    ItemSettings,
+    SambaSettings,
+    ShareSelection,
+)
+from orchestrator.model.settings_names import DnsSettings
 
 MIB = 1024 * 1024
 Seconds = Annotated[float, Field(gt=0, le=86400)]
@@ -84,41 +92,6 @@ class ServiceSettings(ServiceCommands):
         }
 
 
-class AddressPair(Tab):
-    """A monitored source address and the target address that takes its place in DNS."""
-
-    source: IpAddress
-    target: IpAddress
-
-
-class DnsSettings(Tab):
-    """DNS failover. ``key_file`` names a TSIG key file of mode 0600 on this machine.
-
-    ``ttl_s`` is the TTL of the clients' records while they are protected: enable sets it, disable puts back what was; None
-    keeps the records' own.
-    ``target_key_file`` is where the same key lies on the target, whose script changes DNS when nobody else is alive.
-    ``ttl_limit_s`` is the TTL above which validation complains: clients would go on asking the dead server for that long.
-    """
-
-    servers: Annotated[tuple[NameServerAddress, ...], Field(max_length=64)] = ()
-    key_file: AbsolutePath | None = None
-    target_key_file: AbsolutePath | None = None
-    zones: Annotated[tuple[Annotated[str, Field(max_length=253)], ...], Field(max_length=100)] = ()
-    addresses: Annotated[tuple[AddressPair, ...], Field(max_length=64)] = ()
-    ttl_s: Annotated[int, Field(ge=0, le=604800)] | None = None
-    ttl_limit_s: Annotated[int, Field(ge=1, le=604800)] = 300
-
-    @model_validator(mode="after")
-    def _distinct(self) -> Self:
-        for side in ("source", "target"):
-            seen = [getattr(pair, side) for pair in self.addresses]
-            again = sorted({one for one in seen if seen.count(one) > 1})
-            if again:
-                msg = f"{side} address {again[0]} is used more than once: each source address needs its own target address"
-                raise ValueError(msg)
-        return self
-
-
 class HealthSettings(Tab):
     """How the service is asked through the clients' name; a failover is done only when this answers.
 
@@ -135,11 +108,17 @@ class HealthSettings(Tab):
 class FailoverTab(Tab):
     """What happens when the target takes over.
 
+    ``type`` dns changes the records of the clients' name; identity takes the source's addresses over, on the same subnet only.
+    ``samba`` says that the source shares files by Samba; ``directory`` the domain whose accounts give their service names away.
     ``settle``: apply what had arrived before the loss (apply), or drop what was queued (discard).
     """
 
-    type: Literal["dns"] = "dns"
+    type: Literal["dns", "identity"] = "dns"
+    items: ItemSettings = ItemSettings()
     dns: DnsSettings = DnsSettings()
+    identity: IdentitySettings = IdentitySettings()
+    directory: DirectorySettings | None = None
+    samba: SambaSettings | None = None
     services: Annotated[tuple[ServiceSettings, ...], Field(max_length=200)] = ()
     health: HealthSettings = HealthSettings()
     settle: Literal["apply", "discard"] = "apply"
@@ -154,6 +133,38 @@ class FailoverTab(Tab):
             msg = f"service {again[0]} is listed more than once"
             raise ValueError(msg)
         return self
+
+    @model_validator(mode="after")
+    def _items_can_move(self) -> Self:
+        for why in self._impossible():
+            raise ValueError(why)
+        return self
+
+    def _impossible(self) -> Iterator[str]:
+        if self.items.addresses and self.type == "dns":
+            yield "items.addresses needs type: identity; a DNS failover leads names to the target's own addresses"
+        if self.items.spns and self.directory is None:
+            yield "items.spns needs directory: the domain whose accounts hold the service names"
+        if (self.items.shares or self.items.name) and self.samba is None:
+            yield "items.name and items.shares need samba: what shares the files out"
+        if self.fails_over("addresses") and not self.identity.addresses:
+            yield "an identity failover needs identity.addresses, or items.addresses: false"
+        if self.dns.signing == "kerberos" and self.dns.domain is None and self.directory is None:
+            yield "dns.security kerberos needs dns.domain or directory"
+
+    def fails_over(self, item: Literal["addresses", "name", "shares", "spns"]) -> bool:
+        """Whether an item moves: as chosen, else what a Samba file server needs."""
+        chosen: bool | None = getattr(self.items, item)
+        if chosen is not None:
+            return chosen
+        if item == "addresses":
+            return self.type == "identity"
+        return self.samba is not None and (item != "spns" or self.directory is not None)
+
+    @property
+    def moves_names(self) -> bool:
+        """Whether records in DNS are changed."""
+        return self.type == "dns" and bool(self.dns.servers)
 
 
 class WitnessSettings(Tab):
@@ -242,9 +253,14 @@ class QueueSettings(Tab):
 
 
 class ConnectionTab(Tab):
-    """Which data, and how it travels. ``mirror`` checksum sends only the blocks that differ; it also holds for the way back."""
+    """Which data, and how it travels. ``mirror`` checksum sends only the blocks that differ; it also holds for the way back.
+
+    Without ``roots`` the directories of the selected ``shares`` are protected, and those of ``volumes`` beside them.
+    """
 
     roots: Annotated[tuple[Root, ...], Field(max_length=100)] = ()
+    shares: ShareSelection = ShareSelection()
+    volumes: Annotated[tuple[Root, ...], Field(max_length=100)] = ()
     route: Route | None = None
     mirror: Literal["checksum", "full"] = "checksum"
     compression: bool = False
@@ -273,6 +289,7 @@ class RuleSettings(Tab):
 class ScriptSettings(Tab):
     """People's own commands, kept in the marked place of each script."""
 
+    pre_failover: Annotated[str, Field(max_length=65536)] = ""
     post_failover: Annotated[str, Field(max_length=65536)] = ""
     pre_failback: Annotated[str, Field(max_length=65536)] = ""
     post_restore: Annotated[str, Field(max_length=65536)] = ""

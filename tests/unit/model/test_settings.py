@@ -107,3 +107,53 @@ def test_every_group_is_documented_and_closed() -> None:
         assert group.__doc__
         assert group.model_config.get("extra") == "forbid", group
         assert group.model_config.get("frozen"), group
+
+
+IDENTITY = {"type": "identity", "identity": {"addresses": [{"source": "10.0.0.1", "interface": "eth0"}]}}
+DIRECTORY = {"directory": {"domain": "lab.example"}}
+
+
+@pytest.mark.parametrize(
+    ("failover", "why"),
+    [
+        ({"items": {"addresses": True}}, "needs type: identity"),
+        ({"items": {"spns": True}, "samba": {}}, "needs directory"),
+        ({"items": {"shares": True}}, "need samba"),
+        ({"items": {"name": True}}, "need samba"),
+        ({"type": "identity"}, "identity.addresses, or items.addresses: false"),
+        ({"dns": {"security": "kerberos"}}, "needs dns.domain or directory"),
+        ({"dns": {"security": "tsig"}}, "tsig needs key_file"),
+        ({"dns": {"security": "none", "key_file": "/key"}}, "leave one of the two out"),
+        ({"directory": {"domain": "lab"}}, "single label"),
+        (
+            {"type": "identity", "identity": {"addresses": [{"source": "10.0.0.1", "interface": "a"}] * 2}},
+            "more than once",
+        ),
+    ],
+)
+def test_what_cannot_be_failed_over_is_refused(failover: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        settings(failover=failover)
+
+
+@pytest.mark.covers("AM-06")
+@pytest.mark.parametrize(
+    ("failover", "moves"),
+    [
+        ({}, set()),
+        ({"samba": {}}, {"name", "shares"}),
+        ({"samba": {}} | DIRECTORY, {"name", "shares", "spns"}),
+        ({"samba": {}} | DIRECTORY | IDENTITY, {"name", "shares", "spns", "addresses"}),
+        ({"samba": {}, "items": {"name": False}} | DIRECTORY, {"shares", "spns"}),
+        (IDENTITY | {"items": {"addresses": False}}, set()),
+    ],
+)
+def test_items_that_move_unless_chosen_otherwise(failover: dict[str, Any], moves: set[str]) -> None:
+    found = settings(failover=failover).failover
+    assert {one for one in ("addresses", "name", "shares", "spns") if found.fails_over(one)} == moves  # type: ignore[arg-type]
+
+
+def test_shares_are_chosen_by_name_in_any_letters() -> None:
+    chosen = settings(connection={"shares": {"include": ["Docs", "Old"], "exclude": ["old"]}}).connection.shares
+    assert [name for name in ("docs", "OLD", "other") if chosen.chosen(name)] == ["docs"]
+    assert settings().connection.shares.chosen("anything")
