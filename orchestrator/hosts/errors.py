@@ -35,3 +35,40 @@ class ServerDiffers(DtamError):
     template = "server {server} is known already, at {where} with the certificate {fingerprint}"
     exit_code = 34
     hint_template = "remove it first: dtam hosts remove {server}"
+
+
+class HostWithoutEngine(HostSilent):
+    """Somebody is at the address, and nobody at the engine's port."""
+
+    template = "no engine runs on server {server}: {where} {why}"
+    hint_template = (
+        "install it: dtam hosts install {server} --address {address} --ssh root@{address}; "
+        "or start the one that is there: systemctl start dtengine"
+    )
+
+
+class InstallationFailed(DtamError):
+    """A step on the host did not go through; nothing half-done was left."""
+
+    template = "the engine on {server}: {step}: {why}"
+    exit_code = 9
+    hint_template = "{next}"
+
+
+class HostNotReached(InstallationFailed):
+    template = "{server} cannot be reached through {way}: {why}"
+
+
+class PackageUnbuildable(InstallationFailed):
+    template = "the engine's package cannot be made of this installation: {why}"
+    hint_template = "install dtam anew: pip install dtam"
+
+
+class FingerprintDiffers(InstallationFailed):
+    template = "{where} shows the certificate {shown}, the engine of {server} has {fingerprint}"
+    hint_template = "see who answers there: another engine, another host, or somebody between; nothing was trusted"
+
+
+class PackageNotWritten(InstallationFailed):
+    template = "the package cannot be written to {path}: {why}"
+    hint_template = "give another file: --to FILE"

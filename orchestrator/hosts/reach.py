@@ -13,7 +13,7 @@ import stat
 from pathlib import Path
 
 from orchestrator.engine.client import EngineClient
-from orchestrator.hosts.errors import HostSilent, TokenUnreadable
+from orchestrator.hosts.errors import HostSilent, HostWithoutEngine, TokenUnreadable
 from orchestrator.model.servers import Server
 
 FIRST_CONTACT_BUDGET_S = 5.0
@@ -52,6 +52,7 @@ def shown_fingerprint(server: str, address: str, port: int) -> str:
 
     Raises:
         HostSilent: nothing shows a certificate there.
+        HostWithoutEngine: nobody listens there, on a host that is up.
     """
     context = ssl.create_default_context()
     context.check_hostname = False
@@ -62,6 +63,9 @@ def shown_fingerprint(server: str, address: str, port: int) -> str:
             context.wrap_socket(plain) as secured,
         ):
             certificate = secured.getpeercert(binary_form=True) or b""
+    except ConnectionRefusedError as error:
+        where = f"{address}:{port}"
+        raise HostWithoutEngine(server=server, where=where, address=address, why="refuses the connection") from error
     except OSError as error:
         why = "no answer in time" if isinstance(error, TimeoutError) else (error.strerror or str(error))
         raise HostSilent(server=server, where=f"{address}:{port}", why=why) from error
