@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,6 +60,16 @@ def _queues_in_memory_leave_nothing() -> Iterator[None]:
         os.environ["DTAM_MEMORY_DIRECTORY"] = directory
         yield
         del os.environ["DTAM_MEMORY_DIRECTORY"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _children_can_be_ended() -> None:
+    """Who started the tests may have had signals ignored (nohup, a CI runner); programs that tests start must not inherit that."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

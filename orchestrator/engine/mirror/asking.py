@@ -10,7 +10,7 @@ import contextlib
 import os
 import stat as st
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.mirror import beneath
@@ -87,17 +87,22 @@ class Asking:
                 if self._source.rules.selects(path):
                     need = Need.WHOLE if is_small(info) else Need.BLOCKS
                     self._want(Batch(None, directory, deque([Wanted(name, need, how=how, force=True)])))
-                return
-            if not (st.S_ISDIR(info.st_mode) or self._source.rules.selects(path)):
-                return
-            asked = Asked(None, directory, [], {}, self._source.reading_up_to(), how)
-            if name:
-                self._look(fd, name, asked)
-                asked.read_up_to = self._source.reading_up_to()
-            self.ask(asked)
-            if st.S_ISDIR(info.st_mode) and How.DEEP not in how:
-                meta = read_meta(fd, name or b".", self._source.remap)
-                self._source.put(DirectoryDone, (path, meta), 0, [(path, how)])
+                    return
+            elif st.S_ISDIR(info.st_mode) or self._source.rules.selects(path):
+                self._tell(fd, path, how, directory=st.S_ISDIR(info.st_mode))
+        self._source.settle(path)
+
+    def _tell(self, above_fd: int, path: bytes, how: How, *, directory: bool) -> None:
+        """Tell a directory or a special file; nothing of the answer is needed."""
+        above, name = beneath.split(path)
+        asked = Asked(None, above, [], {}, self._source.reading_up_to(), how)
+        if name:
+            self._look(above_fd, name, asked)
+            asked.read_up_to = self._source.reading_up_to()
+        self.ask(asked)
+        if directory and How.DEEP not in how:
+            meta = read_meta(above_fd, name or b".", self._source.remap)
+            self._source.put(DirectoryDone, (path, meta), 0, [(path, how)])
 
     def _look(self, fd: int, name: bytes, asked: Asked) -> None:
         path = beneath.join(asked.directory, name)
@@ -157,6 +162,8 @@ class Asking:
             wanted = self._judge(asked, index, info, needs.get(index))
             if wanted is not None:
                 batch.files.append(wanted)
+            elif asked.node is None:
+                self._source.settle(beneath.join(asked.directory, asked.entries[index].name))
         self._want(batch)
         if self._source.options.report_only:
             self._report_others(asked, reply.verdicts)
@@ -218,6 +225,12 @@ class Asking:
             for name, twin in decided.twins if sequence <= decided.gate else ():
                 if twin == path or twin.startswith(below):
                     self._source.changes.again(name)
+
+    def on_their_way(self) -> Iterator[bytes]:
+        """Files asked about that belong to no walk."""
+        for asked in self._asked.values():
+            for index in asked.infos if asked.node is None else ():
+                yield beneath.join(asked.directory, asked.entries[index].name)
 
     def lost(self) -> None:
         """The connection is gone: no answer will come."""

@@ -1,17 +1,18 @@
 """What operations that travel during a mirror do to the mirror: which paths must be sent again, and when the target is exact.
 
-Words: *redo*: a path that is sent again whatever was sent before. A *round* ends when nothing is left to send; its *gate* is the end
-of the log at its last reading. A path is *unsettled* while the stream has not passed the gate of the round that sent it; in the
-first round, the walk, everything is. An operation that moves or links names takes an unsettled state along, so its destination is
-done again; between settled names the target does exactly what the source did.
+Words: *redo*: a path that is sent again whatever was sent before. A path's *gate* is the end of the log when it was read for the last
+time; it is *unsettled* from the doubt on until the stream has passed its gate. During the walk everything is. An operation that moves
+or links names takes an unsettled state along, so its destination is done again; between settled names the target does exactly what
+the source did.
 
 Invariant: what is neither unsettled nor in the redo list is at the target as the operations up to ``position`` left it at the source.
-So a mirror ends even under a steady stream of renames: only those that meet what is just being sent make more work.
+So a mirror ends even under a steady stream of renames: only those that meet what is just being sent make more work, and each path
+is settled by itself, not when all are.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from enum import IntFlag
 
 from orchestrator.engine.mirror.beneath import split
@@ -35,25 +36,40 @@ class How(IntFlag):
 
 
 class Lineage:
-    """A set of paths that knows in a few steps whether a path is in it, above or below one of them."""
+    """Paths, each with how often it was put in; it knows in a few steps whether a path is one of them, above or below one."""
 
     def __init__(self) -> None:
-        self._paths: set[bytes] = set()
+        self._paths: Counter[bytes] = Counter()
         self._above: Counter[bytes] = Counter()
 
     def __bool__(self) -> bool:
         return bool(self._paths)
 
+    def __contains__(self, path: bytes) -> bool:
+        return path in self._paths
+
     def add(self, path: bytes) -> None:
         """Put a path in."""
-        if path not in self._paths:
-            self._paths.add(path)
+        self._paths[path] += 1
+        if self._paths[path] == 1:
             self._above.update(_upwards(path))
 
-    def update(self, other: Lineage) -> None:
-        """Put all of another in."""
-        for path in other._paths:
-            self.add(path)
+    def remove(self, path: bytes) -> None:
+        """Take a path out once."""
+        self._paths[path] -= 1
+        if not self._paths[path]:
+            del self._paths[path]
+            for above in _upwards(path):
+                self._above[above] -= 1
+                if not self._above[above]:
+                    del self._above[above]
+
+    def take_all(self) -> list[bytes]:
+        """Take everything out."""
+        taken = list(self._paths)
+        self._paths.clear()
+        self._above.clear()
+        return taken
 
     def related(self, path: bytes) -> bool:
         """Whether the path is one of them, above one, or below one."""
@@ -85,9 +101,11 @@ class Changes:
         self._touched: set[int] = set()
         self._all_touched = False
         self._everything = not settled
+        self._walk_gate: int | None = None
         self._open = Lineage()
+        self._doing: Counter[bytes] = Counter()
         self._closing = Lineage()
-        self._gate: int | None = None
+        self._gates: deque[tuple[int, bytes]] = deque()
         self._kin = Kin()
 
     def note(self, operation: Operation) -> bool:
@@ -106,32 +124,78 @@ class Changes:
     def advance(self, position: int) -> None:
         """All operations up to here have travelled or are left out by the rules."""
         self.position = max(self.position, position)
-        if self._gate is not None and self.position >= self._gate:
-            self._gate, self._everything, self._closing = None, False, Lineage()
+        while self._gates and self._gates[0][0] <= self.position:
+            self._closing.remove(self._gates.popleft()[1])
+        if self._walk_gate is not None and self.position >= self._walk_gate:
+            self._walk_gate, self._everything = None, False
             self._touched.clear()
 
     def again(self, path: bytes, how: How = How.SHALLOW) -> None:
         """Send a path again, if the set carries it."""
         if self._rules.carries(path):
-            self._open.add(path)
+            self._doubt(path)
             self.redo[path] = self.redo.get(path, How.SHALLOW) | how
             for other in self._kin.of(path):
                 if other not in self.redo and self._rules.selects(other):
-                    self._open.add(other)
+                    self._doubt(other)
                     self.redo[other] = How.SHALLOW
+
+    def _doubt(self, path: bytes) -> None:
+        if path not in self._open:
+            self._open.add(path)
+
+    def take(self, path: bytes) -> How:
+        """Begin to send a path of the redo list; ``sent`` is owed."""
+        self.owe(path)
+        return self.redo.pop(path)
+
+    def owe(self, path: bytes) -> None:
+        """``sent`` is owed for a path once more."""
+        self._doubt(path)
+        self._doing[path] += 1
+
+    def under_way(self, path: bytes) -> None:
+        """A path is still on its way though what it belongs to is done: ``sent`` is owed."""
+        if path not in self._doing:
+            self.owe(path)
+
+    def sent(self, path: bytes, gate: int) -> None:
+        """A path was read, when the log's end was not after ``gate``, and is in the stream (or was found to be gone)."""
+        if path not in self._doing:
+            return
+        self._doing[path] -= 1
+        if not self._doing[path]:
+            del self._doing[path]
+            if path not in self.redo and path in self._open:
+                self._open.remove(path)
+                self._close(path, gate)
+
+    def _close(self, path: bytes, gate: int) -> None:
+        self._closing.add(path)
+        self._gates.append((max(gate, self._gates[-1][0] if self._gates else 0), path))
+
+    def walked(self, gate: int) -> None:
+        """The walk is complete, but for what is ``under_way``; the last of it was read when the log stood at ``gate``."""
+        if self._everything and self._walk_gate is None:
+            self._walk_gate = gate
+            self.advance(self.position)
+
+    def lost(self) -> None:
+        """The connection is gone: whatever was on its way is settled only with the rest."""
+        self._doing.clear()
 
     def round_ended(self, gate: int) -> None:
         """Nothing is left to send; the last thing was read when the log stood at ``gate``."""
-        if self._open or self._everything:
-            self._closing.update(self._open)
-            self._open = Lineage()
-            self._gate = gate
-            self.advance(self.position)
+        self._doing.clear()
+        for path in self._open.take_all():
+            self._close(path, gate)
+        self.walked(gate)
+        self.advance(self.position)
 
     @property
     def settled(self) -> bool:
         """Whether the target is exact as of ``position`` (when the round has ended and nothing is to be redone)."""
-        return self._gate is None and not self._everything and not self.redo and not self._open
+        return not (self._everything or self.redo or self._open or self._closing)
 
     def touched(self, path: bytes) -> bool:
         """Whether an operation made the size and time of the target's file worthless as evidence."""

@@ -98,6 +98,8 @@ class Directories:
                 if meta.is_directory:
                     self._source.put(DirectoryDone, (path, meta), 0, [(path, How.SHALLOW)])
         self.release(parent)
+        if parent is None:
+            self._source.tree_sent(node)
 
     def _directory_meta(self, path: bytes) -> Meta:
         above, name = beneath.split(path)

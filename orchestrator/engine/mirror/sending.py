@@ -79,6 +79,16 @@ class Sending:
         self.asking.lost()
         return [(path, How.SHALLOW) for path in self.transfers.lost()]
 
+    def on_its_way(self) -> list[bytes]:
+        """Files that belong to no walk, or whose walk does not wait for them."""
+        wanted = [
+            beneath.join(batch.directory, file.name)
+            for batch in self._wanted
+            if batch.node is None
+            for file in batch.files
+        ]
+        return [*wanted, *self.asking.on_their_way(), *self.transfers.paths()]
+
     def _tell_gone(self) -> bool:
         if self.gone:
             told, self.gone = self.gone[:GONE_A_MESSAGE], self.gone[GONE_A_MESSAGE:]
@@ -109,6 +119,7 @@ class Sending:
                 size = self._fill(fd, batch, load)
         except (FileNotFoundError, NotADirectoryError):
             size = 0
+            self._source.settle(*(beneath.join(batch.directory, file.name) for file in batch.files))
             batch.files.clear()
         finished = before - len(batch.files) - len(load.later)
         self._put_small(load, size)
@@ -133,9 +144,11 @@ class Sending:
         if load.files:
             again = [(beneath.join(load.directory, file.name), How.SHALLOW) for file in load.files]
             self._source.put(Files, (load.directory, load.files), size, again)
+            self._source.settle(*(path for path, _ in again))
         if load.equal:
             again = [(beneath.join(load.directory, entry.name), How.SHALLOW) for entry in load.equal]
             self._source.put(Attributes, (load.directory, load.equal), 0, again)
+            self._source.settle(*(path for path, _ in again))
         for asked in load.linked:
             self.asking.ask(asked)
 
@@ -148,6 +161,7 @@ class Sending:
         except OSError as error:
             if error.errno not in beneath.NOT_THERE and error.errno != errno.ENXIO:  # a socket took its place
                 self._source.account.trouble(path, error.strerror or str(error))
+            self._source.settle(path)
             return 0
         try:
             info = regular(fd)
@@ -159,6 +173,7 @@ class Sending:
             fd = -1
         except OSError as error:
             self._source.account.trouble(path, error.strerror or str(error))
+            self._source.settle(path)
         finally:
             if fd >= 0:
                 os.close(fd)

@@ -13,6 +13,7 @@ import stat as st
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from itertools import islice
 from typing import Protocol
 
 from orchestrator.engine.mirror import beneath
@@ -228,6 +229,7 @@ class MirrorSource:
         for path, how in self.outbox.lost() + self.sending.lost():
             self.changes.again(path, how)
         self.directories.lost()
+        self.changes.lost()
         self._ended = False
         self._resumed = self._begun
         self._begun = False
@@ -252,6 +254,23 @@ class MirrorSource:
             if young and info.st_nlink == 1:
                 self._lost_names.read(path, read_up_to)
         self.links.sent(path, info, read_up_to, young=young)
+
+    def settle(self, *paths: bytes) -> None:
+        """These were read just now, or are gone, and the messages about them were made."""
+        gate = self._log.end()
+        for path in paths:
+            self.changes.sent(path, gate)
+
+    def tree_sent(self, node: Node) -> None:
+        """Nothing is owed to a directory where a walk began; what is still on its way from below it is owed by itself."""
+        above = node.path + b"/" if node.path else b""
+        for path in self.sending.on_its_way():
+            if path.startswith(above):
+                self.changes.under_way(path)
+        if node.force:
+            self.settle(node.path)
+        else:
+            self.changes.walked(self._log.end())
 
     def reading_up_to(self) -> int:
         """What is read now may show the effect of operations up to this one."""
@@ -296,10 +315,11 @@ class MirrorSource:
         if not self.changes.redo or not self.sending.wants_more:
             return False
         gone: list[bytes] = []
-        for path in list(self.changes.redo)[:64]:
-            self._redo(path, self.changes.redo.pop(path), gone)
+        for path in list(islice(self.changes.redo, 64)):
+            self._redo(path, self.changes.take(path), gone)
         if gone:
             self.put(Gone, (gone,), sum(map(len, gone)), [(path, How.SHALLOW) for path in gone])
+            self.settle(*gone)
         return True
 
     def _redo(self, path: bytes, how: How, gone: list[bytes]) -> None:
@@ -307,11 +327,11 @@ class MirrorSource:
         info = beneath.look(self.root_fd, path)
         if info is None:
             gone.append(path)
-        elif How.DEEP in how and st.S_ISDIR(info.st_mode):
-            self.sending.asking.one(path, how)
+            return
+        if How.DEEP in how and st.S_ISDIR(info.st_mode):
+            self.changes.owe(path)
             self._walk(Node(path, None, force=True))
-        else:
-            self.sending.asking.one(path, how)
+        self.sending.asking.one(path, how)
 
     def _walk(self, node: Node) -> None:
         self._walks.append(Walk(self.root_fd, self.rules, node, self.directories.walked, self.account.trouble))

@@ -39,6 +39,7 @@ class Transfers:
         if report and wanted.need is Need.WHOLE:
             os.close(fd)
             self._source.account.different(path, info.st_size, wanted.why)
+            self._source.settle(path)
             return
         self.abandon(path)
         self._number += 1
@@ -80,6 +81,7 @@ class Transfers:
         if transfer.report:
             self._source.put(Abort, (number,))
         transfer.close()
+        self._source.settle(transfer.path)
         if transfer.different_count or transfer.sent_bytes or wanted.why not in {"", "time"}:
             blocks, count = transfer.different_blocks, transfer.different_count
             self._source.account.different(transfer.path, transfer.info.st_size, wanted.why or "content", blocks, count)
@@ -90,6 +92,11 @@ class Transfers:
         transfer, _ = self._transfers.pop(number)
         transfer.close()
         self._source.put(Abort, (number,))
+        self._source.settle(transfer.path)
+
+    def paths(self) -> list[bytes]:
+        """Where they were opened."""
+        return [transfer.path for transfer, _ in self._transfers.values()]
 
     def abandon(self, path: bytes) -> None:
         """Give up what is on its way from this path or from below it."""

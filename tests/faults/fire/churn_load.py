@@ -11,8 +11,7 @@ from tests.faults.fire.churn_writer import GENERATION
 from tests.faults.fire.program import Program
 from tests.faults.fire.trees import tree
 
-PACE_S = 0.03
-"""At 0.004 (some 100 changes a second on 60 files, on a busy machine) a full mirror was seen not to end in 100 s."""
+PACE_S = 0.004
 
 
 @dataclass
