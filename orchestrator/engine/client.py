@@ -1,7 +1,8 @@
 """The one client of an engine's control API: typed values in and out, every failure one clear DtamError.
 
-Two ways in: ``EngineClient.https`` to a pinned certificate with a token, ``EngineClient.local`` over the daemon's UNIX socket,
-where the kernel says who calls. Everything that another room needs of the documents is importable from here.
+Two ways in: ``EngineClient.https`` to a pinned certificate with a token, an account or a Kerberos ticket (``client_login``),
+``EngineClient.local`` over the daemon's UNIX socket, where the kernel says who calls. Everything that another room needs of the
+documents is importable from here.
 
     with EngineClient.https("192.0.2.7", fingerprint=pinned, token=token) as beta:
         beta.server().name
@@ -22,6 +23,7 @@ from urllib.parse import quote, urlencode
 import urllib3
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from orchestrator.engine.client_login import Login, by_token
 from orchestrator.engine.control import schema
 from orchestrator.engine.control.answers import (
     ConnectionStatus,
@@ -70,6 +72,7 @@ __all__ = [
 
 Shape = TypeVar("Shape")
 CONTROL_PORT = 6320
+REFUSED_AT_THE_DOOR = (401, 403, 429)
 
 
 class EngineClient:
@@ -81,13 +84,13 @@ class EngineClient:
         where: str,
         *,
         timeout_s: float,
-        token: str | None = None,
+        login: Login | None = None,
         pinned: str = "",
     ) -> None:
         self.where = where
         self._timeout_s = timeout_s
         self._pool = pool
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._login = login
         self._pinned = pinned
 
     @classmethod
@@ -98,9 +101,10 @@ class EngineClient:
         *,
         fingerprint: str,
         token: str | None = None,
+        login: Login | None = None,
         timeout_s: float = 10.0,
     ) -> Self:
-        """A remote engine: its certificate must have this SHA-256 ``fingerprint``; ``token`` says who asks."""
+        """A remote engine: its certificate must have this SHA-256 ``fingerprint``; ``token`` or ``login`` says who asks."""
         pinned = schema_fingerprint(fingerprint)
         pool = urllib3.HTTPSConnectionPool(
             address,
@@ -111,7 +115,8 @@ class EngineClient:
             timeout=timeout_s,
             maxsize=4,
         )
-        return cls(pool, f"{address}:{port}", timeout_s=timeout_s, token=token, pinned=pinned)
+        who = by_token(token) if token else login
+        return cls(pool, f"{address}:{port}", timeout_s=timeout_s, login=who, pinned=pinned)
 
     @classmethod
     def local(cls, socket_path: str, *, timeout_s: float = 10.0) -> Self:
@@ -401,8 +406,13 @@ class EngineClient:
         self, shape: type[Shape], method: str, path: str, document: Mapping[str, Any] | None, wait_s: float
     ) -> Shape:
         body = None if document is None else json.dumps(document).encode()
-        headers = self._headers | ({"Content-Type": "application/json"} if body is not None else {})
+        beginning = self._login.begin() if self._login else None
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        if beginning is not None:
+            headers["Authorization"] = beginning.header
         answer = self._exchange(method, path, body, headers, wait_s)
+        if beginning is not None and answer.status not in REFUSED_AT_THE_DOOR:
+            beginning.finish(answer.headers.get("WWW-Authenticate", ""), self.where)
         if answer.status >= 400:
             raise refusal(answer, self.where)
         try:
@@ -416,9 +426,12 @@ class EngineClient:
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], wait_s: float
     ) -> urllib3.BaseHTTPResponse:
         timeout = urllib3.Timeout(connect=self._timeout_s, read=self._timeout_s + wait_s)
-        once_more = urllib3.Retry(total=1, connect=0, read=1, redirect=0, status=0, other=0, allowed_methods={"GET"})
+        again = 0 if self._login is not None and self._login.single_use else 1
+        retries = urllib3.Retry(
+            total=again, connect=0, read=again, redirect=0, status=0, other=0, allowed_methods={"GET"}
+        )
         try:
-            return self._pool.urlopen(method, path, body=body, headers=headers, timeout=timeout, retries=once_more)
+            return self._pool.urlopen(method, path, body=body, headers=headers, timeout=timeout, retries=retries)
         except urllib3.exceptions.HTTPError as error:
             raise unreachable(error, self.where, self._pinned) from error
         except OSError as error:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.engine.client import EngineClient, schema
+from orchestrator.engine.client_login import Login
 
 
 def wait_for(question: Callable[[], object], budget_s: float = 20.0, what: str = "the condition") -> object:
@@ -43,6 +44,7 @@ class EngineProcess:
     address: str
     state: Path
     ports: dict[str, int] = field(default_factory=dict)
+    enter: list[str] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -51,7 +53,14 @@ class EngineProcess:
 
     def start(self, *, wait: bool = True) -> EngineProcess:
         flags = [f"--{port.replace('_', '-')}={number}" for port, number in self.ports.items()]
-        command = [sys.executable, "-m", "orchestrator.engine.cli.dtengine", "run", f"--state={self.state}"]
+        command = [
+            *self.enter,
+            sys.executable,
+            "-m",
+            "orchestrator.engine.cli.dtengine",
+            "run",
+            f"--state={self.state}",
+        ]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, f"--name={self.name}", f"--address={self.address}", *flags],
@@ -74,10 +83,13 @@ class EngineProcess:
     def local(self, timeout_s: float = 10.0) -> EngineClient:
         return EngineClient.local(str(self.state / "control.sock"), timeout_s=timeout_s)
 
-    def remote(self, token: str | None = None, fingerprint: str | None = None) -> EngineClient:
+    def remote(
+        self, token: str | None = None, fingerprint: str | None = None, login: Login | None = None
+    ) -> EngineClient:
         with self.local() as engine:
             pinned = fingerprint or engine.server().fingerprint
-        return EngineClient.https(self.address, self.ports["control_port"], fingerprint=pinned, token=token)
+        port = self.ports["control_port"]
+        return EngineClient.https(self.address, port, fingerprint=pinned, token=token, login=login, timeout_s=30)
 
     def kill(self) -> None:
         assert self.process is not None

@@ -1,4 +1,4 @@
-"""Who may do what. Locally the kernel says who calls (UNIX-socket peer credentials); remotely a token says it.
+"""Who may do what. Locally the kernel says who calls (UNIX-socket peer credentials); remotely a token or an account (``logins``).
 
 uid 0, the daemon's own uid and members of group dtadmin may act; members of dtmon may look; everybody else gets nothing.
 Tokens are 256 random bits, so one SHA-256 is a fitting hash: there is nothing to guess. Only hashes are stored.
@@ -12,14 +12,16 @@ import hmac
 import os
 import pwd
 import secrets
+import subprocess
 import threading
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from orchestrator.engine.control import store
 from orchestrator.engine.control.answers import Token
-from orchestrator.engine.control.errors import Conflict, Unauthorised, Unknown
+from orchestrator.engine.control.errors import Conflict, Forbidden, Unauthorised, Unknown
 from orchestrator.engine.control.fields import Name, Request
 from orchestrator.engine.control.schema import Scope, Sha256, TokenRequest
 
@@ -118,12 +120,64 @@ def local_caller(peer: LocalPeer, own_uid: int) -> Caller | None:
     """What a local process may do. Looks groups up, which may take time: not for the event loop."""
     if peer.uid in (0, own_uid):
         return Caller(user_name(peer.uid), Scope.ADMIN)
-    groups = group_names(peer)
-    if ADMIN_GROUP in groups:
-        return Caller(user_name(peer.uid), Scope.ADMIN)
-    if MONITOR_GROUP in groups:
-        return Caller(user_name(peer.uid), Scope.MONITOR)
-    return None
+    scope = scope_of(group_names(peer))
+    return Caller(user_name(peer.uid), scope) if scope else None
+
+
+def account_scope(name: str) -> Scope | None:
+    """What the groups of a user allow, as NSS has them; None for one whom nobody knows. May take time."""
+    try:
+        user = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return scope_of({_group_name(number) for number in os.getgrouplist(user.pw_name, user.pw_gid)})
+
+
+def is_known(name: str) -> bool:
+    """Whether the user database has the name, as somebody other than uid 0: a principal of a domain is never this host's root."""
+    try:
+        return pwd.getpwnam(name).pw_uid != 0
+    except KeyError:
+        return False
+
+
+def scope_of(groups: set[str], domain: str | None = None) -> Scope | None:
+    r"""What membership of these groups allows. A group of the host's own domain counts as well: ``LAB\dtadmin``.
+
+    ``domain`` is the prefix that winbind gives to the names of that domain; asked for when it is needed. A group of the same name
+    in another domain that ours trusts is not ours.
+    """
+    prefixed = any(name.lower().endswith((ADMIN_GROUP, MONITOR_GROUP)) for name in groups)
+    prefix = (own_domain_prefix() if domain is None else domain).lower() if prefixed else ""
+    plain = groups | {
+        name.lower().removeprefix(prefix) for name in groups if prefix and name.lower().startswith(prefix)
+    }
+    if ADMIN_GROUP in plain:
+        return Scope.ADMIN
+    return Scope.MONITOR if MONITOR_GROUP in plain else None
+
+
+def own_domain_prefix() -> str:
+    r"""What winbind puts before the names of the host's own domain (``LAB\\``); empty where no winbind answers."""
+    try:
+        return _winbind_prefix()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+@cache
+def _winbind_prefix() -> str:
+    domain, separator = (
+        subprocess.run(["wbinfo", option], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+        for option in ("--own-domain", "--separator")
+    )
+    return f"{domain}{separator}"
+
+
+def in_neither_group(name: str) -> Forbidden:
+    """The refusal of an account that is right and has no rights."""
+    why = f"{name} is in neither group on this host: {ADMIN_GROUP} (may act) or {MONITOR_GROUP} (may look)"
+    return Forbidden(why=why, hint=f"on that host, as root: gpasswd -a {name!r} {MONITOR_GROUP}")
 
 
 def user_name(uid: int) -> str:
@@ -162,8 +216,8 @@ def require(caller: Caller | None, needed: Scope, *, local: bool) -> Caller:
         hint = f"be root or a member of group {ADMIN_GROUP} (may act) or {MONITOR_GROUP} (may look)"
         raise Unauthorised(why="the engine does not know this user", hint=hint)
     if caller is None:
-        hint = "make a token on that host with 'dtengine token create NAME --scope admin' and send it as bearer"
-        raise Unauthorised(why="no valid token was given", hint=hint)
+        hint = f"send a token (dtengine token create NAME --scope admin) or log in by an account of group {ADMIN_GROUP} or {MONITOR_GROUP}"
+        raise Unauthorised(why="no valid token and no account was given", hint=hint)
     if needed is Scope.ADMIN and caller.scope is not Scope.ADMIN:
-        raise Unauthorised(why=f"{caller.name} may look, not act", hint=f"ask a member of {ADMIN_GROUP}")
+        raise Forbidden(why=f"{caller.name} may look, not act", hint=f"be a member of {ADMIN_GROUP} on that host")
     return caller

@@ -20,15 +20,26 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.engine.control import accounts, schema
 from orchestrator.engine.control.answers import Refusal
-from orchestrator.engine.control.errors import BadRequest, Conflict, Fenced, Unauthorised, Unknown
+from orchestrator.engine.control.errors import (
+    BadRequest,
+    Conflict,
+    Fenced,
+    Forbidden,
+    TooManyFailures,
+    Unauthorised,
+    Unknown,
+)
 from orchestrator.engine.control.events import Events
 from orchestrator.engine.control.listening import PEER
+from orchestrator.engine.control.logins import Logins, Recognised
 from orchestrator.errors import DtamError
 
 log = logging.getLogger(__name__)
 BODY_LIMIT_BYTES = 8 * 1024 * 1024
 LOOKS = ("GET", "HEAD", "OPTIONS")
-STATUS: tuple[tuple[type[DtamError], int], ...] = (
+STATUS: tuple[tuple[type[DtamError], int], ...] = (  # the first that fits counts
+    (Forbidden, 403),
+    (TooManyFailures, 429),
     (Unauthorised, 401),
     (Unknown, 404),
     (BadRequest, 422),
@@ -36,21 +47,26 @@ STATUS: tuple[tuple[type[DtamError], int], ...] = (
     (Conflict, 409),
 )
 BUG_EXIT_CODE = 90
+WAYS_IN = ("Negotiate", 'Basic realm="dtam", charset="UTF-8"', 'Bearer realm="dtam"')
 
 
 def refusal(error: DtamError) -> JSONResponse:
     """The answer that a refused caller gets."""
     status = next((code for kind, code in STATUS if isinstance(error, kind)), 409)
     document = Refusal(error=type(error).__name__, message=str(error), hint=error.hint, exit_code=error.exit_code)
-    return JSONResponse(document.model_dump(), status_code=status)
+    answer = JSONResponse(document.model_dump(), status_code=status)
+    if status == 401:
+        for way in WAYS_IN:
+            answer.headers.append("WWW-Authenticate", way)
+    return answer
 
 
 class Gate:
     """Lets a request through when its caller is known and may do what they ask; tells the journal who acted."""
 
-    def __init__(self, app: ASGIApp, tokens: accounts.Tokens, events: Events) -> None:
+    def __init__(self, app: ASGIApp, logins: Logins, events: Events) -> None:
         self._app = app
-        self._tokens = tokens
+        self._logins = logins
         self._events = events
         self._own_uid = os.geteuid()
 
@@ -60,7 +76,8 @@ class Gate:
             return
         needed = schema.Scope.MONITOR if scope["method"] in LOOKS else schema.Scope.ADMIN
         try:
-            caller = accounts.require(await self._caller(scope), needed, local=PEER in scope)
+            found = await self._recognised(scope)
+            caller = accounts.require(found.caller if found else None, needed, local=PEER in scope)
         except Unauthorised as error:
             self._events.tell("refused", f"{scope['method']} {scope['path']}: {error}", client=_client(scope))
             await refusal(error)(scope, receive, send)
@@ -68,15 +85,27 @@ class Gate:
         if needed is schema.Scope.ADMIN:
             self._events.tell("asked", f"{caller.name} asked {scope['method']} {scope['path']}", client=_client(scope))
         scope["dtam.caller"] = caller
-        await self._app(scope, _limited(receive), send)
+        await self._app(scope, _limited(receive), _proving(send, found.answer) if found and found.answer else send)
 
-    async def _caller(self, scope: Scope) -> accounts.Caller | None:
+    async def _recognised(self, scope: Scope) -> Recognised | None:
         peer = scope.get(PEER)
         if peer is not None:
-            return await asyncio.to_thread(accounts.local_caller, peer, self._own_uid)
+            caller = await asyncio.to_thread(accounts.local_caller, peer, self._own_uid)
+            return Recognised(caller) if caller else None
         given = next((value for key, value in scope["headers"] if key == b"authorization"), b"").decode("latin-1")
-        kind, _, secret = given.partition(" ")
-        return self._tokens.caller(secret.strip()) if kind.lower() == "bearer" else None
+        client = scope.get("client")
+        return await self._logins.recognise(given, client[0] if client else "unknown")
+
+
+def _proving(send: Send, answer: str) -> Send:
+    """Answers that carry our half of a mutual authentication."""
+
+    async def give(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], (b"www-authenticate", answer.encode())]}
+        await send(message)
+
+    return give
 
 
 def _client(scope: Scope) -> str:
@@ -102,7 +131,7 @@ def _limited(receive: Receive) -> Receive:
     return take
 
 
-def make_app(routers: Sequence[APIRouter], tokens: accounts.Tokens, events: Events, version: str) -> ASGIApp:
+def make_app(routers: Sequence[APIRouter], logins: Logins, events: Events, version: str) -> ASGIApp:
     """The whole application."""
     app = FastAPI(title="dtengine control API", version=version, openapi_url=None, docs_url=None, redoc_url=None)
     for router in routers:
@@ -113,7 +142,7 @@ def make_app(routers: Sequence[APIRouter], tokens: accounts.Tokens, events: Even
     def openapi() -> dict[str, Any]:
         return app.openapi()
 
-    return Gate(app, tokens, events)
+    return Gate(app, logins, events)
 
 
 def _say_refusals_clearly(app: FastAPI) -> None:

@@ -33,7 +33,9 @@ from orchestrator.engine.control.itself import Itself
 from orchestrator.engine.control.keeping import Keeping
 from orchestrator.engine.control.layout import Layout
 from orchestrator.engine.control.links import Links
+from orchestrator.engine.control.logins import Logins, SystemChecks
 from orchestrator.engine.control.mounts import Mounts
+from orchestrator.engine.control.negotiate import channel_binding
 from orchestrator.engine.control.peers import Peers
 from orchestrator.engine.control.preparing import prepare_routes
 from orchestrator.engine.control.protections import Protections
@@ -244,7 +246,9 @@ class Engine:
         return responder
 
     async def _serve_until(self, stop: asyncio.Event, doors: Doors, protections: Protections) -> None:
-        app = api.make_app(self.routers(protections), self.tokens, self.events, self.itself.version)
+        binding = channel_binding(self.identity.certificate_file.read_bytes())
+        logins = Logins(self.tokens, SystemChecks(binding))
+        app = api.make_app(self.routers(protections), logins, self.events, self.itself.version)
         remote = listening.tls_server(app, self.identity.certificate_file, self.identity.key_file)
         local = listening.local_server(app)
         serving = [

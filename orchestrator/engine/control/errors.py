@@ -1,6 +1,6 @@
 """What can go wrong between a person, the control API and the daemon, each in one line.
 
-Exit codes 64-69 and 91-99 belong to this room.
+Exit codes 64-69, 77 and 91-99 belong to this room.
 """
 
 from __future__ import annotations
@@ -38,6 +38,12 @@ class WrongFingerprint(DtamError):
     hint_template = "compare with 'dtengine server' on that host; pair again only if you know why its key changed"
 
 
+class TicketMissing(DtamError):
+    template = "no Kerberos ticket for the engine on {host}: {why}"
+    exit_code = 77
+    hint_template = "see 'klist'; kinit, or give a keytab; the domain must know HTTP/{host} or host/{host}, and clocks must agree to 5 minutes"
+
+
 class AnswerRefused(DtamError):
     """An engine understood and said no. Its own sentence, hint and exit code are kept."""
 
@@ -56,6 +62,14 @@ class Unauthorised(DtamError):
     template = "not allowed: {why}"
     exit_code = 91
     hint_template = "{hint}"
+
+
+class Forbidden(Unauthorised):
+    """Somebody who is known, and may not."""
+
+
+class TooManyFailures(Unauthorised):
+    """A source that was wrong too often must wait."""
 
 
 class Unknown(DtamError):
