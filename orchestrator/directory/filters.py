@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 _FILTER_SPECIAL = frozenset(b"*()\\\0")
 _DN_SPECIAL = frozenset(',+"\\<>;=')
+_PART = r"(?:[^,\\]|\\.)+"
+_SITE = re.compile(rf",CN=Servers,CN=(?P<site>{_PART}),CN=Sites,", re.IGNORECASE)
+_FIRST = re.compile(rf"^{_PART},")
 
 
 def filter_text(value: str | bytes) -> str:
@@ -28,3 +33,14 @@ def domain_of(base_dn: str) -> str:
     """``DC=lab,DC=example`` as ``lab.example``; parts that are not DC are left out."""
     pairs = (part.strip().partition("=") for part in base_dn.split(","))
     return ".".join(value for word, _, value in pairs if word.strip().lower() == "dc")
+
+
+def site_of(server_dn: str) -> str:
+    """The site of ``CN=DC1,CN=Servers,CN=Paris,CN=Sites,CN=Configuration,...``; empty where there is none."""
+    found = _SITE.search(server_dn)
+    return re.sub(r"\\(.)", r"\1", found["site"]) if found else ""
+
+
+def parent_of(dn: str) -> str:
+    """The distinguished name without its first part."""
+    return _FIRST.sub("", dn, count=1)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from enum import IntEnum, IntFlag
 from uuid import UUID
 
+from orchestrator.directory.errors import DescriptorInvalid
+
 
 class Part(IntFlag):
     """Parts of a descriptor, as the control sdflags numbers them ([MS-ADTS] 3.1.1.3.4.1.11)."""
@@ -86,7 +88,10 @@ class Acl:
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """Who owns an object and who may do what. ``control`` carries the flags as read, presence and self-relative left out."""
+    """Who owns an object and who may do what. ``control`` carries the other flags as they were read.
+
+    A list that is None is not there; where ``control`` says that it is (``DACL_PRESENT``), everybody may do everything.
+    """
 
     owner: str | None = None
     group: str | None = None
@@ -95,13 +100,19 @@ class Descriptor:
     control: int = 0
 
     def with_ace(self, ace: Ace) -> Descriptor:
-        """With one more explicit entry, in canonical order: denials before grants, inherited ones last. No second copy."""
-        aces = self.dacl.aces if self.dacl else ()
+        """With one more explicit entry, in canonical order: denials before grants, inherited ones last. No second copy.
+
+        Raises:
+            DescriptorInvalid: there is no access list; one that held nothing but this entry would shut everybody out.
+        """
+        if self.dacl is None:
+            raise DescriptorInvalid(reason="it has no access list that an entry could be added to")
+        aces = self.dacl.aces
         if ace in aces:
             return self
         first_inherited = next((at for at, one in enumerate(aces) if one.is_inherited), len(aces))
         at = 0 if ace.denies else first_inherited
-        return replace(self, dacl=replace(self.dacl or Acl(), aces=(*aces[:at], ace, *aces[at:])))
+        return replace(self, dacl=replace(self.dacl, aces=(*aces[:at], ace, *aces[at:])))
 
     def without_ace(self, ace: Ace) -> Descriptor:
         """Without an entry; the same when it is not there."""
