@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from orchestrator.model.domain import DomainInventory
 from orchestrator.model.names import NameChanges, NameRecords
 from orchestrator.model.servers import ServerName, Where
 from orchestrator.model.shares import Samba
@@ -148,6 +149,7 @@ class Inventory(msgspec.Struct, frozen=True):
     names: NameInventory = NameInventory()
     witness: WitnessInventory = WitnessInventory(configured=False)
     paired: bool | None = None
+    domain: DomainInventory = DomainInventory()
 
     def on(self, where: Where) -> SideInventory:
         """One side."""

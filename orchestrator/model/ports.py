@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from orchestrator.model.domain import DomainInventory
 from orchestrator.model.inventory import EngineFacts, PathFacts, ReplicaFacts, ServiceFacts
 from orchestrator.model.names import NameChanges, NameMove, NameRecords
 from orchestrator.model.servers import Where
@@ -313,6 +314,14 @@ class NameService(Protocol):
 
         Kinds: key-refused, unreachable, zone-missing, other.
         """
+        ...
+
+
+class DomainView(Protocol):
+    """The directory, as far as inventory and checks need it."""
+
+    def look(self, source: str, target: str, client_name: str) -> DomainInventory:
+        """Both accounts, who holds their service names, the clock; what cannot be asked is a problem in words, never raised."""
         ...
 
 

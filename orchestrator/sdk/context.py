@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from orchestrator.model.outcomes import GiveUp
-from orchestrator.model.ports import Clients, Host, NameService, Replication, WitnessView
+from orchestrator.model.ports import Clients, DomainView, Host, NameService, Replication, WitnessView
 from orchestrator.model.servers import Where
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The world of one protection. ``names`` is None without DNS servers in the settings, ``witness`` without a witness.
+    """The world of one protection.
 
-    ``now`` gives seconds since the epoch. ``hosts`` holds ``Where.SOURCE`` and ``Where.TARGET``.
+    ``names`` is None without DNS servers in the settings, ``witness`` without a witness, ``domain`` without a directory. ``now`` gives seconds since the epoch. ``hosts`` holds ``Where.SOURCE`` and ``Where.TARGET``.
     """
 
     hosts: Mapping[Where, Host]
@@ -24,6 +24,7 @@ class Ports:
     now: Callable[[], float]
     names: NameService | None = None
     witness: WitnessView | None = None
+    domain: DomainView | None = None
     texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def host(self, where: str) -> Host:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from orchestrator.errors import DtamError
+from orchestrator.model.domain import DomainInventory
 from orchestrator.model.inventory import (
     AddressFacts,
     Inventory,
@@ -21,19 +22,25 @@ from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.ports import Host
 from orchestrator.model.servers import ServerName, Where
 from orchestrator.model.settings import Settings
+from orchestrator.model.settings_domain import SambaSettings
 from orchestrator.sdk.context import Ports
+from plugins.fileserver.sharing import chosen
 
 Answer = TypeVar("Answer")
 
 
 def inventory(ports: Ports, settings: Settings) -> Inventory:
-    """Everything about the pair, now."""
+    """Everything about the pair, now. The target is asked for the accounts that the source's shares name."""
+    source = _side(ports, settings, Where.SOURCE)
+    sids = [sid for share in chosen(settings, source.samba) for sid in share.sids]
+    target = _side(ports, settings, Where.TARGET, sids)
     return Inventory(
         taken_at_s=ports.now(),
-        source=_side(ports, settings, Where.SOURCE),
-        target=_side(ports, settings, Where.TARGET),
+        source=source,
+        target=target,
         paired=_paired(ports),
         names=_names(ports, settings),
+        domain=_domain(ports, settings, source, target),
         witness=_witness(ports, settings),
     )
 
@@ -52,15 +59,39 @@ def move_of(settings: Settings) -> NameMove:
     return NameMove(settings.name, addresses, dns.zones, (), dns.ttl_s)
 
 
-def _side(ports: Ports, settings: Settings, where: Where) -> SideInventory:
+def _side(ports: Ports, settings: Settings, where: Where, sids: Sequence[str] = ()) -> SideInventory:
     name = ServerName(settings.target if where is Where.TARGET else settings.source)
     try:
         side = _ask(ports.host(where), ports.now, settings, where, name)
+        side = _with_sharing(side, ports, settings, where, sids)
         paths = [root.on(where) for root in settings.connection.roots]
         captured = tuple(path for path in paths if ports.replication.captured(where, path))
         return msgspec.structs.replace(side, captured=captured)
     except (DtamError, TryAgain) as silence:
         return SideInventory(name, unreachable=str(silence))
+
+
+def keytabs_of(settings: Settings, where: Where) -> list[str]:
+    """The keytabs that the target's script needs."""
+    if where is not Where.TARGET:
+        return []
+    directory, dns = settings.failover.directory, settings.failover.dns
+    found = [directory.target_keytab_file if directory else None, dns.target_keytab_file]
+    return [path for path in dict.fromkeys(found) if path]
+
+
+def account_of(side: SideInventory) -> str:
+    """The name of a server's account in the domain: its NetBIOS name where Samba says it."""
+    return side.samba.netbios_name if side.samba and side.samba.netbios_name else str(side.name)
+
+
+def _with_sharing(
+    side: SideInventory, ports: Ports, settings: Settings, where: Where, sids: Sequence[str]
+) -> SideInventory:
+    conf = settings.failover.samba.conf if settings.failover.samba else SambaSettings().conf
+    found = ports.host(where).samba(conf, keytabs_of(settings, where), list(dict.fromkeys(sids)))
+    query = Query(f"GET /v1/facts/samba?conf={conf}", side.name, ports.now())
+    return msgspec.structs.replace(side, samba=found, queries=side.queries | {"samba": query})
 
 
 def _ask(host: Host, now: Callable[[], float], settings: Settings, where: Where, name: ServerName) -> SideInventory:
@@ -116,6 +147,12 @@ def _names(ports: Ports, settings: Settings) -> NameInventory:
     records = (tried(lambda: names.records(move)) or ()) if wanted else ()
     changes = (tried(lambda: names.plan(move)) or NameChanges()) if wanted else NameChanges()
     return NameInventory(records, changes, resolved, tuple(dict.fromkeys(problems)), query)
+
+
+def _domain(ports: Ports, settings: Settings, source: SideInventory, target: SideInventory) -> DomainInventory:
+    if ports.domain is None:
+        return DomainInventory()
+    return ports.domain.look(account_of(source), account_of(target), settings.name)
 
 
 def _paired(ports: Ports) -> bool | None:

@@ -74,7 +74,7 @@ def settings() -> Settings:
     given = defaults(pair()) | {"name": "files.lab.example"}
     given["connection"] = {"roots": [{"source_path": "/srv/files", "target_path": "/srv/replica/files"}]}
     given["failover"] |= {"services": [FILES], "health": {"url": "http://{name}/"}}
-    given["failover"]["dns"] |= {"servers": ["10.0.0.53"]}
+    given["failover"]["dns"] |= {"servers": ["10.0.0.53"], "key_file": "/etc/dtam/dns.key"}
     witness = {"address": "10.0.0.3", "fingerprint": "c" * 64}
     given["monitoring"] |= {"witness": witness}
     return Settings.model_validate(given)

@@ -1,0 +1,238 @@
+"""Checks about the domain: its accounts and service names, keys of the target, and what defeats a change of name (AM-37)."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from orchestrator.model.findings import Finding
+from orchestrator.model.servers import Where
+from orchestrator.model.shares import Network
+from orchestrator.sdk.checks import View, check
+from plugins.fileserver.checks_servers import serving
+from plugins.fileserver.checks_shares import shared
+from plugins.fileserver.inventory import account_of, keytabs_of
+
+SOURCE, TARGET = Where.SOURCE, Where.TARGET
+KERBEROS_LIMIT_S = 300.0
+PRIVATE = 0o077
+
+
+@check("directory-unreachable", sets=("basic", "names"), passed="the directory answers, or none is wanted")
+def directory_unreachable(view: View) -> Iterator[Finding]:
+    """Service names are moved there."""
+    domain = view.inventory.domain
+    if domain.problem:
+        yield view.error(
+            f"the directory of {domain.domain} cannot be asked: {domain.problem}",
+            where=view.place("failover.directory"),
+            why="service names could not be moved, and clients with tickets would be refused",
+            remedy="compare domain, controllers, principal and keytab_file; dtam rights shows what the account may do",
+        )
+
+
+@check("account-missing", sets=("basic", "names"), passed="both servers have an account in the domain")
+def account_missing(view: View) -> Iterator[Finding]:
+    """A file server of a domain is a member of it."""
+    domain = view.inventory.domain
+    if not domain.asked or domain.problem:
+        return
+    for where, account in ((SOURCE, domain.source), (TARGET, domain.target)):
+        side = view.inventory.on(where)
+        if account is None or not account.enabled:
+            yield view.error(
+                f"the domain {domain.domain} has {'no' if account is None else 'a disabled'} account {account_of(side)}$ for {side.name}",
+                where=f"{domain.controller}, {view.place('failover.directory.domain')}",
+                why="its service names cannot be moved; both servers must be members of one domain",
+                remedy=f"join it: net ads join on {side.name}" if account is None else "enable the account",
+            )
+
+
+@check("domains-differ", sets=("basic", "names"), passed="both servers are members of one domain")
+def domains_differ(view: View) -> Iterator[Finding]:
+    """The guide supports one flat domain only: permissions name its accounts, and tickets come from it."""
+    ours, theirs = shared(view, SOURCE), shared(view, TARGET)
+    if ours is None or theirs is None or not ours.installed or not theirs.installed:
+        return
+    one, other = (f"{found.realm or found.workgroup} as {found.role}" for found in (ours, theirs))
+    if (ours.realm.lower(), ours.is_member) != (theirs.realm.lower(), theirs.is_member) and not theirs.is_controller:
+        yield view.error(
+            f"{view.inventory.source.name} is in {one}, {view.inventory.target.name} in {other}",
+            where=f"{ours.conf} of both",
+            why="the permissions of the shares, and the clients' tickets, belong to one domain",
+            remedy="join both to the same domain; a file server is protected in a flat domain only",
+        )
+
+
+@check("target-is-controller", sets=("basic",), passed="the target is no domain controller")
+def target_controller(view: View) -> Iterator[Finding]:
+    """Its names and services belong to the domain."""
+    found, domain = shared(view, TARGET), view.inventory.domain
+    if (found is not None and found.is_controller) or (domain.target is not None and domain.target.is_controller):
+        yield view.error(
+            f"the target {view.inventory.target.name} is a domain controller",
+            where=view.place("target"),
+            why="a controller cannot take over another server's name, and its own service must not be restarted",
+            remedy="choose a member server as target, best one that does nothing else",
+        )
+
+
+@check("spn-held-elsewhere", sets=("basic", "names"), passed="the source's service names have one owner")
+def spn_held(view: View) -> Iterator[Finding]:
+    """A name with two owners gives tickets that nobody can use; a domain controller does not refuse all of these itself."""
+    domain, serves = view.inventory.domain, serving(view)
+    owner = domain.target if serves is TARGET else domain.source
+    for spn, accounts in domain.holders:
+        others = [one for one in accounts if owner is not None and one.lower() != owner.name.lower()]
+        if others:
+            yield view.error(
+                f"{spn} is held by {', '.join(others)}, by itself or by a name that stands for it",
+                where=f"{domain.controller}, servicePrincipalName",
+                why="a service name may have one owner only: it could not be given to the target",
+                remedy=f"take it from the wrong account: setspn -D {spn} {others[0].rstrip('$')}, or samba-tool spn delete",
+            )
+
+
+@check("domain-clock", sets=("basic", "names"), passed="the domain's clock and ours agree")
+def domain_clock(view: View) -> Iterator[Finding]:
+    """Kerberos refuses tickets of clocks five minutes apart."""
+    ahead_s = view.inventory.domain.clock_ahead_s
+    offsets = [(view.inventory.domain.controller, ahead_s)] if view.inventory.domain.asked else []
+    for where in (SOURCE, TARGET):
+        engine = view.inventory.on(where).engine
+        if engine is not None and view.inventory.domain.asked:
+            offsets.append((engine.name, engine.clock_offset_s - ahead_s))
+    for name, offset_s in offsets:
+        if abs(offset_s) > KERBEROS_LIMIT_S * 0.8:
+            yield view.error(
+                f"the clock of {name} is {offset_s:+.0f} s away",
+                where=name,
+                why=f"Kerberos refuses tickets when clocks are more than {KERBEROS_LIMIT_S:.0f} s apart",
+                remedy="set the clocks of both servers by the domain: run a time service on them",
+            )
+
+
+@check(
+    "keytab-on-target", sets=("basic", "names", "failover"), passed="the target has its keys, readable by root alone"
+)
+def keytab_on_target(view: View) -> Iterator[Finding]:
+    """The target acts by itself when nobody else is alive: for that it needs a key of its own, which nobody else may read."""
+    found = view.inventory.target.samba
+    for path in keytabs_of(view.settings, TARGET):
+        facts = found.keytab(path) if found is not None else None
+        name = view.inventory.target.name
+        if facts is not None and not facts.exists:
+            yield view.error(
+                f"the keytab {path} is not on the target {name}",
+                where=view.place("failover.directory.target_keytab_file"),
+                why="the target could not move names and service names by itself",
+                remedy=f"make it there: net ads keytab create on {name}, or copy it, mode 0600",
+            )
+        elif facts is not None and (facts.mode & PRIVATE or facts.owner != 0):
+            yield view.error(
+                f"the keytab {path} on {name} can be read by others than root (mode {facts.mode:04o}, owner {facts.owner})",
+                where=view.place("failover.directory.target_keytab_file"),
+                why="whoever reads it can act as that account",
+                remedy=f"chown root {path} && chmod 0600 {path}",
+            )
+
+
+@check("hosts-file-names-source", sets=("basic", "names"), passed="no hosts file holds the clients' name fast")
+def hosts_file(view: View) -> Iterator[Finding]:
+    """A line of a hosts file goes before DNS: that machine would not follow the name to the target (AM-37)."""
+    short, full = view.settings.source.lower(), view.settings.name.lower()
+    for where in (SOURCE, TARGET):
+        side = view.inventory.on(where)
+        own = {one.address for one in side.addresses}
+        for line in side.samba.hosts if side.samba else ():
+            held = sorted({short, full} & set(line.names))
+            itself = where is SOURCE and (line.address.startswith("127.") or line.address in own)
+            if held and not itself:
+                yield view.error(
+                    f"/etc/hosts on {side.name} leads {', '.join(held)} to {line.address}",
+                    where=f"{side.name}, /etc/hosts",
+                    why="it goes before DNS: that machine would not follow a failover",
+                    remedy=f"remove the line on {side.name}; look at the clients' hosts files, too",
+                )
+
+
+@check("address-leased", sets=("basic", "names"), passed="the servers' addresses are their own for ever")
+def address_leased(view: View) -> Iterator[Finding]:
+    """An address that was leased may be another's tomorrow."""
+    failover = view.settings.failover
+    wanted = {
+        SOURCE: [one.source for one in failover.dns.addresses] + [one.source for one in failover.identity.addresses],
+        TARGET: [one.target for one in failover.dns.addresses],
+    }
+    for where, addresses in wanted.items():
+        found = view.inventory.on(where).samba
+        leased = [one for one in dict.fromkeys(addresses) if found and (net := found.network(one)) and net.dynamic]
+        if leased:
+            yield view.warning(
+                f"{', '.join(leased)} of {view.inventory.on(where).name} is leased, not fixed",
+                where=view.place("failover.dns.addresses"),
+                why="when the lease ends, names lead to an address that may belong to somebody else",
+                remedy="give the server a fixed address, or reserve this one for it",
+            )
+
+
+@check(
+    "address-across-subnets", sets=("basic", "names"), passed="the addresses to be taken over fit the target's networks"
+)
+def across_subnets(view: View) -> Iterator[Finding]:
+    """The guide: with source and target on different subnets the address must not be failed over."""
+    failover, theirs = view.settings.failover, view.inventory.target.samba
+    if not failover.fails_over("addresses") or theirs is None:
+        return
+    for position, taken in enumerate(failover.identity.addresses):
+        networks = [one for one in theirs.networks if one.interface == taken.interface]
+        place = view.place(f"failover.identity.addresses.{position}")
+        if not networks:
+            has = ", ".join(sorted({one.interface for one in theirs.networks})) or "none"
+            yield view.error(
+                f"{view.inventory.target.name} has no interface {taken.interface} with an address",
+                where=place,
+                why=f"{taken.source} could not be taken over there",
+                remedy=f"name one of its interfaces: {has}",
+            )
+        elif not any(_holds(network, taken.source) for network in networks):
+            where = ", ".join(f"{one.address}/{one.prefix}" for one in networks)
+            yield view.error(
+                f"{taken.source} is not in a subnet of {taken.interface} on {view.inventory.target.name} ({where})",
+                where=place,
+                why="routers would go on sending it to the source's subnet: nobody would reach the target by it",
+                remedy="across subnets fail over by DNS, with the server's name: type: dns; leave the address out",
+            )
+
+
+def _holds(network: Network, address: str) -> bool:
+    there = ipaddress.ip_interface(f"{network.address}/{network.prefix}").network
+    return ipaddress.ip_address(address) in there
+
+
+@check("updates-unsigned", sets=("basic", "names"), passed="the source cannot take its record back by itself")
+def updates_unsigned(view: View) -> Iterator[Finding]:
+    """Guide: dynamic updates should be secure only, or the source can reclaim its record."""
+    failover = view.settings.failover
+    if failover.moves_names and failover.dns.signing == "none":
+        yield view.warning(
+            "updates of DNS are not signed",
+            where=view.place("failover.dns.security"),
+            why="whoever may change these records unsigned is the source, too: back again, it can take its record from the target",
+            remedy="let the zone take secure updates only, and choose failover.dns.security: kerberos or tsig",
+        )
+
+
+DOMAIN = (
+    directory_unreachable,
+    account_missing,
+    domains_differ,
+    target_controller,
+    spn_held,
+    domain_clock,
+    keytab_on_target,
+    hosts_file,
+    address_leased,
+    across_subnets,
+    updates_unsigned,
+)

@@ -1,0 +1,203 @@
+"""Checks about shares: that those to be moved are there, lie in protected data, can be made on the target and mean the same there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orchestrator.model.findings import Finding
+from orchestrator.model.servers import Where
+from orchestrator.model.shares import Samba
+from orchestrator.sdk.checks import View, check
+from plugins.fileserver import sharing
+from plugins.fileserver.checks_servers import serving
+
+SOURCE, TARGET = Where.SOURCE, Where.TARGET
+GOOD_METHODS = frozenset({"", "default", "secrets only", "secrets and keytab"})
+"""Values of ``kerberos method`` with which smbd decrypts tickets for any name of its own account."""
+
+
+def shared(view: View, where: Where) -> Samba | None:
+    """What a side says of Samba, where the protection is of a Samba server and the side answers."""
+    side = view.inventory.on(where)
+    if view.settings.failover.samba is None or side.unreachable:
+        return None
+    return side.samba
+
+
+@check("samba-missing", sets=("basic", "failover"), passed="Samba is installed where shares are moved")
+def samba_missing(view: View) -> Iterator[Finding]:
+    """Without Samba nothing can be said of shares, and none can be made."""
+    for where in (SOURCE, TARGET):
+        found = shared(view, where)
+        if found is not None and (not found.installed or found.problems):
+            yield view.error(
+                f"Samba on {view.inventory.on(where).name} cannot be used: {'; '.join(found.problems) or 'it is not installed'}",
+                where=view.place("failover.samba.conf"),
+                why="its shares cannot be read, or not be made there",
+                remedy="apt-get install samba, compare failover.samba.conf with what testparm says, or leave failover.samba out",
+            )
+
+
+@check("samba-not-configured", sets=("strict", "failover"), passed="no share of the protected data is forgotten")
+def samba_not_configured(view: View) -> Iterator[Finding]:
+    """Data that is shared by Samba, protected without its shares, is there after a failover and cannot be reached."""
+    side = view.inventory.source
+    if view.settings.failover.samba is not None or side.samba is None:
+        return
+    found = [one.name for one in sharing.eligible(side.samba) if sharing.root_of(view.settings, one.path)]
+    if found:
+        yield view.warning(
+            f"{side.name} shares protected data by Samba ({', '.join(found)}), and a failover does not move its shares",
+            where=view.place("failover.samba"),
+            why="clients of these shares would not find them on the target",
+            remedy="let the shares be moved: failover.samba: {}",
+        )
+
+
+@check("share-missing", sets=("basic", "failover"), passed="every share that was chosen is there")
+def share_missing(view: View) -> Iterator[Finding]:
+    """A chosen share that the source does not have is a mistake of spelling, or was removed."""
+    found, wanted = shared(view, SOURCE), view.settings.connection.shares
+    if found is None or serving(view) is TARGET:
+        return
+    for position, name in enumerate(wanted.include):
+        if found.share(name) is None:
+            yield view.error(
+                f"{view.inventory.source.name} has no share {name}",
+                where=view.place(f"connection.shares.include.{position}"),
+                why="it cannot be moved",
+                remedy=f"it has {', '.join(one.name for one in sharing.eligible(found)) or 'none'}; mend the name",
+            )
+    if found.installed and not wanted.include and not sharing.selected(found, wanted):
+        yield view.warning(
+            f"{view.inventory.source.name} has no share to move",
+            where=view.place("connection.shares"),
+            why="a failover would move data and names, and no share",
+            remedy="make the shares first, or leave failover.samba out",
+        )
+
+
+@check("share-outside-data", sets=("basic", "data"), passed="the data of every share is protected")
+def share_outside(view: View) -> Iterator[Finding]:
+    """A share whose directory is not replicated would be empty on the target: it is not moved, and that must be known."""
+    found = shared(view, SOURCE)
+    for one in sharing.chosen(view.settings, found):
+        if sharing.root_of(view.settings, one.path) is None:
+            yield view.error(
+                f"the share {one.name} lies in {one.path}, which is not protected",
+                where=view.place("connection.roots"),
+                why="on the target it would have no data",
+                remedy=f"add {{source_path: {one.path}}} to connection.roots, or leave it out: connection.shares.exclude: [{one.name}]",
+            )
+
+
+@check("share-on-target", sets=("basic", "failover"), passed="no share of the target is in the way")
+def share_on_target(view: View) -> Iterator[Finding]:
+    """A share of that name which leads elsewhere belongs to somebody."""
+    theirs = shared(view, TARGET)
+    if theirs is None or serving(view) is TARGET:
+        return
+    for one in sharing.chosen(view.settings, shared(view, SOURCE)):
+        there, wanted = theirs.share(one.name), sharing.target_path(view.settings, one)
+        if there is not None and wanted is not None and there.path != wanted:
+            yield view.error(
+                f"{view.inventory.target.name} has a share {there.name} already, of {there.path}",
+                where=f"{view.inventory.target.name}, {there.origin}",
+                why="two shares of one name cannot be served; dtam removes nothing that it did not make",
+                remedy=f"rename or remove it there, or leave it out: connection.shares.exclude: [{one.name}]",
+            )
+
+
+@check(
+    "share-acl-local",
+    sets=("basic", "failover"),
+    passed="every account in a share's permissions is known on the target",
+)
+def share_acl(view: View) -> Iterator[Finding]:
+    """Accounts of the source's own are nobody on the target; those of the domain must have a name there."""
+    ours, theirs = shared(view, SOURCE), shared(view, TARGET)
+    for one in sharing.chosen(view.settings, ours):
+        local = [sid for sid in one.sids if ours and ours.local_sid and sid.startswith(ours.local_sid + "-")]
+        strange = [sid for sid in one.sids if theirs and sid in theirs.unresolved_sids and sid not in local]
+        if local:
+            yield view.error(
+                f"the permissions of share {one.name} name {', '.join(local)}, known to {view.inventory.source.name} alone",
+                where=f"{view.inventory.source.name}, sharesec {one.name} --viewsddl",
+                why="on the target that account does not exist: its people would be shut out, or others let in",
+                remedy=f"give the permission to an account of the domain: sharesec {one.name} -a ...",
+            )
+        if strange:
+            yield view.warning(
+                f"{view.inventory.target.name} knows no name for {', '.join(strange)} of share {one.name}",
+                where=f"{view.inventory.target.name}, wbinfo --sid-to-name",
+                why="the account may have been removed, or the target does not see its domain",
+                remedy="look whether winbind runs there and sees the domain; take accounts that are gone out of the permissions",
+            )
+
+
+@check(
+    "share-registry-off",
+    sets=("basic", "failover"),
+    passed="shares can be made on the target without touching its smb.conf",
+)
+def registry_off(view: View) -> Iterator[Finding]:
+    """Shares of the registry come and go at run time; without it nothing of a taken share is served."""
+    found = shared(view, TARGET)
+    if (
+        found is not None
+        and found.installed
+        and not found.registry_shares
+        and sharing.chosen(view.settings, shared(view, SOURCE))
+    ):
+        yield view.error(
+            f"{view.inventory.target.name} serves no shares of the registry",
+            where=f"{view.inventory.target.name}, {found.conf}",
+            why="the shares are made there at run time, without a change to files that people edit",
+            remedy=f"add 'registry shares = yes' to [global] of {found.conf} and reload smbd",
+        )
+
+
+@check(
+    "kerberos-by-keytab", sets=("basic", "failover"), passed="the target takes tickets for every name of its account"
+)
+def kerberos_method(view: View) -> Iterator[Finding]:
+    """With a keytab alone smbd refuses tickets for names that are not in it."""
+    found = shared(view, TARGET)
+    if found is not None and found.kerberos_method.lower() not in GOOD_METHODS:
+        yield view.error(
+            f"kerberos method on {view.inventory.target.name} is {found.kerberos_method}",
+            where=f"{view.inventory.target.name}, {found.conf}",
+            why="tickets for the source's name would be refused, because its name is not in the keytab",
+            remedy="set 'kerberos method = secrets only' (the default) or 'secrets and keytab' in [global]",
+        )
+
+
+@check("winbind-missing", sets=("basic", "failover"), passed="domain accounts have names on both servers")
+def winbind_missing(view: View) -> Iterator[Finding]:
+    """A member's smbd that cannot ask winbind refuses valid tickets."""
+    for where in (SOURCE, TARGET):
+        found, name = shared(view, where), view.inventory.on(where).name
+        if found is None or not found.is_member:
+            continue
+        lacks = [] if found.winbind_names else ["winbind in the passwd line of /etc/nsswitch.conf"]
+        lacks += [] if "winbindd" in found.running else ["a running winbindd"]
+        if lacks:
+            yield view.error(
+                f"{name} lacks {' and '.join(lacks)}",
+                where=name,
+                why="people with valid tickets would be refused there",
+                remedy="apt-get install winbind libnss-winbind, add winbind to nsswitch.conf, start winbind",
+            )
+
+
+SHARES = (
+    samba_missing,
+    samba_not_configured,
+    share_missing,
+    share_outside,
+    share_on_target,
+    share_acl,
+    registry_off,
+    kerberos_method,
+    winbind_missing,
+)

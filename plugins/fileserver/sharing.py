@@ -1,0 +1,62 @@
+"""Which shares a protection moves, where their data lies on the target, and which directories that makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from orchestrator.model.inventory import Inventory
+from orchestrator.model.settings import Root, Settings
+from orchestrator.model.settings_domain import ShareSelection
+from orchestrator.model.shares import Samba, Share
+
+
+def eligible(samba: Samba | None) -> tuple[Share, ...]:
+    """Shares of data: not the administrative ones, NETLOGON or SYSVOL, and not those without a directory of their own."""
+    found = samba.shares if samba else ()
+    return tuple(one for one in found if not one.administrative and one.path.startswith("/") and "%" not in one.path)
+
+
+def selected(samba: Samba | None, selection: ShareSelection) -> tuple[Share, ...]:
+    """Those of them that the settings choose."""
+    return tuple(one for one in eligible(samba) if selection.chosen(one.name))
+
+
+def chosen(settings: Settings, samba: Samba | None) -> tuple[Share, ...]:
+    """The shares that a failover takes over; none where the protection is not of a Samba server."""
+    if settings.failover.samba is None or not settings.failover.fails_over("shares"):
+        return ()
+    return selected(samba, settings.connection.shares)
+
+
+def root_of(settings: Settings, path: str) -> Root | None:
+    """The protected directory that a path lies in."""
+    inside = (
+        root
+        for root in settings.connection.roots
+        if path == root.source_path or path.startswith(root.source_path.rstrip("/") + "/")
+    )
+    return next(inside, None)
+
+
+def target_path(settings: Settings, share: Share) -> str | None:
+    """Where a share's data lies on the target; None when no protected directory holds it."""
+    root = root_of(settings, share.path)
+    if root is None:
+        return None
+    return (root.on_target.rstrip("/") + share.path[len(root.source_path.rstrip("/")) :]) or "/"
+
+
+def documents(settings: Settings, inventory: Inventory) -> list[dict[str, Any]]:
+    """The shares as the target's step takes them; those without replicated data are left out, which a check tells."""
+    placed = ((share, target_path(settings, share)) for share in chosen(settings, inventory.source.samba))
+    return [share.document(path) for share, path in placed if path is not None]
+
+
+def roots_of(shares: Iterable[Share], volumes: Iterable[str] = ()) -> list[str]:
+    """The outermost directories of the shares and of further volumes, in order."""
+    kept: list[str] = []
+    for path in sorted({*(one.path for one in shares), *volumes}):
+        if not any(path == outer or path.startswith(outer.rstrip("/") + "/") for outer in kept):
+            kept.append(path)
+    return kept
