@@ -7,7 +7,8 @@
 set -eu
 
 capture="gcc libc6-dev libfuse3-dev fuse3 libxxhash-dev pkg-config"
-test="$capture git postgresql sqlite3 bind9 bind9-dnsutils rsync stunnel4 openssl shellcheck iproute2 iputils-ping attr acl util-linux"
+test="$capture git postgresql sqlite3 bind9 bind9-dnsutils rsync stunnel4 openssl shellcheck iproute2 iputils-ping attr acl util-linux
+    openssh-server openssh-client systemd"
 # The lab: a real domain, its members and its clients.
 lab="samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind libnss-winbind krb5-user ldb-tools smbclient
     ldap-utils libsasl2-modules-gssapi-mit iputils-arping nftables libkrb5-dev"
@@ -35,5 +36,11 @@ apt-get -qq update >/dev/null
 # PostgreSQL's own cluster is not wanted: the tests make theirs.
 mkdir -p /etc/postgresql-common
 [ -e /etc/postgresql-common/createcluster.conf ] || echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
+# Nothing that is installed for a test is started: what a test needs of it, it starts itself.
+policy=/usr/sbin/policy-rc.d
+made_policy=no
+[ -e $policy ] || { made_policy=yes && printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy; }
+trap '[ $made_policy = no ] || rm -f $policy' EXIT
 # shellcheck disable=SC2086  # a list of words on purpose
 DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $missing >/dev/null
+case " $missing " in *" openssh-server "*) systemctl disable ssh.service >/dev/null 2>&1 || true ;; esac

@@ -46,6 +46,7 @@ PROBES: dict[str, Callable[[], str]] = {
     "shellcheck": lambda: _program_missing("shellcheck"),
     "rsync": lambda: _program_missing("rsync"),
     "samba": lambda: _program_missing("smbd", "testparm", "net", "sharesec", "smbclient", "winbindd"),
+    "sshd": lambda: _program_missing("/usr/sbin/sshd", "ssh", "ssh-keygen", "unshare", "nsenter"),
     "stunnel": lambda: _program_missing("stunnel", "openssl"),
 }
 
