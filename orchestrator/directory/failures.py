@@ -21,12 +21,20 @@ from orchestrator.directory.errors import (
 
 SUCCESS, SASL_IN_PROGRESS = 0, 14
 NO_SUCH_OBJECT = 32
-_NO_SUCH_ATTRIBUTE, _CONSTRAINT, _VALUE_EXISTS, _BAD_CREDENTIALS, _NO_RIGHT, _EXISTS = 16, 19, 20, 49, 50, 68
+_STRONGER_AUTH, _NO_SUCH_ATTRIBUTE, _CONSTRAINT, _VALUE_EXISTS, _BAD_CREDENTIALS, _NO_RIGHT, _EXISTS = (
+    8,
+    16,
+    19,
+    20,
+    49,
+    50,
+    68,
+)
 _SPN = "servicePrincipalName"
 _SPN_NOT_UNIQUE = re.compile(r"21c7|spn\[(?P<spn>[^\]]+)\] would cause a conflict", re.IGNORECASE)
 _LOGON = re.compile(r"data (?P<code>[0-9a-f]+)", re.IGNORECASE)
 _LOGON_REASONS = {
-    "52e": ("wrong password", "look at the password in the password file"),
+    "52e": ("wrong name or password", "look at the principal, and at the password in the password file"),
     "532": ("its password has expired", "have it renewed by an administrator of the domain"),
     "533": ("it is disabled", "have it enabled by an administrator of the domain"),
     "701": ("it has expired", "have it renewed by an administrator of the domain"),
@@ -95,7 +103,13 @@ def _not_unique(reply: Reply, asked: Question) -> DirectoryError | None:
 
 def _unexpected(reply: Reply, asked: Question) -> DirectoryError:
     told = f"{reply.word}: {reply.reason}" if reply.reason != reply.word else reply.word
-    return DirectoryError(server=asked.server, reason=f"{told} ({asked.dn})" if asked.dn else told)
+    reason = f"{told} ({asked.dn})" if asked.dn else told
+    if reply.code == _STRONGER_AUTH:
+        advice = (
+            "it takes no Kerberos inside TLS: leave the CA file out, Kerberos seals by itself; or give a password file"
+        )
+        return DirectoryError(server=asked.server, reason=reason, advice=advice)
+    return DirectoryError(server=asked.server, reason=reason)
 
 
 def _refused_credentials(reply: Reply, asked: Question, domain: str) -> DirectoryError:

@@ -45,7 +45,7 @@ def _advice(code: int, principal: str) -> str:
     if code in (_REVOKED, _KEY_EXPIRED):
         return "have an administrator of the domain enable the account or renew its password"
     if code in _NO_TICKET:
-        return f"run: kinit {principal}; or give a keytab"
+        return "run kinit, or give a principal with its keytab"
     if code == _SERVICE_UNKNOWN:
         return "name the domain controller by the name that the domain knows it by"
     return "try it by hand: kinit " + principal

@@ -39,6 +39,8 @@ class Answer:
     candidate: Candidate
     name: str
     site: str
+    ahead_s: float = 0.0
+    """By how many seconds its clock is ahead of ours."""
 
 
 def checked_domain(domain: str) -> str:
@@ -125,7 +127,7 @@ def _listed(access: DirectoryAccess, domain: str) -> tuple[str, ...]:
     try:
         answer = _resolver(access).resolve(f"{record}.", "SRV", search=False)
     except (dns.exception.DNSException, OSError) as error:
-        told = str(error).strip().rstrip(".") or type(error).__name__
+        told = str(error).partition(": Server ")[0].strip(" .") or type(error).__name__
         raise ControllerUnreachable(domain=domain, reason=f"DNS does not give {record}: {told}") from error
     ordered = sorted(answer, key=lambda one: (one.priority, -one.weight, str(one.target)))
     return tuple(str(one.target).rstrip(".") for one in ordered)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
-from orchestrator.directory.errors import DirectoryError
-from orchestrator.directory.filters import domain_of, site_of
+from orchestrator.directory.errors import ClockOff, DirectoryError
 from orchestrator.directory.locating import Answer, Candidate, candidates, checked_domain, first_answers
 from orchestrator.directory.port import Directory, DirectoryAccess
-from orchestrator.directory.rootdse import site_of_address
+from orchestrator.directory.rootdse import ROOT_WORDS, facts_of, site_of_address
 from orchestrator.directory.session import LdapDirectory
 from orchestrator.directory.tickets import ticket_cache
 from orchestrator.directory.wire import Wire
@@ -26,13 +26,21 @@ def open_directory(access: DirectoryAccess) -> Directory:
     asked = candidates(access)
     answers = first_answers(access, asked, lambda one: _answer(access, one))
     in_order = dict.fromkeys([*(one.candidate.address for one in answers), *(one.address for one in asked)])
-    with ExitStack() as guard:
-        kept = guard.enter_context(ExitStack())
-        tickets = None if uses_simple_bind(access) else kept.enter_context(ticket_cache(access, tuple(in_order)))
-        session = LdapDirectory(access, answers[0], tickets, kept)
-        _go_nearer(session, answers)
-        guard.pop_all()
+    try:
+        with ExitStack() as guard:
+            kept = guard.enter_context(ExitStack())
+            tickets = None if uses_simple_bind(access) else kept.enter_context(ticket_cache(access, tuple(in_order)))
+            session = LdapDirectory(access, answers[0], tickets, kept)
+            _go_nearer(session, answers)
+            guard.pop_all()
+    except ClockOff as error:
+        raise ClockOff(domain=access.domain, reason=apart(answers[0].ahead_s)) from error
     return session
+
+
+def apart(ahead_s: float) -> str:
+    """A difference of clocks in words."""
+    return f"the domain's is {abs(ahead_s):.0f} s {'ahead' if ahead_s > 0 else 'behind'}"
 
 
 def uses_simple_bind(access: DirectoryAccess) -> bool:
@@ -59,14 +67,13 @@ def _answer(access: DirectoryAccess, candidate: Candidate) -> Answer:
     wire = Wire(access, candidate.address, candidate.name)
     wire.open()
     try:
-        root = wire.search(
-            "", "(objectClass=*)", ["dnsHostName", "serverName", "defaultNamingContext"], "base"
-        ).entries[0]
+        root = wire.search("", "(objectClass=*)", ROOT_WORDS, "base").entries[0]
     finally:
         wire.close()
-    name, domain = (root.first("dnsHostName") or "").lower(), domain_of(root.first("defaultNamingContext") or "")
-    if domain.lower() != access.domain.lower():
+    facts = facts_of(root, "")
+    if facts.domain.lower() != access.domain.lower():
+        reason = f"it is of the domain {facts.domain}"
         raise DirectoryError(
-            server=wire.where, reason=f"it is of the domain {domain}", advice="name another controller"
+            server=wire.where, reason=reason, advice="name a controller of the domain that is asked for"
         )
-    return Answer(candidate, name, site_of(root.first("serverName") or ""))
+    return Answer(candidate, facts.controller, facts.site, facts.clock_ahead_s(time.time_ns()))

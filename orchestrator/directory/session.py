@@ -56,11 +56,11 @@ class LdapDirectory:
         self._kept = kept
         self._answer = answer
         self._wire = Wire(access, answer.candidate.address, answer.name)
-        kept.callback(self._hang_up)
-        self._wire.bind(tickets)
         self._looked_at_s = time.monotonic()
         self._netbios: str | None = None
         self._others: dict[str, Wire] = {}
+        kept.callback(self._hang_up)
+        self._wire.bind(tickets)
 
     @property
     def server(self) -> str:

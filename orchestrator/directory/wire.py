@@ -6,6 +6,7 @@ Bound with Kerberos and sealed, or inside TLS with the certificate verified. All
 from __future__ import annotations
 
 import math
+import re
 import ssl
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.directory.gss import Tickets
 
 PAGE_ENTRIES = 1000
+_WITHIN = re.compile(r"certificate verify failed: (?P<said>[^(]+)|\[Errno -?\d+\] (?P<errno>[^\]'\")]+)")
 _PAGING = "1.2.840.113556.1.4.319"
 _SCOPES: Mapping[Scope, str] = {"base": ldap3.BASE, "level": ldap3.LEVEL, "subtree": ldap3.SUBTREE}
 
@@ -133,9 +135,9 @@ class Wire:
         self._check(Question(self.where, self._principal, dn))
 
     def close(self) -> None:
-        """End the connection; harmless when it has ended."""
+        """End the connection; harmless when it has ended. Without an unbind, which cannot be sealed after a failed bind."""
         try:
-            self._connection.unbind()
+            self._connection.strategy.close()
         except (LDAPException, OSError):
             self._connection.closed = True
 
@@ -244,4 +246,6 @@ def _entry(answer: Mapping[str, Any]) -> Entry:
 
 
 def _told(error: BaseException) -> str:
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    text = " ".join(str(error).split())
+    within = _WITHIN.search(text)
+    return ((within["said"] or within["errno"]) if within else text).strip(" .") or type(error).__name__
