@@ -37,6 +37,14 @@ def _postgres_missing() -> str:
     return "" if found else "PostgreSQL is not installed"
 
 
+def _lab_missing() -> str:
+    if os.geteuid() != 0:
+        return "the lab's namespaces need root"
+    return _program_missing(
+        "samba", "samba-tool", "smbd", "winbindd", "named", "kinit", "smbclient", "nft", "nsenter", "setpriv"
+    )
+
+
 PROBES: dict[str, Callable[[], str]] = {
     "root": lambda: "" if os.geteuid() == 0 else "needs root",
     "fuse": _fuse_missing,
@@ -44,6 +52,7 @@ PROBES: dict[str, Callable[[], str]] = {
     "sqlite3": lambda: _program_missing("sqlite3"),
     "bind": lambda: _program_missing("named"),
     "shellcheck": lambda: _program_missing("shellcheck"),
+    "lab": _lab_missing,
     "rsync": lambda: _program_missing("rsync"),
     "samba": lambda: _program_missing("smbd", "testparm", "net", "sharesec", "smbclient", "winbindd"),
     "sshd": lambda: _program_missing("/usr/sbin/sshd", "ssh", "ssh-keygen", "unshare", "nsenter"),
@@ -73,16 +82,17 @@ def _children_can_be_ended() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def require(*names: str) -> None:
+    """Skip the test that asks for what is not there, or fail it where CI promised to have it."""
+    for name in names:
+        reason = PROBES[name]()
+        if reason and os.environ.get("CI") == "true":
+            pytest.fail(f"CI must have what this test needs: {reason}")
+        if reason:
+            pytest.skip(reason)
+
+
 @pytest.fixture
 def needs() -> Callable[[str], None]:
     """Say what a test needs; the test is skipped with the reason, or fails where CI promised to have it."""
-
-    def require(*names: str) -> None:
-        for name in names:
-            reason = PROBES[name]()
-            if reason and os.environ.get("CI") == "true":
-                pytest.fail(f"CI must have what this test needs: {reason}")
-            if reason:
-                pytest.skip(reason)
-
     return require

@@ -1,0 +1,66 @@
+"""BIND on ns2: a forward zone and a reverse zone that take updates and transfers signed with one TSIG key, and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+
+from tests.lab.hosts import LabHost
+from tests.lab.places import BRANCH, PLACES, REVERSE_ZONES, TSIG_KEY, TSIG_KEY_FILE
+from tests.lab.waiting import until
+
+SERVER = PLACES["ns2"]
+FORWARD = f"""\
+$TTL 3600
+@ IN SOA ns2.{BRANCH}. hostmaster.{BRANCH}. 1 3600 600 86400 60
+@ IN NS ns2.{BRANCH}.
+@ IN MX 10 alpha.{BRANCH}.
+ns2 IN A {SERVER.address}
+alpha 1200 IN A {PLACES["alpha"].address}
+beta IN A {PLACES["beta"].address}
+files 600 IN CNAME alpha.{BRANCH}.
+_smb._tcp IN SRV 0 100 445 alpha.{BRANCH}.
+"""
+REVERSE = f"""\
+$TTL 3600
+@ IN SOA ns2.{BRANCH}. hostmaster.{BRANCH}. 1 3600 600 86400 60
+@ IN NS ns2.{BRANCH}.
+{PLACES["alpha"].number} 900 IN PTR alpha.{BRANCH}.
+{PLACES["beta"].number} IN PTR beta.{BRANCH}.
+"""
+ZONES = {BRANCH: FORWARD, REVERSE_ZONES[0]: REVERSE}
+
+
+def new_secret() -> str:
+    """A secret for the key, as named and dig read it."""
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def configure(host: LabHost) -> None:
+    """Write its configuration and its zones."""
+    zones = "".join(
+        f'zone "{name}" {{ type primary; file "{name}.zone"; allow-update {{ key "{TSIG_KEY}"; }}; }};\n'
+        for name in ZONES
+    )
+    host.write(
+        "/etc/bind/named.conf",
+        f'include "{TSIG_KEY_FILE}";\n'
+        'options { directory "/var/lib/bind"; pid-file "/run/named/named.pid"; session-keyfile "/run/named/session.key";\n'
+        f"  listen-on {{ any; }}; listen-on-v6 {{ none; }}; recursion no; dnssec-validation no; notify no;\n"
+        f'  allow-transfer {{ key "{TSIG_KEY}"; }}; }};\ncontrols {{ }};\n{zones}',
+    )
+    for name, text in ZONES.items():
+        host.write(f"/var/lib/bind/{name}.zone", text)
+
+
+def start(host: LabHost) -> None:
+    """Start named and wait until it serves."""
+    host.run(["named", "-n", "1", "-c", "/etc/bind/named.conf"])
+    dig = ["dig", "+short", "+time=1", "+tries=1", f"@{SERVER.address}", BRANCH, "SOA"]
+    until("named serves its zone", lambda: host.run(dig, check=False).stdout != "", 60)
+
+
+def stop(host: LabHost) -> None:
+    """Stop named in good order."""
+    host.run(["sh", "-c", "kill $(cat /run/named/named.pid)"])
+    until("named has stopped", lambda: host.run(["pgrep", "-x", "named"], check=False).returncode, 60)

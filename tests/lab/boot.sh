@@ -1,0 +1,29 @@
+#!/bin/sh
+# Become a host of the lab: PID 1 in namespaces of its own over the overlay root given.
+#   boot.sh NAME ROOT PROJECT [PLACE...]
+# PLACEs are directories of the machine that stand on other file systems than / and are needed (Python, its libraries).
+set -eu
+name=$1 root=$2
+shift 2
+
+hostname "$name"
+mount --make-rprivate /
+mount --bind "$root" "$root"
+for place in "$@"; do
+    mkdir -p "$root$place"
+    mount --bind "$place" "$root$place"
+    mount -o remount,ro,bind "$root$place"
+done
+mount -t proc proc "$root/proc"
+mount -t sysfs sysfs "$root/sys"
+mount --rbind /dev "$root/dev"
+mount -t tmpfs -o mode=1777 shm "$root/dev/shm"
+mount -t tmpfs -o mode=0755 run "$root/run"
+mount -t tmpfs -o mode=1777 tmp "$root/tmp"
+mkdir -p "$root/run/lock" "$root/run/samba" "$root/run/named"
+ip link set lo up
+
+cd "$root"
+pivot_root . .
+umount -l .
+exec env -i --ignore-signal=CHLD "DTAM_LAB_HOST=$name" /bin/sleep infinity
