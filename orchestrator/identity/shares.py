@@ -1,0 +1,247 @@
+"""Shares of Samba: read with their permissions wherever they were defined, put on this host, and taken away again.
+
+Read: smb.conf, the registry and user shares; share permissions as SDDL with numeric masks. Administrative shares, printers, homes and
+those of a domain controller are left out. Put: in the registry where smb.conf reads it, else in a file of our own that it includes.
+A share of the same name that leads elsewhere is refused, never overwritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from orchestrator.identity import taken
+from orchestrator.identity.errors import ProgramFailed, ShareRefused
+from orchestrator.identity.report import Line, Report
+from orchestrator.identity.running import Runner, need
+from orchestrator.identity.sddl import numeric
+from orchestrator.identity.smbconf import Store, is_true, parameter, reload, sections_of, store_for, whole
+
+EVERYONE = "D:(A;;0x001f01ff;;;WD)"
+_LEFT_OUT = {"global", "homes", "printers", "print$", "ipc$", "admin$", "netlogon", "sysvol"}
+_OWN_FIELDS = ("path", "comment")
+
+
+class Share(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A share: where it leads, what else smb.conf says of it, and who may use it (empty ``sddl``: everyone)."""
+
+    name: str
+    path: str
+    comment: str = ""
+    options: dict[str, str] = {}
+    sddl: str = ""
+
+    @property
+    def says(self) -> dict[str, str]:
+        """As a section of smb.conf."""
+        comment = {"comment": self.comment} if self.comment else {}
+        return {"path": self.path, **comment, **{word.lower(): value for word, value in self.options.items()}}
+
+
+class ShareDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The shares that this host is to have."""
+
+    conf: str = "/etc/samba/smb.conf"
+    shares: tuple[Share, ...] = ()
+
+
+class ShareBefore(msgspec.Struct, frozen=True):
+    """What was in the place of a share: its section where ours is written now (None: none), and its permissions."""
+
+    says: dict[str, str] | None
+    sddl: str
+
+
+class TakenShares(msgspec.Struct, frozen=True):
+    """The undo, by name of share."""
+
+    phase: str
+    before: dict[str, ShareBefore]
+
+
+def read_shares(runner: Runner, conf: Path) -> tuple[Share, ...]:
+    """The shares of this host that can be taken over, ordered by name.
+
+    Raises:
+        ProgramFailed: a program of Samba's refused.
+    """
+    found = {**user_shares(runner, conf), **whole(runner, conf)}
+    wanted = {name: says for name, says in found.items() if name not in _LEFT_OUT and not _is_left_out(says)}
+    return tuple(_share(name, says, read_sddl(runner, conf, name)) for name, says in sorted(wanted.items()))
+
+
+def user_shares(runner: Runner, conf: Path) -> dict[str, dict[str, str]]:
+    """Shares that users defined, as sections."""
+    folder = Path(parameter(runner, conf, "usershare path") or "/nonexistent")
+    ran = runner.run(["net", f"--configfile={conf}", "usershare", "info", "*"]) if folder.is_dir() else None
+    if ran is None or not ran.ok:
+        return {}
+    return {
+        name: {
+            "path": says.get("path", ""),
+            "comment": says.get("comment", ""),
+            "read only": "no",
+            "guest ok": "yes" if says.get("guest_ok") == "y" else "no",
+        }
+        for name, says in sections_of(ran.out).items()
+        if name != "global"
+    }
+
+
+def read_sddl(runner: Runner, conf: Path, name: str) -> str:
+    """The permissions of a share; those of everyone where none are stored."""
+    ran = runner.run(["sharesec", f"--configfile={conf}", name, "--viewsddl"])
+    found = [line for line in ran.out.splitlines() if "D:" in line]
+    return numeric(found[-1]) if ran.ok and found else EVERYONE
+
+
+def _is_left_out(says: Mapping[str, str]) -> bool:
+    return (
+        is_true(says.get("printable"))
+        or says.get("available", "yes").lower() in {"no", "false", "0"}
+        or not says.get("path")
+    )
+
+
+def _share(name: str, says: Mapping[str, str], sddl: str) -> Share:
+    options = {word: value for word, value in says.items() if word not in _OWN_FIELDS and value}
+    return Share(name, says["path"], says.get("comment", ""), options, sddl)
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Puts, takes away and shows."""
+
+    runner: Runner
+    undo: Path
+
+    def show(self, document: ShareDocument) -> Report:
+        """Which of the shares are here as wanted; with ``found``, every share of this host as a document would name it."""
+        conf = Path(document.conf)
+        found = {"shares": msgspec.to_builtins(read_shares(self.runner, conf))}
+        missing = self._missing(document)
+        lines = _lines(document, missing, "not-taken", "taken")
+        return Report("show", not missing, lines, found=found)
+
+    def plan(self, document: ShareDocument) -> Report:
+        """What ``take`` would do."""
+        missing = self._missing(document)
+        self._refuse(document, missing)
+        return Report("take", not missing, _lines(document, missing, "would-take", "already"))
+
+    def take(self, document: ShareDocument) -> Report:
+        """Every share is here, with its permissions.
+
+        Raises:
+            ShareRefused: one of the same name leads elsewhere, or its directory is not here. Nothing was changed.
+            ProgramFailed: a program of Samba's refused.
+        """
+        missing, conf = self._missing(document), Path(document.conf)
+        self._refuse(document, missing)
+        lines = _lines(document, missing, "taken", "already")
+        if not missing:
+            return Report("take", so=True, lines=lines)
+        store = store_for(self.runner, conf, shares=True)
+        self._remember(store, conf, missing)
+        for share in missing.values():
+            self._put(store, conf, share)
+        still = self._missing(document)
+        if still:
+            command = f"testparm -s {conf}"
+            reason = f"Samba says otherwise of {', '.join(still)}"
+            raise ProgramFailed(program="testparm", reason=reason, command=command)
+        return Report("take", so=True, lines=lines, remarks=reload(self.runner, conf))
+
+    def plan_back(self, document: ShareDocument) -> Report:
+        """What ``back`` would do."""
+        kept = self._kept()
+        lines = tuple(Line(one, "would-give-back") for one in (kept.before if kept else ()))
+        return Report("back", kept is None or not document.conf, lines)
+
+    def back(self, document: ShareDocument) -> Report:
+        """Every share is as it was before: most are not there, and whoever used them is sent away.
+
+        Raises:
+            ProgramFailed: a program of Samba's refused.
+        """
+        kept, conf = self._kept(), Path(document.conf)
+        if kept is None:
+            return Report("back", so=True, remarks=("nothing was taken",))
+        store = store_for(self.runner, conf, shares=True)
+        for name, before in kept.before.items():
+            self._put_back(store, conf, name, before)
+        remarks = reload(self.runner, conf)
+        taken.retire(self.undo)
+        return Report("back", so=True, lines=tuple(Line(one, "given-back") for one in kept.before), remarks=remarks)
+
+    def _put(self, store: Store, conf: Path, share: Share) -> None:
+        store.write(share.name, share.says)
+        self._set_sddl(conf, share.name, share.sddl)
+
+    def _put_back(self, store: Store, conf: Path, name: str, before: ShareBefore) -> None:
+        if before.says is None:
+            self.runner.run(["sharesec", f"--configfile={conf}", name, "--delete"])
+            store.write(name, None)
+            self.runner.run(["smbcontrol", f"--configfile={conf}", "smbd", "close-share", name])
+        else:
+            store.write(name, before.says)
+            self._set_sddl(conf, name, before.sddl)
+
+    def _set_sddl(self, conf: Path, name: str, sddl: str) -> None:
+        if (wanted := numeric(sddl or EVERYONE)) != read_sddl(self.runner, conf, name):
+            need(self.runner, ["sharesec", f"--configfile={conf}", name, "--setsddl", wanted])
+
+    def _missing(self, document: ShareDocument) -> dict[str, Share]:
+        if not document.shares:
+            return {}
+        conf, here = Path(document.conf), self._here(document)
+        store = store_for(self.runner, conf, shares=True)
+        return {
+            one.name: one
+            for one in document.shares
+            if not _same(one, here.get(one.name.lower()), store.read(one.name) or {})
+            or numeric(one.sddl or EVERYONE) != read_sddl(self.runner, conf, one.name)
+        }
+
+    def _here(self, document: ShareDocument) -> dict[str, dict[str, str]]:
+        return whole(self.runner, Path(document.conf))
+
+    def _refuse(self, document: ShareDocument, missing: Mapping[str, Share]) -> None:
+        here = self._here(document) if missing else {}
+        for share in missing.values():
+            there = here.get(share.name.lower())
+            if share.name.lower() in _LEFT_OUT:
+                raise ShareRefused(share=share.name, reason="it belongs to the system", advice="leave it out")
+            if there is not None and there.get("path") != share.path:
+                advice = "rename one of the two, or leave it out of what is taken over"
+                reason = f"a share of that name leads to {there.get('path')}, not to {share.path}"
+                raise ShareRefused(share=share.name, reason=reason, advice=advice)
+            if not Path(share.path).is_dir():
+                advice = "is its data replicated to the same path here?"
+                raise ShareRefused(share=share.name, reason=f"there is no directory {share.path}", advice=advice)
+
+    def _remember(self, store: Store, conf: Path, missing: Mapping[str, Share]) -> None:
+        kept = self._kept()
+        before = dict(kept.before) if kept else {}
+        for name in missing:
+            if name not in before:
+                before[name] = ShareBefore(store.read(name), read_sddl(self.runner, conf, name))
+        taken.save(self.undo, TakenShares(taken.OUT, before))
+
+    def _kept(self) -> TakenShares | None:
+        return taken.load(self.undo, TakenShares)
+
+
+def _same(share: Share, here: Mapping[str, str] | None, ours: Mapping[str, str]) -> bool:
+    """Path and comment as Samba reads them, and no word that was put here says anything else by now."""
+    says = share.says
+    if here is None or here.get("path") != share.path or here.get("comment", "") != share.comment:
+        return False
+    return all(ours[word] == value for word, value in says.items() if word in ours)
+
+
+def _lines(document: ShareDocument, missing: Mapping[str, Share], new: str, old: str) -> tuple[Line, ...]:
+    return tuple(Line(one.name, new if one.name in missing else old, one.path) for one in document.shares)
