@@ -1,4 +1,4 @@
-"""What can go wrong with names, each in one line with its own exit code (39 to 49)."""
+"""What can go wrong with names, each in one line with its own exit code (39 to 49, and 29, 35, 78)."""
 
 from __future__ import annotations
 
@@ -72,3 +72,18 @@ class UndoUnusable(NamingError):
     template = "the undo file {path} cannot be used: {reason}"
     exit_code = 49
     hint_template = "{advice}"
+
+
+class KerberosFailed(NamingError):
+    template = "no Kerberos session with DNS server {server}: {reason}"
+    exit_code = 78
+
+
+class LockIncomplete(NamingError):
+    template = "{name} in zone {zone} is not {wanted} against {account}: {reason}"
+    exit_code = 29
+
+
+class RecordGone(NamingError):
+    template = "{server} has no {type} record of {name}: {reason}"
+    exit_code = 35

@@ -2,7 +2,11 @@
 
 A server that stayed silent once is not asked again by the same ``Exchange``, so that a dead one costs its timeout once however
 many zones it serves. Queries go by UDP, then TCP; updates by TCP only, so that one is never sent twice. May be called from many
-threads; ``_silent`` is the only shared state, guarded by ``_lock``.
+threads; ``_silent`` is the only shared state, guarded by ``_lock``; Kerberos sessions are kept by ``gsstsig``. Close it when done.
+
+Samba 4.17 signs its answer to an update made with a Kerberos session in a way that neither dnspython nor nsupdate can verify. So
+such an answer is not believed: that it refuses is reported, that it agrees must be seen by reading. With ``strict`` an answer that
+cannot be verified is an error, as it is for keys.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
 
 import dns.exception
 import dns.flags
@@ -27,12 +32,17 @@ import dns.xfr
 import dns.zone
 
 from orchestrator.naming.errors import DnsUnreachable, KeyRefused, NamingError
-from orchestrator.naming.keys import Key
+from orchestrator.naming.hosts import server_host
+from orchestrator.naming.keys import Key, Signer
 from orchestrator.naming.request import Access
 from orchestrator.naming.values import NameServer, RecordSet
 
+if TYPE_CHECKING:
+    from orchestrator.naming.gsstsig import Sessions
+
 _UDP_SHARE = 0.4
 _ASKED_NAME = "."
+_HEADER_BYTES = 12
 
 
 class TransferRefused(Exception):
@@ -42,8 +52,10 @@ class TransferRefused(Exception):
 class Exchange:
     """Talks to the servers of one ``Access``."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, *, strict: bool = False) -> None:
         self.access = access
+        self.strict = strict
+        self._sessions: Sessions | None = None
         self._silent: dict[NameServer, str] = {}
         self._lock = threading.Lock()
 
@@ -95,20 +107,93 @@ class Exchange:
                 raise TransferRefused(dns.rcode.to_text(error.rcode)) from error
         return tuple(_record_sets(zone, content))
 
-    def update(self, server: NameServer, message: dns.update.UpdateMessage, key: Key | None) -> dns.rcode.Rcode | None:
+    def update(self, server: NameServer, message: dns.update.UpdateMessage) -> dns.rcode.Rcode | None:
         """Send an update; the answer's code, or None when the answer could not be verified: then only reading tells.
 
+        A refusal is told also when it could not be verified: who believes it wrongly finds out by reading.
+
         Raises:
-            KeyRefused: the server did not take the key; DnsUnreachable: no answer (the update may have been made).
+            KeyRefused: the server did not take the key; KerberosFailed: there is no session with it.
+            DnsUnreachable: no answer (the update may have been made).
         """
+        with self._signing(server, message) as signer, self._speaking(server, _zone_of(message), signer):
+            raw = self._tcp_bytes(server, message)
+            try:
+                answer = dns.message.from_wire(raw, message.keyring, message.mac, ignore_trailing=True)
+            except (dns.tsig.BadSignature, dns.tsig.BadTime, dns.message.UnknownTSIGKey):
+                if self.strict and not isinstance(signer, Key):
+                    raise
+                return _unverified_code(raw)
+        return answer.rcode()
+
+    def _tcp_bytes(self, server: NameServer, message: dns.message.Message) -> bytes:
+        """The answer as it came, so that its code is known also when its signature is not understood."""
+        wire = message.to_wire(prepend_length=True)
+        with socket.create_connection((server.address, server.port), self.access.timeout_s) as connection:
+            connection.settimeout(self.access.timeout_s)
+            connection.sendall(wire)
+            with connection.makefile("rb") as stream:
+                size = int.from_bytes(stream.read(2), "big")
+                raw = stream.read(size)
+        if size < _HEADER_BYTES or len(raw) < size:
+            raise EOFError
+        if raw[:2] != message.id.to_bytes(2, "big"):
+            raise dns.query.BadResponse
+        return raw
+
+    @contextmanager
+    def _signing(self, server: NameServer, message: dns.message.Message) -> Iterator[Signer | None]:
+        """Sign with the server's key, else with a Kerberos session where that is chosen, else not."""
+        key = self.access.key_for(server)
         if key is not None:
             message.use_tsig(key.tsig())
-        with self._speaking(server, _zone_of(message), key):
-            try:
-                answer = self._tcp(server, message, self.access.timeout_s)
-            except (dns.tsig.BadSignature, dns.tsig.BadTime, dns.message.UnknownTSIGKey):
-                return None
-        return answer.rcode()
+            yield key
+        elif self.access.kerberos is not None:
+            with self._kerberos().borrowed(server) as session:
+                message.use_tsig(session.tsig())
+                yield session
+        else:
+            yield None
+
+    def prove_session(self, server: NameServer) -> None:
+        """See that this server takes our Kerberos tickets; nothing is sent but them.
+
+        Raises:
+            KerberosFailed: it does not; DnsUnreachable: silence.
+        """
+        with self._kerberos().borrowed(server):
+            pass
+
+    def _kerberos(self) -> Sessions:
+        with self._lock:
+            if self._sessions is None:
+                assert self.access.kerberos is not None  # noqa: S101  asked for only then
+                from orchestrator.naming.gsstsig import Sessions  # noqa: PLC0415  only where gssapi is installed
+
+                self._sessions = Sessions(self.access.kerberos, self._introduce, self._host_of)
+            return self._sessions
+
+    def _introduce(self, server: NameServer, question: dns.message.Message) -> dns.message.Message:
+        with self._speaking(server, _ASKED_NAME):
+            return self._tcp(server, question, self.access.timeout_s)
+
+    def _host_of(self, server: NameServer) -> str:
+        assert self.access.kerberos is not None  # noqa: S101  asked for only then
+        domain = f"{self.access.kerberos.domain.rstrip('.')}."
+        return server_host(server.address, domain, lambda name, kind: self.ask(server, name, kind))
+
+    def close(self) -> None:
+        """End the Kerberos sessions."""
+        with self._lock:
+            sessions, self._sessions = self._sessions, None
+        if sessions is not None:
+            sessions.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def is_silent(self, server: NameServer) -> bool:
         """Whether this server did not answer before."""
@@ -116,7 +201,7 @@ class Exchange:
             return server in self._silent
 
     @contextmanager
-    def _speaking(self, server: NameServer, name: str, key: Key | None = None) -> Iterator[None]:
+    def _speaking(self, server: NameServer, name: str, key: Signer | None = None) -> Iterator[None]:
         """Turn what sockets and dnspython raise into our errors, and remember who is silent."""
         with self._lock:
             silent = self._silent.get(server)
@@ -155,9 +240,9 @@ def _why_silent(error: BaseException, timeout_s: float) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def key_refused(server: NameServer, key: Key | None, error: Exception) -> KeyRefused:
+def key_refused(server: NameServer, key: Signer | None, error: Exception) -> KeyRefused:
     """Say what the server holds against the key, and what to do about it."""
-    name = key.name if key else "(none)"
+    name = str(key) if key else "(none)"
     match error:
         case dns.tsig.PeerBadKey():
             reason = "BADKEY: it does not know a key of this name and algorithm"
@@ -173,6 +258,11 @@ def key_refused(server: NameServer, key: Key | None, error: Exception) -> KeyRef
             reason = f"its answer is signed wrongly ({error})"
             advice = f"is there something between here and {server} that rewrites DNS?"
     return KeyRefused(server=server, key=name, reason=reason, advice=advice)
+
+
+def _unverified_code(raw: bytes) -> dns.rcode.Rcode | None:
+    code = dns.rcode.Rcode.make(raw[3] & 0x0F)
+    return None if code == dns.rcode.NOERROR else code
 
 
 def _zone_of(message: dns.update.UpdateMessage) -> str:

@@ -13,6 +13,7 @@ import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import dns.exception
 import dns.name
@@ -25,6 +26,19 @@ _BIND_FIELD = re.compile(r'(?P<word>algorithm|secret)\s+"?(?P<value>[^";\s]+)"?\
 _COMMENTS = re.compile(r"/\*.*?\*/|//[^\n]*|^\s*#[^\n]*", re.DOTALL | re.MULTILINE)
 _ALGORITHMS = {name.to_text(omit_final_dot=True).lower(): name for name in dns.tsig.mac_sizes}
 _ADVICE = "make one with: tsig-keygen dtam > FILE && chmod 600 FILE"
+
+
+class Signer(Protocol):
+    """What a message can be signed with: a key of ours, or a Kerberos session with that server."""
+
+    @property
+    def name(self) -> str:
+        """The name of the key, as the server knows it."""
+        ...
+
+    def tsig(self) -> dns.tsig.Key:
+        """The form that dnspython signs with."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,8 +70,10 @@ def prove_closed(
     access: Access, records: Iterable[tuple[NameServer, RecordSet]], source_keys: Iterable[Key]
 ) -> list[Outcome]:
     """Whether the source is kept from these records: unsigned, and with each of its keys, an update must be refused."""
-    intruders: list[tuple[str, Access]] = [("anybody without a key", replace(access, keys=(), unsigned=True))]
-    intruders += [(f"the key {key.name}", replace(access, keys=(("", key),))) for key in source_keys]
+    intruders: list[tuple[str, Access]] = [
+        ("anybody without a key", replace(access, keys=(), kerberos=None, unsigned=True))
+    ]
+    intruders += [(f"the key {key.name}", replace(access, keys=(("", key),), kerberos=None)) for key in source_keys]
     known = list(records)
     return [outcome for who, its in intruders for outcome in _prove_intruder(Exchange(its), who, known)]
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import dns.exception
 import dns.name
 
+from orchestrator.directory.port import DirectoryAccess
 from orchestrator.naming.errors import AddressMapInvalid, NameInvalid
 from orchestrator.naming.keys import Key
 from orchestrator.naming.values import MOVABLE_TYPES, NameServer
@@ -100,6 +101,8 @@ class Move:
     names: tuple[str, ...] = ()
     ttl_s: int | None = None
     types: tuple[str, ...] = MOVABLE_TYPES
+    account: str | None = None
+    """Whose right to the records is taken in zones of a directory; None: the account of the source's name."""
 
     @property
     def address_of(self) -> dict[str, str]:
@@ -115,11 +118,14 @@ class Access:
     changed unless ``unsigned`` is chosen. ``primaries`` names the writer of a zone (of all, under the empty text) where the SOA does not tell;
     ``each_server`` says that the listed servers do not transfer from each other, so that each is written;
     ``tolerate_silent`` lets a deed succeed without the servers that do not answer, unless one is the writer of a zone.
+    ``kerberos`` says how to get into the domain whose zones these are: its servers then get updates signed by Kerberos (a key for
+    one server goes before, a key for all others behind), and its directory is read and locked.
     """
 
     servers: tuple[NameServer, ...]
     keys: tuple[tuple[str, Key], ...] = ()
     unsigned: bool = False
+    kerberos: DirectoryAccess | None = None
     primaries: tuple[tuple[str, NameServer], ...] = ()
     each_server: bool = False
     tolerate_silent: bool = False
@@ -128,9 +134,13 @@ class Access:
     threads: int = field(default=16)
 
     def key_for(self, server: NameServer) -> Key | None:
-        """The key that this server is to be addressed with."""
+        """The key that this server is to be addressed with; None: Kerberos where that is chosen, else unsigned."""
         keys = dict(self.keys)
-        return keys.get(str(server), keys.get(""))
+        return keys.get(str(server)) or (keys.get("") if self.kerberos is None else None)
+
+    def may_sign(self, server: NameServer) -> bool:
+        """Whether an update for this server can be signed."""
+        return self.kerberos is not None or self.key_for(server) is not None
 
     def primary_of(self, zone: str) -> NameServer | None:
         """The writer that was configured for a zone."""

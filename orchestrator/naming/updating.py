@@ -20,6 +20,7 @@ from orchestrator.naming.errors import DnsUnreachable, KeyRefused, NameChangeInc
 from orchestrator.naming.exchange import Exchange
 from orchestrator.naming.finding import read_set
 from orchestrator.naming.report import Outcome, State, outcome_of
+from orchestrator.naming.request import Access
 from orchestrator.naming.values import Change, NameServer, RecordSet, same_set
 from orchestrator.naming.zones import in_parallel
 
@@ -71,13 +72,12 @@ def send(
 ) -> NamingError | None:
     """Send one message for changes of one zone; the error, or None when it was taken or cannot be told."""
     server = group[0].server
-    key = exchange.access.key_for(server)
-    if key is None and not exchange.access.unsigned:
+    if not exchange.access.may_sign(server) and not exchange.access.unsigned:
         return _refused(
             group, "no key was given, and unsigned updates were not chosen", "give its TSIG key with --key-file"
         )
     try:
-        code = exchange.update(server, build(group), key)
+        code = exchange.update(server, build(group))
     except NamingError as error:
         return error
     if code is None or code == dns.rcode.NOERROR:
@@ -86,9 +86,16 @@ def send(
         subject = group[0].subject
         reason = f"{subject.name} {subject.type} on {server} is no longer what was read: it was left alone"
         return NameChangeIncomplete(reason=reason, advice="run the same command again: it reads afresh")
+    return _refused(group, dns.rcode.to_text(code), _advice(exchange.access, server))
+
+
+def _advice(access: Access, server: NameServer) -> str:
+    key = access.key_for(server)
+    if key is None and access.kerberos is not None:
+        who = access.kerberos.principal or "the account of this ticket"
+        return f"let {who} write these records in the directory: DnsAdmins may, or grant it for them alone with dtam rights"
     who = f"the key {key.name}" if key else "unsigned updates"
-    advice = f"on {server}, grant {who} this zone's update (BIND: allow-update or update-policy)"
-    return _refused(group, dns.rcode.to_text(code), advice)
+    return f"on {server}, grant {who} this zone's update (BIND: allow-update or update-policy)"
 
 
 def _refused(group: Sequence[Change], reason: str, advice: str) -> UpdateRefused:
