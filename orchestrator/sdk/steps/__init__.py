@@ -29,11 +29,23 @@ from orchestrator.sdk.steps.hosts import (
     stop_service,
     take_document,
 )
+from orchestrator.sdk.steps.identity import (
+    AtTarget,
+    give_addresses_back,
+    give_names_back,
+    give_spns_back,
+    put_shares,
+    take_addresses,
+    take_names,
+    take_shares_away,
+    take_spns,
+)
 from orchestrator.sdk.steps.making import NOTHING, act, covered, in_script, irreversible
 from orchestrator.sdk.steps.names import ask_as_client, move_names, put_names_back, put_ttl_back, set_ttl
 
 __all__ = [
     "NOTHING",
+    "AtTarget",
     "act",
     "ask_as_client",
     "await_in_step",
@@ -46,7 +58,10 @@ __all__ = [
     "engines_answer",
     "fail_over",
     "fence",
+    "give_addresses_back",
     "give_document",
+    "give_names_back",
+    "give_spns_back",
     "in_script",
     "irreversible",
     "lift_fence",
@@ -55,6 +70,7 @@ __all__ = [
     "move_names",
     "pair_engines",
     "put_names_back",
+    "put_shares",
     "put_ttl_back",
     "release_lease",
     "remove_replication_set",
@@ -65,6 +81,10 @@ __all__ = [
     "settle",
     "start_service",
     "stop_service",
+    "take_addresses",
     "take_document",
     "take_epoch",
+    "take_names",
+    "take_shares_away",
+    "take_spns",
 ]
