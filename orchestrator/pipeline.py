@@ -33,11 +33,13 @@ from orchestrator.model.protections import Protection
 from orchestrator.model.provenance import Layer
 from orchestrator.model.runs import Run, RunState
 from orchestrator.model.servers import Pair, ProtectionId, Server, Where
+from orchestrator.model.settings_domain import SambaSettings
 from orchestrator.reaching import Reach
 from orchestrator.running import Finished, Running, Tell
 from orchestrator.sdk import verbs_data, verbs_service  # noqa: F401  importing them gives the verbs their meaning
 from orchestrator.sdk.application import Application, Planning
 from orchestrator.sdk.context import Ports
+from orchestrator.store.credentials import CredentialCache
 from orchestrator.store.store import Store
 from orchestrator.validate import Report
 
@@ -87,7 +89,8 @@ class Pipeline:
         self.by = by
         self.store = Store(home / "dtam.db", time.time)
         self.running = Running(home, self.store, by)
-        self.reach = reach or Reach()
+        self.credentials = CredentialCache(home, time.time)
+        self.reach = reach or Reach(self.credentials.password)
 
     def close(self) -> None:
         """End all connections."""
@@ -153,7 +156,9 @@ class Pipeline:
             below.append(configure.habits(last.settings))
         pair = _pair_named(named, servers)
         if pair is not None:
-            below.insert(0, configure.layer(plugin.defaults(pair, None), Layer.DEFAULT, f"the {plugin.title} plugin"))
+            found = None if reuse else self._sharing(pair, named)
+            proposed = plugin.defaults(pair, found, named.values)
+            below.insert(0, configure.layer(proposed, Layer.DEFAULT, f"the {plugin.title} plugin"))
             below += self._remembered(application, pair) if reuse else []
         settings, origins = configure.configure([*below, *layers])
         others = [each for each in self.store.protections() if each.stage is not Stage.DISABLED]
@@ -166,6 +171,15 @@ class Pipeline:
         return msgspec.structs.replace(
             fresh, stage=kept.stage, epoch=kept.epoch, names=kept.names, lowered=kept.lowered
         )
+
+    def _sharing(self, pair: Pair, given: Located) -> Inventory | None:
+        """What both hosts share, asked only where people leave it to us which data or addresses are meant."""
+        identity = configure.value_at(given.values, "failover.type") == "identity"
+        open_addresses = identity and not configure.value_at(given.values, "failover.identity.addresses")
+        if configure.value_at(given.values, "connection.roots") and not open_addresses:
+            return None
+        conf = configure.value_at(given.values, "failover.samba.conf") or SambaSettings().conf
+        return discover.sharing(pair, self.reach.host, str(conf), time.time())
 
     def _remembered(self, application: str, pair: Pair) -> list[Located]:
         previous = self.store.previous(application, pair.source.name, pair.target.name)

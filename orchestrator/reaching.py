@@ -18,7 +18,7 @@ from orchestrator.hosts.agent import AgentHost
 from orchestrator.hosts.arbiter import PinnedWitness
 from orchestrator.hosts.clients import NameClients
 from orchestrator.hosts.logged import LoggedHost
-from orchestrator.hosts.reach import client_of
+from orchestrator.hosts.reach import Passwords, client_of
 from orchestrator.hosts.retry import RetryHost
 from orchestrator.model.ports import Host
 from orchestrator.model.protections import Protection
@@ -37,9 +37,10 @@ LOOPBACK = {"127.0.0.1", "::1"}
 
 
 class Reach:
-    """The way to all servers."""
+    """The way to all servers. ``passwords`` knows those of accounts at engines."""
 
-    def __init__(self) -> None:
+    def __init__(self, passwords: Passwords) -> None:
+        self._passwords = passwords
         self._clients: dict[str, EngineClient] = {}
 
     def close(self) -> None:
@@ -51,11 +52,11 @@ class Reach:
         """The client of a server's engine.
 
         Raises:
-            TokenUnreadable: its token file is not fit.
+            TokenUnreadable, CredentialUnusable: its token file or its account's password is not fit.
         """
         key = f"{server.engine.address}:{server.engine.control_port}:{server.engine.fingerprint}"
         if key not in self._clients:
-            self._clients[key] = client_of(server)
+            self._clients[key] = client_of(server, self._passwords)
         return self._clients[key]
 
     def host(self, server: Server) -> Host:
@@ -95,7 +96,10 @@ class Reach:
     def snapshot(self, protection: Protection) -> Snapshot:
         """All that both engines know of a protection now; silence is a fact, never an error."""
         pair = protection.pair
-        sides = [(server.name, client_of(server, timeout_s=LOOK_TIMEOUT_S)) for server in (pair.source, pair.target)]
+        sides = [
+            (server.name, client_of(server, self._passwords, timeout_s=LOOK_TIMEOUT_S))
+            for server in (pair.source, pair.target)
+        ]
         try:
             return take(protection.id, *sides)
         finally:

@@ -32,6 +32,7 @@ COMMANDS = (
     "restore",
     "history",
     "hosts",
+    "credentials",
     "step",
 )
 

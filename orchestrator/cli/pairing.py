@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from orchestrator.cli.desk import Desk
 from orchestrator.cli.screen import Screen, confirm
@@ -84,4 +85,5 @@ def server_document(server: Server, says: str = "") -> dict[str, Any]:
         "control_port": engine.control_port,
         "fingerprint": engine.fingerprint,
         "token_file": engine.token_file,
+        "account": msgspec.to_builtins(engine.account),
     } | ({"says": says} if says else {})

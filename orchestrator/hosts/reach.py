@@ -1,4 +1,4 @@
-"""From a server's entry to a client of its engine: the token is read from its file at the last moment and kept nowhere.
+"""From a server's entry to a client of its engine: a token or password is read at the last moment and kept nowhere else.
 
 The first contact has no fingerprint yet: ``shown_fingerprint`` looks at the certificate without trusting it, so that a person
 can compare.
@@ -10,26 +10,49 @@ import hashlib
 import socket
 import ssl
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from orchestrator.engine.client import EngineClient
+from orchestrator.engine.client_login import KerberosLogin, Login, by_password, by_token
 from orchestrator.hosts.errors import HostSilent, HostWithoutEngine, TokenUnreadable
 from orchestrator.model.servers import Server
 
 FIRST_CONTACT_BUDGET_S = 5.0
 
+Passwords = Callable[[str, str], str]
+"""Gives the password of (account, server), or raises a DtamError."""
 
-def client_of(server: Server, *, timeout_s: float = 10.0) -> EngineClient:
+
+def client_of(server: Server, passwords: Passwords, *, timeout_s: float = 10.0) -> EngineClient:
     """A client of the engine on ``server``, pinned to its fingerprint.
 
     Raises:
         TokenUnreadable: its token file is not there, is readable by others, or is empty.
+        CredentialUnusable: the password of its account cannot be had.
     """
     engine = server.engine
-    token = read_token(server.name, Path(engine.token_file)) if engine.token_file else None
     return EngineClient.https(
-        engine.address, engine.control_port, fingerprint=engine.fingerprint, token=token, timeout_s=timeout_s
+        engine.address,
+        engine.control_port,
+        fingerprint=engine.fingerprint,
+        login=login_of(server, passwords),
+        timeout_s=timeout_s,
     )
+
+
+def login_of(server: Server, passwords: Passwords) -> Login | None:
+    """How dtam logs in at the engine of ``server``: by its token, its account, or not at all."""
+    engine = server.engine
+    account = engine.account
+    if engine.token_file:
+        return by_token(read_token(server.name, Path(engine.token_file)))
+    if account is None:
+        return None
+    if account.kerberos_host:
+        keytab = Path(account.keytab) if account.keytab else None
+        return KerberosLogin(account.kerberos_host, engine.fingerprint, account.principal, keytab)
+    return by_password(account.user, passwords(account.user, server.name))
 
 
 def read_token(server: str, path: Path) -> str:

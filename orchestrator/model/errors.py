@@ -1,4 +1,4 @@
-"""What a person can get wrong in settings and plans, each in one line. Exit codes 10-19 belong to this room and the stages."""
+"""What a person can get wrong in settings and plans, each in one line. Exit codes 7 and 10-19 belong to this room and the stages."""
 
 from __future__ import annotations
 
@@ -57,3 +57,9 @@ class SourceIsTarget(DtamError):
     template = "{name} cannot be a source: it is the target of protection {protection}"
     exit_code = 19
     hint_template = "disable {protection} first, or choose another source"
+
+
+class AccountInvalid(DtamError):
+    template = "{name!r} is not the name of an account: {why}"
+    exit_code = 7
+    hint_template = r"give USER, DOMAIN\USER or USER@DOMAIN, the domain in full after the @"

@@ -28,13 +28,29 @@ class Where(StrEnum):
         return {Where.SOURCE: Where.TARGET, Where.TARGET: Where.SOURCE}.get(self, self)
 
 
+class EngineAccount(msgspec.Struct, frozen=True):
+    """Who logs in at an engine: ``user`` with the password that the credential cache has, or Kerberos tickets for ``kerberos_host``.
+
+    Tickets come from the process's ticket cache, or from ``keytab`` for ``principal``. No secret is kept here.
+    """
+
+    user: str = ""
+    kerberos_host: str = ""
+    principal: str | None = None
+    keytab: str | None = None
+
+
 class EngineAddress(msgspec.Struct, frozen=True):
-    """How an engine's control API is reached. ``token_file`` names a file of mode 0600; the token itself is never kept here."""
+    """How an engine's control API is reached: by a token or an account.
+
+    ``token_file`` names a file of mode 0600; the token itself is never kept here.
+    """
 
     address: str
     control_port: int = CONTROL_PORT
     fingerprint: str = ""
     token_file: str | None = None
+    account: EngineAccount | None = None
 
 
 class Server(msgspec.Struct, frozen=True):

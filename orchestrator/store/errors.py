@@ -1,4 +1,4 @@
-"""What can go wrong with what dtam remembers, each in one line. Exit codes 80-84 are shared with the engine's journal."""
+"""What can go wrong with what dtam remembers, each in one line. Exit codes 8, and 80-84 shared with the engine's journal."""
 
 from __future__ import annotations
 
@@ -35,3 +35,9 @@ class ProtectionUnknown(DtamError):
     template = "there is no protection {protection}"
     exit_code = 84
     hint_template = "dtam status lists the protections; dtam setup makes one"
+
+
+class CredentialUnusable(DtamError):
+    template = "the password of {account} cannot be had: {why}"
+    exit_code = 8
+    hint_template = "{advice}"

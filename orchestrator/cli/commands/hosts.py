@@ -6,9 +6,11 @@ dtam hosts add alpha --address 192.0.2.10 --token-file alpha.token
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from orchestrator.cli.accounts import LoginChoice, login_options, new_password
 from orchestrator.cli.commands import hosts_engine
 from orchestrator.cli.desk import Desk
 from orchestrator.cli.examples import Group
@@ -37,6 +39,8 @@ def command() -> None:
     examples=(
         "dtam hosts add alpha --address 192.0.2.10 --token-file alpha.token",
         "dtam hosts add beta --address 192.0.2.20 --port 6320 --token-file beta.token --fingerprint 5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
+        "dtam hosts add alpha --address 192.0.2.10 --user ada@lab.example",
+        "dtam hosts add alpha --address 192.0.2.10 --kerberos alpha.lab.example",
     ),
 )
 @click.argument("name")
@@ -46,11 +50,13 @@ def command() -> None:
 )
 @click.option("--fingerprint", help="SHA-256 of its certificate; shown and asked for when not given.")
 @click.option("--token-file", type=click.Path(path_type=Path), help="A file of mode 0600 that holds an admin token.")
+@login_options
 @click.option("--yes", is_flag=True, help="Accept the fingerprint that is shown, without asking.")
 @json_option
 @click.pass_obj
 def add(
     desk: Desk,
+    /,
     *,
     name: str,
     address: str,
@@ -59,14 +65,21 @@ def add(
     token_file: Path | None,
     yes: bool,
     as_json: bool,
+    **login: Any,
 ) -> None:
     """Know a server and pin its engine's certificate. One without an engine is said, with how to install it."""
     screen = Screen(as_json)
     if token_file is not None:
         read_token(name, token_file)
+    choice = LoginChoice(**login)
+    account = choice.account()
+    if account is not None and token_file is not None:
+        msg = "--token-file and an account exclude each other"
+        raise click.UsageError(msg)
     pinned = fingerprint or confirmed_fingerprint(name, address, port, yes=yes)
     token = str(token_file.resolve()) if token_file else None
-    know(desk, screen, name, EngineAddress(address, port, plain_fingerprint(pinned), token))
+    with new_password(desk.pipeline.credentials, account, name, choice.password_file):
+        know(desk, screen, name, EngineAddress(address, port, plain_fingerprint(pinned), token, account))
 
 
 @command.command(
