@@ -38,7 +38,7 @@ def take_names(at: AtTarget, document: Mapping[str, Any]) -> Step:
     """The target's file service answers under the source's names."""
     lines = tuple(f"{at.server} answers as {one}" for one in (*document.get("netbios", ()), *document.get("dns", ())))
     return _step(
-        at, "take-names", f"let {at.server} answer under the names of {at.source}", "take_names", document, lines
+        at, "take-names", f"let {at.server} answer under the names of {at.source}", "take_names", document, after=lines
     )
 
 
