@@ -268,6 +268,16 @@ def _fail_back(scene: Scene) -> None:
         assert beta.protection_state("files").phase == "idle"
 
 
+@pytest.mark.covers("AM-27")
+def test_the_epoch_that_the_source_serves_is_not_taken_by_the_target(scene):
+    scene.enable()
+    with scene.beta.local() as beta, pytest.raises(AnswerRefused, match="taking epoch 1 of files"):
+        beta.protection_action("files", "set_epoch", epoch=1, by="ann")
+    with scene.beta.local() as beta:
+        assert beta.protection_state("files").fence.held
+        assert beta.service("files-web").state != "running"
+
+
 @pytest.mark.covers("ENG-FO-03")
 def test_manual_intervention_waits_for_a_person(scene):
     scene.manual = True

@@ -21,7 +21,7 @@ from orchestrator.engine.monitor.decisions import DecisionLog
 from orchestrator.engine.monitor.executor import Executor, ExecutorSettings, Trigger
 from orchestrator.engine.monitor.journal import Journal, RealAppendFile
 from orchestrator.engine.monitor.loop import Watch
-from orchestrator.engine.monitor.ports import Granter, Settle
+from orchestrator.engine.monitor.ports import Settle
 from orchestrator.engine.monitor.probes import ask_round
 from orchestrator.engine.monitor.promise import Promise
 from orchestrator.engine.monitor.run import RunState
@@ -254,8 +254,8 @@ class TargetGuard:
             raise Conflict(what=f"epoch {epoch} for {self._id}", why=why, hint="an epoch never goes back")
         with self._executor.standing_still() as asking:
             self._keep_promises(epoch, action, asking=asking)
-            if epoch > known and self._granter is not None:
-                self._ask_for_epoch(self._granter, epoch, action, asking=asking)
+            if self.record.promoted_epoch != epoch:
+                self._ask_for_epoch(epoch, action, asking=asking)
             self._promise.set_epoch(epoch)
             self._rooms.documents.raise_epoch(self._id, epoch)
             change = {"fenced": None, "promoted_epoch": epoch}
@@ -277,15 +277,24 @@ class TargetGuard:
         why = f"this target promised the source its lease for {left_s:.1f} s more"
         raise Conflict(what=f"taking epoch {epoch} of {self._id}", why=why, hint="ask again then")
 
-    def _ask_for_epoch(self, granter: Granter, epoch: int, action: ProtectionAction, *, asking: bool) -> None:
-        own = self._rooms.identity.engine_id
-        answer = granter.grant(self._id, epoch - 1, own, forced=action.forced, by=action.by)
-        if answer.granted:
+    def _ask_for_epoch(self, epoch: int, action: ProtectionAction, *, asking: bool) -> None:
+        """Be granted an epoch, or be told again that it is ours. One that is known here may be the source's."""
+        why = self._refusal_of(epoch, action)
+        if not why:
             return
         if not asking:
             self._promise.give_again()
         hint = "the other side must release its epoch first, or its lease run out"
-        raise Conflict(what=f"taking epoch {epoch} of {self._id}", why=answer.reason, hint=hint)
+        raise Conflict(what=f"taking epoch {epoch} of {self._id}", why=why, hint=hint)
+
+    def _refusal_of(self, epoch: int, action: ProtectionAction) -> str:
+        """Why an epoch is not given; empty when it is."""
+        if self._granter is not None:
+            own = self._rooms.identity.engine_id
+            answer = self._granter.grant(self._id, epoch - 1, own, forced=action.forced, by=action.by)
+            return "" if answer.granted else answer.reason
+        source_has_it = epoch == self.record.document.epoch and not action.forced
+        return f"{self.record.document.source.name} serves it, as far as is known here" if source_has_it else ""
 
     # -- how
 
