@@ -83,6 +83,7 @@ def start(host: LabHost) -> None:
     host.run(["samba", "-D"])
     until(f"{host.name} answers DNS", lambda: answers(host, f"_ldap._tcp.{DOMAIN}", "SRV"), 120)
     until(f"{host.name} listens", lambda: listens(host, 88, 389, 445), 120)
+    host.run(["samba_spnupdate"])  # the names of the directory service (ldap/...), which Kerberos clients of it ask for
 
 
 def answers(host: LabHost, name: str, kind: str) -> str:
