@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 
 from orchestrator.errors import DtamError
-from orchestrator.model.inventory import EngineFacts, Inventory
+from orchestrator.model.inventory import EngineFacts, Inventory, SideInventory
 from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.ports import Host
-from orchestrator.model.servers import Server
+from orchestrator.model.servers import Pair, Server
 from orchestrator.model.settings import Settings
 from orchestrator.sdk.application import Application
 from orchestrator.sdk.context import Ports
@@ -59,6 +59,18 @@ def _one(server: Server, reach: Callable[[Server], Host]) -> Discovered:
         )
     except (DtamError, TryAgain) as error:
         return Discovered(server, silence=str(error))
+
+
+def sharing(pair: Pair, reach: Callable[[Server], Host], conf: str, now_s: float) -> Inventory:
+    """What both hosts say of their file sharing, before there are settings; silence is a fact."""
+    return Inventory(now_s, _shared_by(pair.source, reach, conf), _shared_by(pair.target, reach, conf))
+
+
+def _shared_by(server: Server, reach: Callable[[Server], Host], conf: str) -> SideInventory:
+    try:
+        return SideInventory(server.name, samba=reach(server).samba(conf))
+    except (DtamError, TryAgain) as silence:
+        return SideInventory(server.name, unreachable=str(silence))
 
 
 def inventory(application: Application, ports: Ports, settings: Settings) -> Inventory:

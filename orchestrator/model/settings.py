@@ -35,6 +35,7 @@ from orchestrator.model.settings_domain import (
 from orchestrator.model.settings_names import DnsSettings
 
 MIB = 1024 * 1024
+Item = Literal["addresses", "name", "shares", "spns"]
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
 
@@ -152,7 +153,7 @@ class FailoverTab(Tab):
         if self.dns.signing == "kerberos" and self.dns.domain is None and self.directory is None:
             yield "dns.security kerberos needs dns.domain or directory"
 
-    def fails_over(self, item: Literal["addresses", "name", "shares", "spns"]) -> bool:
+    def fails_over(self, item: Item) -> bool:
         """Whether an item moves: as chosen, else what a Samba file server needs."""
         chosen: bool | None = getattr(self.items, item)
         if chosen is not None:

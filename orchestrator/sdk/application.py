@@ -7,7 +7,7 @@ entry point group ``dtam.plugins``; the entry's name is the application's (``fil
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -58,8 +58,11 @@ class Application(Protocol):
         """Ask both servers, the names and the witness. What does not answer is recorded with its reason, never raised."""
         ...
 
-    def defaults(self, pair: Pair, inventory: Inventory | None) -> dict[str, Any]:
-        """The settings this application proposes for a pair, as a nested mapping; the weakest layer but one (model defaults)."""
+    def defaults(self, pair: Pair, inventory: Inventory | None, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings this application proposes for a pair, as a nested mapping; the weakest layer but one (model defaults).
+
+        ``inventory`` holds what both hosts say of their file sharing, where somebody asked them; ``given`` is what people chose.
+        """
         ...
 
     def rules(self, settings: Settings) -> tuple[RuleSettings, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from orchestrator.model.inventory import Inventory
@@ -27,9 +27,9 @@ class FileServer:
         """Ask both servers, the names and the witness."""
         return inventory.inventory(ports, settings)
 
-    def defaults(self, pair: Pair, found: Inventory | None) -> dict[str, Any]:
+    def defaults(self, pair: Pair, found: Inventory | None, given: Mapping[str, Any]) -> dict[str, Any]:
         """What is proposed for a pair."""
-        return discover.defaults(pair, found)
+        return discover.defaults(pair, found, given)
 
     def rules(self, settings: Settings) -> tuple[RuleSettings, ...]:
         """Everything below the directories, unless overridden."""
@@ -77,7 +77,10 @@ class FileServer:
             yield "no directory is protected: connection.roots is empty"
         if kind == "failback" or (kind == "failover" and planning.graceful):
             yield from _changed_scripts(planning)
-        moves = planning.names is not None or not planning.protection.settings.failover.dns.servers
+        failover = planning.protection.settings.failover
+        if kind == "failover" and planning.graceful and failover.samba is not None:
+            yield "a Samba file server is not handed over: its clients' open files and locks cannot move; dtam failover --force once it is down"
+        moves = planning.names is not None or not failover.moves_names
         if kind in {"failover", "failback"} and not moves:
             yield "the DNS changes of a failover were never gathered: dtam enable gathers them"
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 
 from orchestrator.model.findings import Finding
 from orchestrator.model.servers import Where
-from orchestrator.model.shares import Network
+from orchestrator.model.subnets import WHY_NOT_ACROSS, on_link
 from orchestrator.sdk.checks import View, check
 from plugins.fileserver.checks_servers import serving
 from plugins.fileserver.checks_shares import shared
@@ -195,19 +194,14 @@ def across_subnets(view: View) -> Iterator[Finding]:
                 why=f"{taken.source} could not be taken over there",
                 remedy=f"name one of its interfaces: {has}",
             )
-        elif not any(_holds(network, taken.source) for network in networks):
+        elif not on_link(taken.source, [f"{one.address}/{one.prefix}" for one in networks]):
             where = ", ".join(f"{one.address}/{one.prefix}" for one in networks)
             yield view.error(
                 f"{taken.source} is not in a subnet of {taken.interface} on {view.inventory.target.name} ({where})",
                 where=place,
-                why="routers would go on sending it to the source's subnet: nobody would reach the target by it",
+                why=WHY_NOT_ACROSS,
                 remedy="across subnets fail over by DNS, with the server's name: type: dns; leave the address out",
             )
-
-
-def _holds(network: Network, address: str) -> bool:
-    there = ipaddress.ip_interface(f"{network.address}/{network.prefix}").network
-    return ipaddress.ip_address(address) in there
 
 
 @check("updates-unsigned", sets=("basic", "names"), passed="the source cannot take its record back by itself")

@@ -21,6 +21,8 @@ SOURCE, TARGET = Where.SOURCE, Where.TARGET
 def dns_missing(view: View) -> Iterator[Finding]:
     """Without servers the clients' name cannot be moved."""
     dns = view.settings.failover.dns
+    if view.settings.failover.type != "dns":
+        return
     if not dns.servers:
         yield view.error(
             "no DNS server is named",
@@ -97,7 +99,7 @@ def dns_record(view: View) -> Iterator[Finding]:
 def name_elsewhere(view: View) -> Iterator[Finding]:
     """Every listed server must agree, else some clients are led astray already."""
     pairs = view.settings.failover.dns.addresses
-    side = serving(view)
+    side = serving(view) if view.settings.failover.moves_names else SOURCE
     wanted = {pair.target if side is TARGET else pair.source for pair in pairs}
     for server, addresses in view.inventory.names.resolves_to:
         strange = sorted(set(addresses) - wanted)

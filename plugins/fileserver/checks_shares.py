@@ -136,28 +136,6 @@ def share_acl(view: View) -> Iterator[Finding]:
 
 
 @check(
-    "share-registry-off",
-    sets=("basic", "failover"),
-    passed="shares can be made on the target without touching its smb.conf",
-)
-def registry_off(view: View) -> Iterator[Finding]:
-    """Shares of the registry come and go at run time; without it nothing of a taken share is served."""
-    found = shared(view, TARGET)
-    if (
-        found is not None
-        and found.installed
-        and not found.registry_shares
-        and sharing.chosen(view.settings, shared(view, SOURCE))
-    ):
-        yield view.error(
-            f"{view.inventory.target.name} serves no shares of the registry",
-            where=f"{view.inventory.target.name}, {found.conf}",
-            why="the shares are made there at run time, without a change to files that people edit",
-            remedy=f"add 'registry shares = yes' to [global] of {found.conf} and reload smbd",
-        )
-
-
-@check(
     "kerberos-by-keytab", sets=("basic", "failover"), passed="the target takes tickets for every name of its account"
 )
 def kerberos_method(view: View) -> Iterator[Finding]:
@@ -197,7 +175,6 @@ SHARES = (
     share_outside,
     share_on_target,
     share_acl,
-    registry_off,
     kerberos_method,
     winbind_missing,
 )

@@ -1,4 +1,4 @@
-"""What the plugin proposes for a pair: addresses to watch and to swap in DNS, and how the service is asked, where it can tell.
+"""What the plugin proposes for a pair: addresses to watch and to swap in DNS, and for a Samba server its shares, data and services.
 
 There is no directory of Linux file servers: servers are those that were added to dtam, and any of them may be either side.
 """
@@ -6,24 +6,82 @@ There is no directory of Linux file servers: servers are those that were added t
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
+
+from pydantic import ValidationError
 
 from orchestrator.model.inventory import Inventory
 from orchestrator.model.servers import Pair
+from orchestrator.model.settings import ConnectionTab
+from orchestrator.model.subnets import on_link
+from plugins.fileserver import sharing
 
 NAME = "fileprint"
+SMBD: dict[str, Any] = {"name": "smbd", "unit": "smbd", "grace_s": 10.0}
+HEALTH: dict[str, Any] = {
+    "command": ["smbclient", "--machine-pass", "--use-kerberos=required", "//{name}/IPC$", "-c", "exit"],
+    "timeout_s": 15.0,
+}
+"""Asked on the target with its own account, as any client of the domain would ask, with a ticket for the clients' name."""
 
 
-def defaults(pair: Pair, _inventory: Inventory | None = None) -> dict[str, Any]:
-    """Source addresses are watched, and each gives way to a target address of its own family, in order."""
+def defaults(
+    pair: Pair, found: Inventory | None = None, given: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Source addresses are watched, and each gives way to a target address of its own family, in order.
+
+    ``found``: what both sides say of their shares; ``given``: the settings that people gave, as far as the proposal depends on them.
+    """
     pairs = address_pairs(pair.source.addresses, pair.target.addresses)
-    return {
+    failover: dict[str, Any] = {"dns": {"addresses": [{"source": one, "target": other} for one, other in pairs]}}
+    proposed = {
         "application": NAME,
         "source": pair.source.name,
         "target": pair.target.name,
         "monitoring": {"addresses": list(pair.source.addresses)},
-        "failover": {"dns": {"addresses": [{"source": one, "target": other} for one, other in pairs]}},
+        "failover": failover,
     }
+    return proposed | _of_samba(pair, found, given, failover) if found else proposed
+
+
+def _of_samba(pair: Pair, found: Inventory, given: Mapping[str, Any], failover: dict[str, Any]) -> dict[str, Any]:
+    """The data of the chosen shares and further volumes, Samba's own daemon, and the addresses that the target could take."""
+    tab = _connection(given)
+    shares = sharing.selected(found.source.samba, tab.shares)
+    volumes = {one.source_path: one.target_path for one in tab.volumes}
+    roots = [
+        {"source_path": path, "target_path": volumes.get(path)} for path in sharing.roots_of(shares, tuple(volumes))
+    ]
+    taken = {"identity": {"addresses": takeable(pair.source.addresses, found)}}
+    served = {"samba": {}, "services": [SMBD], "health": HEALTH} if shares else {}
+    return {"failover": failover | taken | served, "connection": {"roots": roots}}
+
+
+def _connection(given: Mapping[str, Any]) -> ConnectionTab:
+    """What people chose of shares and volumes; what cannot be read is told when the settings are made."""
+    chosen = {
+        name: value for name, value in dict(given.get("connection") or {}).items() if name in {"shares", "volumes"}
+    }
+    try:
+        return ConnectionTab.model_validate(chosen)
+    except ValidationError:
+        return ConnectionTab()
+
+
+def takeable(addresses: Iterable[str], found: Inventory) -> list[dict[str, Any]]:
+    """The source's addresses that an interface of the target shares a subnet with."""
+    ours = found.source.samba.networks if found.source.samba else ()
+    theirs = found.target.samba.networks if found.target.samba else ()
+    pairs = ((one, net) for one in addresses for net in theirs if on_link(one, [f"{net.address}/{net.prefix}"]))
+    interfaces = {address: net.interface for address, net in reversed(tuple(pairs))}
+    prefixes = {net.address: net.prefix for net in ours}
+    return [
+        {"source": one, "interface": interfaces[one], "prefix": prefixes.get(one)}
+        for one in addresses
+        if one in interfaces
+    ]
 
 
 def address_pairs(sources: tuple[str, ...], targets: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

@@ -7,6 +7,7 @@ from typing import Any
 from orchestrator.model.inventory import EngineFacts
 from orchestrator.model.servers import Server, Where
 from orchestrator.sdk.application import Planning
+from plugins.fileserver import taking
 
 SCRIPTS = ("post_failover", "pre_failback", "post_restore", "post_failback")
 
@@ -29,6 +30,7 @@ def protection_document(planning: Planning, where: Where, epoch: int, role: Wher
         "monitor": _monitor(planning),
         "failover": _failover(planning),
         "dns": dns_document(planning),
+        "takeover": taking.documents(planning),
         "scripts": {one.name: one.sha256 for one in planning.scripts if one.where == where},
     }
 
@@ -69,7 +71,7 @@ def dns_document(planning: Planning) -> dict[str, Any]:
     """What the target's script needs to move names with nobody else alive; the key is named by the file it lies in there."""
     settings = planning.protection.settings
     dns = settings.failover.dns
-    if not dns.servers:
+    if not settings.failover.moves_names:
         return {}
     return {
         "name": settings.name,

@@ -141,9 +141,10 @@ def _names(ports: Ports, settings: Settings) -> NameInventory:
             problems.append(("other", f"{error}. {error.hint}".strip(". ") + "."))
         return None
 
-    problems += tried(lambda: names.test(settings.name)) or ()
+    if settings.failover.moves_names:
+        problems += tried(lambda: names.test(settings.name)) or ()
     resolved = tried(lambda: names.resolve(settings.name)) or ()
-    wanted = bool(move.addresses) and not problems
+    wanted = bool(move.addresses) and not problems and settings.failover.moves_names
     records = (tried(lambda: names.records(move)) or ()) if wanted else ()
     changes = (tried(lambda: names.plan(move)) or NameChanges()) if wanted else NameChanges()
     return NameInventory(records, changes, resolved, tuple(dict.fromkeys(problems)), query)

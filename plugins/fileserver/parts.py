@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from orchestrator.model.ports import HealthProbe
 from orchestrator.model.servers import Where
 from orchestrator.model.settings import Settings
@@ -91,6 +93,26 @@ def clients_served(planning: Planning, script: str = "") -> Iterator[Step]:
 def delivered(planning: Planning, name: str, where: Where) -> bool:
     """Whether a script of that name was rendered for a side."""
     return any((one.name, one.where) == (name, where) for one in planning.scripts)
+
+
+def data_present(planning: Planning, script: str) -> Iterator[Step]:
+    """The replicas are here and can be read, looked at by the target itself before it takes anything over."""
+    settings = planning.protection.settings
+    for position, root in enumerate(settings.connection.roots if settings.failover.samba else ()):
+        name = f"data-present{'' if position == 0 else f'-{position + 1}'}"
+        call = ScriptCall(script, "fileserver/data_present", {"path": root.on_target})
+        step = steps.run_script(
+            Where.TARGET,
+            server(planning, Where.TARGET),
+            planning.protection.id,
+            script=script,
+            call=call,
+            segments=(name,),
+            epoch=planning.epoch,
+            downtime=True,
+        )
+        sentence = f"see that {root.on_target} is on {server(planning, Where.TARGET)}"
+        yield msgspec.structs.replace(step, id=name, sentence=sentence)
 
 
 def run_delivered(planning: Planning, name: str, where: Where, epoch: int) -> Iterator[Step]:

@@ -2,7 +2,7 @@
 
 Order and why: the old source is fenced before anything else, and never unfenced by an undo, because the target serves. Its old
 connection and capture end, so that the restore writes below no live mount. Clients lose the service only from the stop on the
-target to the start on the source. The target gives up its epoch before the source may take the next one: never two masters.
+target to the start on the source; meanwhile the target gives back addresses, service names, names and shares. The target gives up its epoch before the source may take the next one: never two masters.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from orchestrator.model.servers import Where
 from orchestrator.model.steps import Step
 from orchestrator.sdk import steps
 from orchestrator.sdk.application import Planning
-from plugins.fileserver import links, parts
+from plugins.fileserver import links, parts, taking
 from plugins.fileserver.documents import protection_document
 from plugins.fileserver.rules import rules_of
 from plugins.fileserver.steps import connected
@@ -70,6 +70,7 @@ def _moved_back(planning: Planning) -> Iterator[Step]:
     for position, link in enumerate(links.back(planning, epoch)):
         budget_s, words = settings.failover.settle_timeout_s, parts.arrow(planning, TARGET)
         yield steps.settle(link, words, budget_s, suffix=links.suffix(position), downtime=True)
+    yield from taking.give_back(planning)
     yield from parts.run_delivered(planning, "pre_failback", TARGET, epoch)
     yield steps.release_lease(TARGET, target, protection.id, epoch)
     for position, link in enumerate(links.back(planning, epoch)):

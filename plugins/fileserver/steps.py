@@ -2,7 +2,8 @@
 
 Protect captures the source's directories while its services are down for a moment, because a file that was opened before
 would be written around the capture. The failover is the target's own deed; what its script does is listed after it as steps
-that look for themselves, so that the run ends only when the clients are served through their name.
+that look for themselves, so that the run ends only when the clients are served through their name. A Samba server's shares, names and service names are
+such steps too: documents in the target's script, kept there from the day of protection.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from orchestrator.model.servers import Where
 from orchestrator.model.steps import ScriptCall, Step
 from orchestrator.sdk import steps
 from orchestrator.sdk.application import Planning
-from plugins.fileserver import links, parts
+from plugins.fileserver import links, parts, taking
 from plugins.fileserver.documents import dns_document, protection_document
 from plugins.fileserver.rules import rules_of
 
@@ -101,7 +102,10 @@ def failover(planning: Planning) -> Iterator[Step]:
         by=planning.by,
         budget_s=budget_s,
     )
+    yield from parts.data_present(planning, "pre_failover")
+    yield from taking.take_before_services(planning)
     yield from parts.start_services(planning, TARGET, script="post_failover")
+    yield from taking.take_after_services(planning)
     if planning.names is not None and planning.names.changes:
         call = ScriptCall("post_failover", "common/move_names", dns_document(planning))
         yield steps.move_names(planning.names, call)

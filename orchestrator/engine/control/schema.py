@@ -329,6 +329,7 @@ class Protection(Request):
     monitor: Monitor = Monitor()
     failover: FailoverSettings = FailoverSettings()
     dns: dict[str, Any] = {}
+    takeover: dict[str, Any] = {}
     scripts: dict[ScriptName, Sha256] = {}
 
     @property

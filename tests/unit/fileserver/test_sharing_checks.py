@@ -95,7 +95,6 @@ CASES: list[tuple[str, Inventory, str, str]] = [
     ("share-on-target", target(shares=(replace(DOCS, path="/other"),)), "error", "has a share docs already, of /other"),
     ("share-acl-local", docs(sddl=f"D:(A;;0x1;;;{LOCAL}-1000)"), "error", f"{LOCAL}-1000, known to alpha alone"),
     ("share-acl-local", target(unresolved_sids=(f"{DOMAIN}-513",)), "warning", "knows no name"),
-    ("share-registry-off", target(registry_shares=False), "error", "no shares of the registry"),
     ("kerberos-by-keytab", target(kerberos_method="dedicated keytab"), "error", "is dedicated keytab"),
     ("winbind-missing", target(winbind_names=False), "error", "nsswitch.conf"),
     ("winbind-missing", source(running=("smbd",)), "error", "a running winbindd"),
