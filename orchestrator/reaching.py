@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from orchestrator.directory.from_settings import directory_access, update_access
 from orchestrator.engine.client import EngineClient, ServerStatus
 from orchestrator.errors import DtamError
 from orchestrator.failover.snapshot import Snapshot, take
@@ -20,11 +21,11 @@ from orchestrator.hosts.clients import NameClients
 from orchestrator.hosts.logged import LoggedHost
 from orchestrator.hosts.reach import Passwords, client_of
 from orchestrator.hosts.retry import RetryHost
+from orchestrator.identity.domain_view import DirectoryView
 from orchestrator.model.ports import Host
 from orchestrator.model.protections import Protection
 from orchestrator.model.servers import Pair, Server, Where
-from orchestrator.model.settings import Settings, WitnessSettings
-from orchestrator.model.settings_names import DnsSettings
+from orchestrator.model.settings import FailoverTab, Settings, WitnessSettings
 from orchestrator.naming.keys import read_key
 from orchestrator.naming.port import Rfc2136NameService
 from orchestrator.naming.request import Access
@@ -81,15 +82,16 @@ class Reach:
 
     def ports(self, pair: Pair, settings: Settings, texts: Mapping[str, str] | None = None) -> Ports:
         """The world of one protection. ``texts`` are the scripts of a plan by SHA-256."""
-        dns = settings.failover.dns
+        dns, directory = settings.failover.dns, directory_access(settings.failover)
         watched = settings.monitoring.witness
         return Ports(
             hosts={where: self.host(pair.on(where)) for where in (Where.SOURCE, Where.TARGET)},
             replication=NativeReplication(self._site(pair.source), self._site(pair.target)),
             clients=NameClients([_address_and_port(server) for server in dns.servers]),
             now=time.time,
-            names=Rfc2136NameService(_access(dns)) if dns.servers else None,
+            names=Rfc2136NameService(_access(settings.failover)) if dns.servers else None,
             witness=self._witness(pair, watched) if watched else None,
+            domain=DirectoryView(directory) if directory else None,
             texts=texts or {},
         )
 
@@ -119,6 +121,8 @@ def _address_and_port(server: str) -> tuple[str, int]:
     return parsed.address, parsed.port
 
 
-def _access(dns: DnsSettings) -> Access:
+def _access(failover: FailoverTab) -> Access:
+    dns = failover.dns
     keys = (("", read_key(Path(dns.key_file))),) if dns.key_file else ()
-    return Access(tuple(NameServer.parse(server) for server in dns.servers), keys)
+    servers = tuple(NameServer.parse(server) for server in dns.servers)
+    return Access(servers, keys, unsigned=dns.security == "none", kerberos=update_access(failover))
