@@ -1,4 +1,4 @@
-"""One LDAP connection to one controller, through ldap3. Nothing of ldap3 is known outside this file.
+"""One LDAP connection to one controller, through ldap3. Nothing of ldap3 is known outside this file and ``mended_filters``.
 
 Bound with Kerberos and sealed, or inside TLS with the certificate verified. All failures come out as ``DirectoryError``.
 """
@@ -19,12 +19,14 @@ from ldap3.protocol.microsoft import security_descriptor_control
 
 from orchestrator.directory.errors import CertificateRefused, ControllerUnreachable, DirectoryError
 from orchestrator.directory.failures import SASL_IN_PROGRESS, SUCCESS, Question, Reply, explained
+from orchestrator.directory.mended_filters import mend
 from orchestrator.directory.port import Add, Change, Delete, DirectoryAccess, Entry, Scope, Value
 from orchestrator.directory.secret_files import read_password
 
 if TYPE_CHECKING:
     from orchestrator.directory.gss import Tickets
 
+mend()
 PAGE_ENTRIES = 1000
 _WITHIN = re.compile(r"certificate verify failed: (?P<said>[^(]+)|\[Errno -?\d+\] (?P<errno>[^\]'\")]+)")
 _PAGING = "1.2.840.113556.1.4.319"
