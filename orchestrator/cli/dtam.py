@@ -32,7 +32,9 @@ COMMANDS = (
     "restore",
     "history",
     "hosts",
+    "domain",
     "credentials",
+    "rights",
     "step",
 )
 
