@@ -33,6 +33,7 @@ COMMANDS = (
     "history",
     "hosts",
     "domain",
+    "domain",
     "credentials",
     "rights",
     "step",

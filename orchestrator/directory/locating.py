@@ -58,6 +58,13 @@ def checked_domain(domain: str) -> str:
     return bare
 
 
+def default_domain() -> str | None:
+    """The domain that this machine is configured for, by its resolver or its name; None: it has none of two labels."""
+    system = dns.resolver.get_default_resolver()
+    found = (one.to_text(omit_final_dot=True) for one in (*system.search, system.domain))
+    return next((one for one in found if "." in one), None)
+
+
 def candidates(access: DirectoryAccess) -> tuple[Candidate, ...]:
     """The controllers that were given, or those that DNS lists; not asked yet.
 
