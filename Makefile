@@ -1,5 +1,5 @@
 # The commands of the house. Each makes what it needs: nothing else has to be typed before.
-.PHONY: help venv demo playground test lint bench torture
+.PHONY: help venv demo playground lab lab-shell test lint bench torture
 SHELL := /bin/sh
 PYTEST_ARGS ?=
 PY := .venv/bin/python
@@ -7,6 +7,8 @@ PY := .venv/bin/python
 help:
 	@echo "make demo     the main job on real processes: protect, lose the source, go on, come back (about 90 s)"
 	@echo "make playground  the demo's hosts left running for you to try dtam on, until Ctrl-C"
+	@echo "make lab      a real domain with controllers, members, BIND and clients until Ctrl-C (as root); it says what to try"
+	@echo "make lab-shell HOST=client  a shell on a host of the running lab; CMD='klist' runs that instead"
 	@echo "make test     every test that this machine can run; PYTEST_ARGS='-k oplog' goes to pytest"
 	@echo "make lint     ruff, mypy, import contracts"
 	@echo "make bench    measurements (docs/benchmarks.md)"
@@ -25,6 +27,14 @@ playground:
 	@sh packaging/system-packages.sh capture
 	@sh packaging/bootstrap.sh run
 	@$(PY) -m demo.playground
+
+lab:
+	@sh packaging/system-packages.sh test
+	@sh packaging/bootstrap.sh dev
+	@$(PY) -m tests.lab up $(LAB_HOSTS)
+
+lab-shell:
+	@$(PY) -m tests.lab shell $(or $(HOST),client) $(if $(CMD),'$(subst ','\'',$(CMD))')
 
 test:
 	@sh packaging/system-packages.sh test

@@ -1,10 +1,11 @@
 #!/bin/sh
 # Become a host of the lab: PID 1 in namespaces of its own over the overlay root given.
-#   boot.sh NAME ROOT PROJECT [PLACE...]
-# PLACEs are directories of the machine that stand on other file systems than / and are needed (Python, its libraries).
+#   boot.sh LAB NAME ROOT PLACE...
+# LAB is the number by which people choose among labs. PLACEs are directories of the machine that are shown as they are: the
+# project, and what Python needs from other file systems than that of /.
 set -eu
-name=$1 root=$2
-shift 2
+lab=$1 name=$2 root=$3
+shift 3
 
 hostname "$name"
 mount --make-rprivate /
@@ -26,4 +27,4 @@ ip link set lo up
 cd "$root"
 pivot_root . .
 umount -l .
-exec env -i --ignore-signal=CHLD "DTAM_LAB_HOST=$name" /bin/sleep infinity
+exec env -i --ignore-signal=CHLD "DTAM_LAB=$lab" "DTAM_LAB_HOST=$name" /bin/sleep infinity

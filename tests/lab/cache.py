@@ -22,7 +22,20 @@ from tests.lab.keeper import ROOM, Keeper
 
 DIRECTORY = Path(os.environ.get("DTAM_LAB_CACHE", "/var/tmp/dtam-lab"))
 PACKAGES = ("samba-ad-dc", "samba", "winbind", "samba-ad-provision", "krb5-user", "bind9")
-MADE_BY = ("bind", "boot", "certificates", "controllers", "domain", "files", "hosts", "members", "places", "populate")
+MADE_BY = (
+    "bind",
+    "boot",
+    "certificates",
+    "controllers",
+    "domain",
+    "files",
+    "hosts",
+    "members",
+    "places",
+    "populate",
+    "resetting",
+    "baseline",
+)
 MAX_AGE_S = 20 * 86400  # well below what a directory forgets deleted objects after
 KEPT = 2  # archives; older ones go when a new one is kept
 ATTRIBUTES = [

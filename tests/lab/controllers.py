@@ -33,6 +33,8 @@ OPTIONS = {
     "log file": "/var/log/samba/log.%m",
 }
 WITH_PASSWORD = {"PASSWD_FILE": str(ADMIN_PASSWORD_FILE)}  # read by Samba's programs that know no other file for it
+BASE = ",".join(f"DC={label}" for label in DOMAIN.split("."))
+PARTITIONS = (BASE, f"CN=Configuration,{BASE}", f"DC=DomainDnsZones,{BASE}", f"DC=ForestDnsZones,{BASE}")
 PYTHON = "/usr/bin/python3"  # the one that has Samba's modules
 
 
@@ -67,6 +69,30 @@ def join(dc2: LabHost) -> None:
     dc2.run([*argv, f"--server={PLACES['dc1'].fqdn}", *_options()], env=WITH_PASSWORD, timeout_s=300)
 
 
+def announce(dc2: LabHost) -> None:
+    """Let the first controller know the second: records by which it is found, service names, and whom to tell of changes."""
+    name_services(dc2)
+    # The name and the GUID of dc2 were written by the join: that they cannot be added again is said, and is no failure.
+    argv = ["samba_dnsupdate", "--use-samba-tool", "--all-names", f"--rpc-server-ip={PLACES['dc1'].address}"]
+    dc2.run(argv, check=False, timeout_s=300)
+    for partition in PARTITIONS:
+        pull(dc2, PLACES["dc1"].fqdn, dc2.fqdn, partition)
+    until(
+        "dc2 can be found", lambda: dc2.fqdn in answers(dc2, PLACES["dc1"].address, f"_ldap._tcp.{DOMAIN}", "SRV"), 60
+    )
+
+
+def pull(asking: LabHost, to: str, origin: str, partition: str = BASE) -> None:
+    """Have controller ``to`` take what it does not know yet from controller ``origin``, now."""
+    argv = ["samba-tool", "drs", "replicate", to, origin, partition, "-UAdministrator"]
+    asking.run(argv, env=WITH_PASSWORD)
+
+
+def name_services(host: LabHost) -> None:
+    """Give the controller's account its service principal names; otherwise that is done some time after its first start."""
+    host.run(["samba_spnupdate"])
+
+
 def certify(controllers: list[LabHost]) -> None:
     """Give each controller a certificate of the lab's own authority; every host gets the authority's."""
     authority = certificates.Authority()
@@ -81,16 +107,15 @@ def certify(controllers: list[LabHost]) -> None:
 def start(host: LabHost) -> None:
     """Start the controller's daemon and wait until it answers for names, Kerberos and the directory."""
     host.run(["samba", "-D"])
-    until(f"{host.name} answers DNS", lambda: answers(host, f"_ldap._tcp.{DOMAIN}", "SRV"), 120)
+    until(f"{host.name} answers DNS", lambda: answers(host, host.address, f"_ldap._tcp.{DOMAIN}", "SRV"), 120)
     until(f"{host.name} listens", lambda: listens(host, 88, 389, 445), 120)
     host.run(["samba_spnupdate"])  # the names of the directory service (ldap/...), which Kerberos clients of it ask for
 
 
-def answers(host: LabHost, name: str, kind: str) -> str:
-    """What the host's own DNS server says about a name."""
-    return host.run(
-        ["dig", "+short", "+time=1", "+tries=1", f"@{host.address}", name, kind], check=False
-    ).stdout.strip()
+def answers(host: LabHost, server: str, name: str, kind: str) -> str:
+    """What a DNS server says to a host about a name."""
+    dig = ["dig", "+short", "+time=1", "+tries=1", f"@{server}", name, kind]
+    return host.run(dig, check=False).stdout.strip()
 
 
 def listens(host: LabHost, *ports: int) -> bool:

@@ -9,7 +9,7 @@ import secrets
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.lab import bind, cache, controllers, files, members, places
+from tests.lab import bind, cache, controllers, files, members, places, resetting
 from tests.lab.hosts import LabHost
 from tests.lab.keeper import Keeper
 from tests.lab.links import Link, Network
@@ -71,10 +71,12 @@ class Lab:
         bind.start(hosts["ns2"])
         controllers.provision(hosts["dc1"])
         controllers.start(hosts["dc1"])
+        controllers.name_services(hosts["dc1"])
         controllers.add_zones(hosts["dc1"])
         with ThreadPoolExecutor() as pool:
             list(pool.map(self._prepare_member, ("alpha", "beta")))
         members.make_share(hosts["alpha"])
+        resetting.save(hosts)
         for name in reversed(PREPARED):
             SERVICES[hosts[name].place.role].stop(hosts[name])
         for host in hosts.values():
@@ -110,10 +112,12 @@ class Lab:
         """A host by its name. dc2 and gamma join the domain when they are first asked for, which takes some seconds."""
         host = self._hosts[name]
         if name in self._late:
-            host.power_on()
-            (controllers if host.place.role == "controller" else members).join(host)
-            host.services(host)
             self._late.discard(name)
+            host.power_on()
+            SERVICES[host.place.role].join(host)
+            host.services(host)
+            if host.place.role == "controller":
+                controllers.announce(host)
         return host
 
     def link(self, name: str) -> Link:
@@ -152,6 +156,17 @@ class Lab:
                 host.path(path).touch(0o600)
                 host.path(path).write_bytes(content)
         return path
+
+    def reset(self) -> None:
+        """Put back, between tests: wires, power, addresses, /etc, shares, services, accounts and zones, here and at BIND.
+
+        Contents of shares stay, as do hosts that joined late.
+        """
+        for name, host in self._hosts.items():
+            self.link(name).mend()
+            if name not in self._late:
+                host.boot()
+        resetting.restore(self._hosts)
 
     def close(self) -> None:
         """Take the lab down; nothing is left of it."""

@@ -52,6 +52,16 @@ def places_to_bind() -> list[str]:
     return [str(PROJECT), *sorted(one for one in others if os.stat(one).st_dev != own)]
 
 
+def nsenter(pid: int) -> list[str]:
+    """The words before a command that is to run on the host whose init is ``pid``."""
+    return ["nsenter", "-t", str(pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--"]
+
+
+def environment(more: Mapping[str, str]) -> list[str]:
+    """The words before a command that is to run with the environment of the lab's hosts and ``more``, and nothing else."""
+    return ["env", "-i", *(f"{key}={value}" for key, value in {**ENVIRONMENT, **more}.items())]
+
+
 class LabHost:
     """One host. ``name``, ``fqdn`` and ``address`` say who it is; ``services`` starts what it runs after each boot."""
 
@@ -97,7 +107,7 @@ class LabHost:
             [
                 *self._keeper.inside("mount", "pid"),
                 *("unshare", "-n", "-m", "-u", "-i", "-p", "--fork", "--kill-child=KILL", "--mount-proc"),
-                *(script, self.name, f"{self._disk}/root", *places_to_bind()),
+                *(script, str(os.getpid()), self.name, f"{self._disk}/root", *places_to_bind()),
             ],
             stdin=subprocess.DEVNULL,
             stderr=self._complaints,  # unshare always says something when what it started is killed
@@ -128,12 +138,11 @@ class LabHost:
     def enter(self) -> list[str]:
         """The words before a command that is to run on it."""
         assert self.pid, f"{self.name} has no power"
-        return ["nsenter", "-t", str(self.pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--"]
+        return nsenter(self.pid)
 
     def _words(self, argv: Sequence[object], user: str | None, env: Mapping[str, str] | None) -> list[str]:
-        variables = [f"{key}={value}" for key, value in {**ENVIRONMENT, **(env or {})}.items()]
         become = ["runuser", "-u", user, "--"] if user else []
-        return [*self.enter, "env", "-i", *variables, *become, *map(str, argv)]
+        return [*self.enter, *environment(env or {}), *become, *map(str, argv)]
 
     def run(
         self,

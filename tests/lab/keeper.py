@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.lab.waiting import until
 
 ROOM = Path("/run/lab")  # seen by the keeper only
-MARK = "DTAM_LAB_HOST"  # in the environment of each init: how a lab is found from outside
+HOST_MARK, LAB_MARK = "DTAM_LAB_HOST", "DTAM_LAB"  # in the environment of each init: how a lab is found from outside
 
 
 def children(pid: int) -> list[int]:
@@ -31,13 +31,14 @@ def _parent(process: Path) -> int:
         return -1
 
 
-def marked(pid: int) -> str:
-    """Which host's init ``pid`` is; empty when none."""
+def marks(pid: int) -> dict[str, str]:
+    """Which host of which lab ``pid`` is the init of; empty when of none."""
     try:
         words = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace").split("\0")
     except OSError:
-        return ""
-    return next((word.partition("=")[2] for word in words if word.startswith(MARK + "=")), "")
+        return {}
+    pairs = (word.partition("=")[::2] for word in words if word.startswith((HOST_MARK + "=", LAB_MARK + "=")))
+    return dict(pairs)
 
 
 def the_init_below(process: subprocess.Popen[bytes], name: str, timeout_s: float = 60) -> int:
@@ -49,7 +50,7 @@ def the_init_below(process: subprocess.Popen[bytes], name: str, timeout_s: float
         todo = [process.pid]
         while todo:
             pid = todo.pop()
-            if marked(pid) == name:
+            if marks(pid).get(HOST_MARK) == name:
                 return pid
             todo.extend(children(pid))
         return 0
@@ -61,7 +62,7 @@ class Keeper:
     """The namespaces of one lab. Make it in the main thread: it lives no longer than the thread that made it."""
 
     def __init__(self) -> None:
-        init = ["env", "-i", "--ignore-signal=CHLD", f"{MARK}=keeper", "sleep", "infinity"]
+        init = ["env", "-i", "--ignore-signal=CHLD", f"{HOST_MARK}=keeper", "sleep", "infinity"]
         room = f"mount -t tmpfs -o mode=0755 run /run && mkdir -m 0700 {ROOM} && ip link set lo up && exec " + " ".join(
             init
         )
