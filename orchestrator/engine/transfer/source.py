@@ -4,7 +4,7 @@ One thread reads log and mirror, sends, and alone touches the core; for each ses
 the inbox, as do commands from outside. What has become of the sending is told by ``TransmitState``: Started, Paused, Scheduled (held
 back by a schedule), Stopped, Error (with the reason; it is tried again).
 
-Lock: ``_lock`` guards ``_times``, which ``status`` reads; everything else that is shared is replaced whole.
+What other threads read is replaced whole; the counters have their own lock (``Tally``).
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ from orchestrator.engine.transfer.ports import (
     TransmitState,
 )
 from orchestrator.engine.transfer.protocol import Phase, SessionLimits, SourceSession, Terms
+from orchestrator.engine.transfer.tally import Tally
 from orchestrator.engine.transfer.target import receive
 from orchestrator.engine.transfer.tls import Channel, Identity, client_context
 from orchestrator.engine.transfer.translate import FileNames, PathMapping, Rules, Translator, decode_run, gap_record
@@ -73,13 +74,10 @@ __all__ = [
 ]
 log = logging.getLogger(__name__)
 RUN_BYTES = 1 << 20
-MIRROR_STEP_BYTES = 4 << 20
 TICK_S = 0.25
 CONNECT_S = 5.0
 USEFUL_SESSION_S = 2.0
 """A session that lasted so long had worked: after it the first pause is short again."""
-AGAIN_S = 2.0
-"""A mirror that failed at the target is not begun again sooner."""
 
 
 class SourceConnection:
@@ -126,7 +124,6 @@ class SourceConnection:
         self._core = SourceSession(terms, limits)
         self._fresh = fresh
         self._longest_wait_s = longest_wait_s
-        self._lock = threading.Lock()
         self._inbox: deque[Callable[[], None]] = deque()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._stopping = threading.Event()
@@ -138,9 +135,7 @@ class SourceConnection:
         self._error = ""
         self._reason = ""
         self._since_s = 0.0
-        self._replication_bytes = self._operations = self._sent_bytes = 0
-        self._times: deque[tuple[int, int]] = deque()
-        self._acknowledged_time_ns = 0
+        self._tally = Tally()
         self._thread: threading.Thread | None = None
 
     # --- commands
@@ -230,30 +225,22 @@ class SourceConnection:
             mirror_active=job is not None,
             mirror_kind=job.kind if job else "",
             mirror_bytes_sent=self._mirror.sent_bytes,
-            replication_bytes_sent=self._replication_bytes,
-            replication_operations_sent=self._operations,
-            sent_bytes=self._sent_bytes,
+            replication_bytes_sent=self._tally.replication_bytes,
+            replication_operations_sent=self._tally.operations,
+            sent_bytes=self._tally.sent_bytes,
             queue_operations=max(0, committed - core.acknowledged),
             committed_sequence=committed,
             sent_sequence=core.sent,
             acknowledged_sequence=core.acknowledged,
-            acknowledged_time_ns=self._acknowledged_time_ns,
+            acknowledged_time_ns=self._tally.acknowledged_time_ns,
             applied_sequence=core.applied,
-            lag_s=self._lag_s(committed),
+            lag_s=self._tally.lag_s() if committed > core.acknowledged else 0.0,
             target_queue_bytes=ack.queue_bytes if ack else 0,
             verify_required=ack.verify_required if ack else False,
         )
 
     def _transmit_state(self) -> TransmitState:
         return self._held if self._state is TransmitState.STARTED else self._state
-
-    def _lag_s(self, committed: int) -> float:
-        """The age of the oldest operation that is not acknowledged; 0 when all are."""
-        if committed <= self._core.acknowledged:
-            return 0.0
-        with self._lock:
-            oldest_ns = self._times[0][1] if self._times else self._acknowledged_time_ns
-        return max(0.0, (time.time_ns() - oldest_ns) / 1e9) if oldest_ns else 0.0
 
     # --- the thread
 
@@ -397,10 +384,7 @@ class SourceConnection:
             return False
         oldest_ns = HEADER.unpack_from(run.data)[4]
         operations, moved_in = self._translate(run)
-        with self._lock:
-            self._times.append((run.last, oldest_ns))
-        self._replication_bytes += len(operations.data)
-        self._operations += run.count
+        self._tally.shipped(run.last, oldest_ns, run.count, len(operations.data))
         self._handle(OperationsRead(operations))
         for path in moved_in:
             self._moved_in(path)
@@ -439,7 +423,7 @@ class SourceConnection:
         match action:
             case Send(message) if channel is not None:
                 parts = encode_frame(message)
-                self._sent_bytes += sum(map(len, parts))
+                self._tally.sent_bytes += sum(map(len, parts))
                 channel.send(parts)
             case Hangup(says):
                 self._reason = self._reason or says
@@ -464,13 +448,10 @@ class SourceConnection:
             self._hooks.happened(f"connection to {self._route.peer.name}: replicating again")
         self._error, self._fresh = "", False
         self._state, self._since_s = TransmitState.STARTED, time.time()
-        with self._lock:
-            self._times.clear()
+        self._tally.begin_session()
 
     def _released(self, sequence: int) -> None:
-        with self._lock:
-            while self._times and self._times[0][0] <= sequence:
-                self._acknowledged_time_ns = self._times.popleft()[1]
+        self._tally.acknowledged(sequence)
         if self._hooks.released is not None:
             self._hooks.released(sequence)
         elif self._log is not None:
