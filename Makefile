@@ -2,6 +2,8 @@
 .PHONY: help venv demo playground lab lab-shell test lint bench torture
 SHELL := /bin/sh
 PYTEST_ARGS ?=
+# Most tests wait for processes: three at a time keep two cores busy.
+TEST_JOBS ?= 3
 PY := .venv/bin/python
 
 help:
@@ -39,7 +41,7 @@ lab-shell:
 test:
 	@sh packaging/system-packages.sh test
 	@sh packaging/bootstrap.sh dev
-	$(PY) -m pytest $(PYTEST_ARGS)
+	PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $(TEST_JOBS) --dist loadgroup $(PYTEST_ARGS)
 
 lint:
 	@sh packaging/bootstrap.sh dev

@@ -72,6 +72,13 @@ def _queues_in_memory_leave_nothing() -> Iterator[None]:
         del os.environ["DTAM_MEMORY_DIRECTORY"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one file share what they set up; those of the lab share one lab. Each group stays in one of the test processes."""
+    for item in items:
+        folder, file = item.path.parent.name, item.path.stem
+        item.add_marker(pytest.mark.xdist_group("lab" if folder == "lab" else file))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _children_can_be_ended() -> None:
     """Who started the tests may have had signals ignored (nohup, a CI runner); programs that tests start must not inherit that."""
