@@ -13,6 +13,7 @@ umask 022
 prefix=/opt/dtam
 releases=$prefix/releases
 current=$prefix/current
+previous=$prefix/previous
 settings=/etc/dtam/dtengine.toml
 state=$(sed -n 's/^state *= *"\(.*\)"$/\1/p' $settings 2>/dev/null || true)
 state=${state:-/var/lib/dtam/engine}
@@ -25,7 +26,7 @@ tab=$(printf '\t')
 
 verb=${1:-help}
 [ $# -gt 0 ] && shift
-package="" release="" name="" listen="" port="" data_port="" probe_port="" token="" dry=no uninstall=no partial=""
+package="" release="" name="" listen="" port="" facts="" data_port="" probe_port="" token="" dry=no uninstall=no partial="" started=""
 
 tell() { printf '%s\t%s\t%s\n' "$1" "$2" "$3"; }
 fail() { tell failed "$1" "$2${3:+$tab$3}"; exit 1; }
@@ -169,10 +170,13 @@ enable_unit() {
     if systemd_runs; then systemctl daemon-reload; fi
 }
 
-points_to() { [ "$(readlink "$current" 2>/dev/null)" = "releases/$1" ]; }
-is_current() { points_to "$release"; }
+pointed() { readlink "$1" 2>/dev/null | sed 's#^releases/##'; }
+is_current() { [ "$(pointed "$current")" = "$release" ]; }
 point_to() { ln -sfn "releases/$1" "$current.new" && mv -T "$current.new" "$current"; }
-make_current() { point_to "$release"; }
+make_current() {
+    if [ -L "$current" ]; then cp -Pf "$current" "$previous.new" && mv -T "$previous.new" "$previous"; fi
+    point_to "$release"
+}
 has_programs() { for one in $programs; do [ -e "/usr/local/bin/$one" ] || return 1; done; }
 link_programs() {
     mkdir -p /usr/local/bin
@@ -196,14 +200,16 @@ stop_engine() {
 # Left alone by the shell that starts it: descriptors, session and directory of its own.
 start_engine() {
     if systemd_runs; then systemctl start dtengine.service; return; fi
-    (cd / && umask 077 && exec setsid "$current/bin/dtengine" run --config "$settings" \
-        </dev/null >>/var/lib/dtam/dtengine.log 2>&1 &)
+    (cd / && umask 077 && exec setsid "$current/bin/dtengine" run --config "$settings") \
+        </dev/null >>/var/lib/dtam/dtengine.log 2>&1 &
+    started=$!
 }
 restart_engine() { stop_engine && start_engine && await_answer; }
 await_answer() {
     left=$((answer_s * 5))
     until answers; do
         left=$((left - 1))
+        [ -z "$started" ] || grep -qz . "/proc/$started/cmdline" 2>/dev/null || { echo "the engine ended as soon as it began"; return 1; }
         [ $left -gt 0 ] || { echo "the engine does not answer within $answer_s s"; return 1; }
         sleep 0.2
     done
@@ -216,7 +222,7 @@ run_engine() {
     if [ $dry = yes ]; then tell would engine "start the engine, or restart it; captures go on meanwhile"; return; fi
     if said=$(restart_engine 2>&1); then tell 'done' engine "$sentence"; return; fi
     why=$(printf '%s' "$said" | tail -n 1)
-    if [ -z "$before" ] || [ "$before" = "$release" ]; then
+    if [ -z "$before" ]; then
         fail engine "$why" "see why: journalctl -u dtengine, or $current/bin/dtengine run --config $settings"
     fi
     point_to "$before"
@@ -235,7 +241,7 @@ drop_old_releases() { old_releases | while read -r one; do rm -rf "$one"; done; 
 install_engine() {
     [ -n "$release" ] || fail check "no release is given" "--release ID"
     partial=$releases/.$release.partial
-    before=$(readlink "$current" 2>/dev/null) && before=${before#releases/} || before=""
+    if is_current; then before=$(pointed "$previous"); else before=$(pointed "$current"); fi
     check_host
     act unpack "the release is in $releases/$release" is_unpacked unpack
     act capture "the capture program is in $cache" capture_is_there lay_capture
@@ -251,11 +257,10 @@ install_engine() {
     run_engine
     [ $dry = yes ] && return
     act tidy "no more than this release and the one before are kept" only_two_releases drop_old_releases
-    tell fact fingerprint "$(engine_fact fingerprint)"
-    tell fact control_port "$(engine_fact control_port)"
-    tell fact version "$(engine_fact version)"
+    facts=$(ask server --json)
+    for one in fingerprint control_port version; do tell fact $one "$(fact $one)"; done
 }
-engine_fact() { ask server --json | "$current/bin/python3" -I -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
+fact() { printf '%s\n' "$facts" | sed -n "s/^ *\"$1\": *\"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}\$/\1/p"; }
 
 # -- token
 
