@@ -52,7 +52,11 @@ def grants(wanted: Wanted, tool: Tool) -> tuple[Grant, ...]:
 
 
 def _in_domain(account: Account, wanted: Wanted, tool: Tool) -> Iterator[Grant]:
-    where = f"{wanted.controller or 'a domain controller'}, as a domain administrator"
+    where = (
+        "anywhere, after kinit as a domain administrator"
+        if wanted.controller
+        else "a domain controller, as an administrator"
+    )
     for _, dn in wanted.computers:
         commands = tool.write_spns(account, dn, wanted)
         yield Grant(account.name, "write servicePrincipalName", dn, WHY_SPNS, where, commands)

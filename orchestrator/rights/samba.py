@@ -45,7 +45,7 @@ def _sid(account: Account) -> str:
 
 def _allow(account: Account, dn: str, wanted: Wanted, sddl: str) -> tuple[str, ...]:
     quoted = shlex.quote(sddl) if account.sid else f'"{sddl}"'
-    url = f" -H ldap://{wanted.controller}" if wanted.controller else ""
+    url = f" -H ldap://{wanted.controller} --use-kerberos=required" if wanted.controller else ""
     change = f"samba-tool dsacl set{url} --objectdn={shlex.quote(dn)} --sddl={quoted}"
     if account.sid:
         return (change,)
