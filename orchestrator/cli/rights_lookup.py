@@ -104,7 +104,7 @@ def _keytabs(protection: Protection) -> Iterator[Keytab]:
 
 
 def _full(principal: str, domain: str) -> str:
-    return principal if "@" in principal else f"{principal}@{domain.upper()}"
+    return principal if "@" in principal else f"{Account(principal).user}@{domain.upper()}"
 
 
 def _computer(server: str) -> str:
