@@ -19,6 +19,7 @@ import click
 from orchestrator.cli.dfo_options import REACH, SUBJECT, one_server, servers, split_words
 from orchestrator.cli.dfo_words import translated
 from orchestrator.cli.guard import home_directory, run_guarded
+from orchestrator.directory.port import DirectoryAccess
 from orchestrator.naming.keys import Key, read_key
 from orchestrator.naming.report import Outcome, Report, State
 from orchestrator.naming.request import Access, Move, address_map, server_name
@@ -38,11 +39,13 @@ Examples:
   dfo failover --source-name alpha.lab.example --source-ip 10.0.0.10 --target-ip 10.0.0.20 \\
                --target-name beta.lab.example --server 10.0.0.5 --server 10.0.0.6 --key-file /etc/dtam/dns.key
   dfo failback --source-name alpha.lab.example --server 10.0.0.5 --server 10.0.0.6 --key-file /etc/dtam/dns.key
+  dfo failover --source-name alpha.lab.example --source-ip 10.0.0.10 --target-ip 10.0.0.20 --server 10.0.0.5 \\
+               --kerberos --principal 'BETA$' --keytab /etc/krb5.keytab
 \b
 The switches of old are understood too:
   dfo /dnssrvname 10.0.0.5 /srcname alpha.lab.example /srcip 10.0.0.10 /tarip 10.0.0.20 --key-file /etc/dtam/dns.key
 \b
-Exit codes: 0 done; 2 usage; 39-49 DNS (docs/reference/dfo.md); 48 done in part: mend what is named and run it again.
+Exit codes: 0 done; 2 usage; 29, 35, 39-49, 78 DNS (docs/reference/dfo.md); 48 done in part: mend what is named and run it again.
 """
 
 
@@ -128,20 +131,33 @@ def ttl(*, restore: bool, ttl_s: int | None, **given: Any) -> None:
 @click.option(
     "--source-key-file", type=click.Path(path_type=Path), multiple=True, help="A key that the source holds; repeat it."
 )
+@click.option("--test", "only_test", is_flag=True, help="Prove that it would succeed; change nothing.")
 @REACH
-def lock(*, source_key_file: Sequence[Path], **given: Any) -> None:
-    """Prove that the source cannot take its records back: unsigned, or with its keys."""
+def lock(*, source_key_file: Sequence[Path], only_test: bool, **given: Any) -> None:
+    """Take the source's right to its records in a directory; elsewhere prove that it has none, unsigned or with its keys."""
     keys = [read_key(path) for path in source_key_file]
-    _run(given, lambda service, _undo: service.prove_locked(_move(given, need_targets=False), keys))
+
+    def deed(service: DnsNameService, undo: Path) -> Report:
+        move = _move(given, need_targets=False)
+        return service.test(move) if only_test else service.lock(move, keys, undo)
+
+    _run(given, deed)
 
 
 @dfo.command(epilog=EXAMPLES)
 @SUBJECT
 @REACH
 def unlock(**given: Any) -> None:
-    """Do nothing, and say why: these servers have no lock that could be taken off over the wire."""
-    remark = "nothing to unlock: a server with TSIG keys decides by its configuration who may write; see dfo lock"
-    _run(given, lambda _service, _undo: Report("unlock", remarks=(remark,)))
+    """Give the source its right back, as lock or failover found it."""
+    _run(given, lambda service, undo: service.unlock(undo))
+
+
+@dfo.command(epilog=EXAMPLES)
+@click.option("--source-name", help="The server whose records lead elsewhere (or give --undo-file).")
+@REACH
+def refresh(**given: Any) -> None:
+    """Register what a failover wrote again, so that scavenging never takes it."""
+    _run(given, lambda service, undo: service.refresh(undo))
 
 
 @dfo.command()
@@ -202,6 +218,7 @@ def _move(given: dict[str, Any], *, need_targets: bool = True) -> Move:
         names=tuple(f"{name.rstrip('.')}." for name in split_words(given["names"])),
         ttl_s=given.get("ttl_s"),
         types=given["types"],
+        account=given["account"],
     )
 
 
@@ -212,11 +229,36 @@ def _access(given: dict[str, Any]) -> Access:
         servers=given["servers"],
         keys=tuple(_key(text) for text in given["key_files"]),
         unsigned=given["unsigned"],
+        kerberos=_kerberos(given),
         primaries=tuple((zone, one_server(server)) for zone, server in given["primaries"]),
         each_server=given["each_server"],
         tolerate_silent=given["tolerate_silent"],
         timeout_s=given["timeout_s"],
         await_s=given["await_s"],
+    )
+
+
+_KERBEROS_ONLY = ("domain", "principal", "keytab", "password_file", "ca_file", "controllers")
+
+
+def _kerberos(given: dict[str, Any]) -> DirectoryAccess | None:
+    """How to get into the domain; the resolvers are those of the listed servers that listen where resolvers ask."""
+    if not given["kerberos"]:
+        stray = next((word for word in _KERBEROS_ONLY if given[word]), None)
+        if stray is not None:
+            raise click.UsageError(f"--{stray.rstrip('s').replace('_', '-')} belongs to --kerberos")
+        return None
+    if not given["domain"] and not given.get("source_name"):
+        raise click.UsageError("give --domain or --source-name")
+    return DirectoryAccess(
+        domain=given["domain"] or server_name(given["source_name"]).rstrip(".").partition(".")[2],
+        controllers=given["controllers"],
+        principal=given["principal"],
+        keytab=given["keytab"],
+        password_file=given["password_file"],
+        ca_file=given["ca_file"],
+        dns_servers=tuple(server.address for server in given["servers"] if server.port == 53),
+        timeout_s=given["timeout_s"],
     )
 
 

@@ -62,6 +62,8 @@ def _stacked(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _
     return decorate
 
 
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
 REACH = _stacked(
     click.option(
         "--server", "servers", multiple=True, callback=servers, help="A DNS server's address[:port]; repeat it."
@@ -76,6 +78,17 @@ REACH = _stacked(
     click.option(
         "--unsigned", is_flag=True, help="Send unsigned updates where there is no key. Anybody could do the same."
     ),
+    click.option(
+        "--kerberos",
+        is_flag=True,
+        help="Sign updates with Kerberos, and use the directory that keeps the zones (Active Directory).",
+    ),
+    click.option("--domain", help="The domain of the zones; the source's own, when left out."),
+    click.option("--principal", help="Who we are there, such as BETA$; else whoever has a ticket (kinit)."),
+    click.option("--keytab", type=_FILE, help="Where the key of --principal is (mode 0600)."),
+    click.option("--password-file", type=_FILE, help="Or where its password is (mode 0600)."),
+    click.option("--ca-file", type=_FILE, help="Ask the directory over LDAPS, with a certificate of this authority."),
+    click.option("--controller", "controllers", multiple=True, help="A domain controller; else DNS tells. Repeat it."),
     click.option(
         "--primary",
         "primaries",
@@ -121,5 +134,9 @@ SUBJECT = _stacked(
     ),
     click.option("--zone", "zones", multiple=True, help="A further zone to search."),
     click.option("--name", "names", multiple=True, help="A further name to look at where zones cannot be transferred."),
+    click.option(
+        "--account",
+        help="The source's account, whose right to its names is taken in a directory; else the computer of that name.",
+    ),
     click.option("--record-type", "types", multiple=True, callback=_types, help="Only these types (all)."),
 )

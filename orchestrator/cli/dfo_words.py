@@ -21,16 +21,17 @@ _VALUED = {
     "dnsdomain": "--zone",
     "logfile": "--log",
     "ttl": "--ttl",
+    "addomain": "--domain",
+    "trustee": "--account",
 }
 _PLAIN = {"verbose": "--verbose", "debug": "--verbose"}
 _DEED_WORDS = ("failback", "lock", "unlock", "test")
 _REFUSED = {
-    "password": "a password on a command line can be read by every user of this machine: use --key-file",
-    "username": "changes are signed with a key, not with an account's password: use --key-file",
-    "setpassword": "dfo keeps no passwords: make a key with tsig-keygen and use --key-file",
-    "getpassword": "dfo keeps no passwords: make a key with tsig-keygen and use --key-file",
-    "trustee": "an entry against a computer account exists in Active Directory zones only: dfo lock proves the same here",
-    "addomain": "it names a container of Active Directory: use --zone",
+    "password": "a password on a command line can be read by every user of this machine: use --key-file, or --kerberos "
+    "with --keytab or --password-file",
+    "username": "it belongs to /password: use --key-file, or --kerberos with --principal and --keytab or --password-file",
+    "setpassword": "dfo keeps no passwords: use --key-file, or --kerberos with --keytab",
+    "getpassword": "dfo keeps no passwords: use --key-file, or --kerberos with --keytab",
     "sourcedn": "it names an object of Active Directory: use --source-name",
     "flushdns": "the caches of other machines cannot be emptied from here: lower the TTL with dfo ttl instead",
     "machine": "it belongs to /flushdns: lower the TTL with dfo ttl instead",

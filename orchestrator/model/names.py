@@ -35,11 +35,27 @@ class NameChange(msgspec.Struct, frozen=True):
         return NameChange(self.server, self.after, self.before)
 
 
+class NameNode(msgspec.Struct, frozen=True):
+    """What a directory keeps of one name beside its data, as it was before: who may write it, and when each record was registered.
+
+    ``security`` is the descriptor in base64; ``account`` is the SID whose right is taken while failed over, empty for nobody's.
+    A stamp is type, data and hours since 1601; 0 hours is static.
+    """
+
+    zone: str
+    name: str
+    dn: str
+    security: str
+    account: str = ""
+    stamps: tuple[tuple[str, str, int], ...] = ()
+
+
 class NameChanges(msgspec.Struct, frozen=True):
-    """All changes of one move of a name, with remarks for a person."""
+    """All changes of one move of a name, with remarks for a person. ``nodes``: their names in zones of a directory."""
 
     changes: tuple[NameChange, ...] = ()
     remarks: tuple[str, ...] = ()
+    nodes: tuple[NameNode, ...] = ()
 
     @property
     def before(self) -> tuple[str, ...]:
@@ -53,13 +69,13 @@ class NameChanges(msgspec.Struct, frozen=True):
 
     def reversed(self) -> NameChanges:
         """The changes that put back what these found."""
-        return NameChanges(tuple(change.reversed() for change in self.changes))
+        return NameChanges(tuple(change.reversed() for change in self.changes), nodes=self.nodes)
 
     def protected(self, ttl_s: int | None) -> NameChanges:
         """The same move from records that have the TTL of the time of protection; None keeps theirs."""
         if ttl_s is None:
             return self
-        return NameChanges(tuple(_from_ttl(change, ttl_s) for change in self.changes), self.remarks)
+        return NameChanges(tuple(_from_ttl(change, ttl_s) for change in self.changes), self.remarks, self.nodes)
 
     def lowering(self, ttl_s: int | None, earlier: NameChanges | None = None) -> NameChanges:
         """The changes of TTL that protecting these records needs, from what they had before anybody lowered them.
@@ -107,3 +123,5 @@ class NameMove(msgspec.Struct, frozen=True):
     zones: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     ttl_s: int | None = None
+    account: str = ""
+    """The source's account in the directory, whose right is taken; empty: that of the name."""

@@ -309,6 +309,32 @@ class NameService(Protocol):
         """Whether every record of the changes that is there has the TTL of its ``after``."""
         ...
 
+    def lock(self, changes: NameChanges) -> None:
+        """Take the source's right to write the changed names, where a directory keeps them; elsewhere nothing is done.
+
+        What is to be given back stands in the changes' nodes, so they are on disk before.
+        """
+        ...
+
+    def is_locked(self, changes: NameChanges) -> bool:
+        """Whether the source's account may not write any of the changes' nodes; true where there are none."""
+        ...
+
+    def unlock(self, changes: NameChanges) -> None:
+        """Give the right back: owner and access list are as they were; what others changed in it meanwhile stays."""
+        ...
+
+    def is_unlocked(self, changes: NameChanges) -> bool:
+        """Whether every node of the changes is as writable as it was before."""
+        ...
+
+    def refresh(self, changes: NameChanges) -> None:
+        """Register the ``after`` of every change again, so that scavenging never takes it; what is gone comes back.
+
+        A record that somebody changed since is left alone.
+        """
+        ...
+
     def test(self, name: str) -> tuple[tuple[str, str], ...]:
         """Whether this key may change the zone of ``name``, by writing and removing a probe: problems as (kind, sentence).
 

@@ -75,7 +75,7 @@ class UndoUnusable(NamingError):
 
 
 class KerberosFailed(NamingError):
-    template = "no Kerberos session with DNS server {server}: {reason}"
+    template = "no Kerberos session with {server}: {reason}"
     exit_code = 78
 
 

@@ -6,7 +6,7 @@ known: the server's own, its addresses' reverse names, the zone's apex, and the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import dns.flags
@@ -56,9 +56,13 @@ def names_of(move: Move) -> tuple[str, ...]:
     return tuple(dict.fromkeys((move.source_name, *move.zones, *move.names, *reverse)))
 
 
-def read_zones(exchange: Exchange, known: Survey, move: Move) -> Findings:
-    """Read every zone of the survey from each of its writers, several at a time."""
-    places = [(zone.name, writer) for zone in known.zones for writer in zone.writers]
+def read_zones(exchange: Exchange, known: Survey, move: Move, kept: Mapping[str, Sequence[RecordSet]]) -> Findings:
+    """Read every zone of the survey from each of its writers, several at a time; ``kept``: those that are known already."""
+    every = [(zone.name, writer) for zone in known.zones for writer in zone.writers]
+    places = [(zone, writer) for zone, writer in every if zone.lower() not in kept]
+    known_already = [
+        ZoneContent(writer, zone, tuple(kept[zone.lower()])) for zone, writer in every if zone.lower() in kept
+    ]
     wanted = names_of(move)
 
     def read(place: tuple[str, NameServer]) -> ZoneContent | tuple[str, NamingError]:
@@ -71,7 +75,7 @@ def read_zones(exchange: Exchange, known: Survey, move: Move) -> Findings:
 
     results = in_parallel(exchange.access.threads, read, places)
     contents = tuple(one for one in results if isinstance(one, ZoneContent))
-    return Findings(contents, tuple(one for one in results if not isinstance(one, ZoneContent)))
+    return Findings((*known_already, *contents), tuple(one for one in results if not isinstance(one, ZoneContent)))
 
 
 def read_zone(exchange: Exchange, server: NameServer, zone: str, names: Iterable[str]) -> ZoneContent:

@@ -133,7 +133,9 @@ class Sessions:
         _check(server, answer)
         if not context.complete:
             advice = "is Kerberos switched off there? it asked for more than one exchange of tokens"
-            raise KerberosFailed(server=server, reason="it did not finish the negotiation", advice=advice)
+            raise KerberosFailed(
+                server=f"DNS server {server}", reason="it did not finish the negotiation", advice=advice
+            )
         return key
 
     def _acquired(self, server: NameServer) -> Tickets:
@@ -147,7 +149,7 @@ class Sessions:
 
 def failed(server: object, error: DirectoryError) -> KerberosFailed:
     """The directory's word on Kerberos, said of a DNS server."""
-    return KerberosFailed(server=server, reason=str(error), advice=error.hint)
+    return KerberosFailed(server=f"DNS server {server}", reason=str(error), advice=error.hint)
 
 
 def _question(key: GssKey, token: bytes) -> dns.message.Message:
@@ -177,7 +179,9 @@ def _check(server: NameServer, answer: dns.message.Message) -> None:
     error = next((int(one.error) for rrs in answer.answer if rrs.rdtype == dns.rdatatype.TKEY for one in rrs), 0)
     if error:
         word, advice = _ERRORS.get(error, (f"error {error}", "look at the log of that DNS server"))
-        raise KerberosFailed(server=server, reason=f"it answered {word}", advice=advice)
+        raise KerberosFailed(server=f"DNS server {server}", reason=f"it answered {word}", advice=advice)
     if answer.rcode() != dns.rcode.NOERROR:
         advice = "is it a DNS server of the domain? others need a TSIG key: --key-file SERVER=FILE"
-        raise KerberosFailed(server=server, reason=f"it answered {dns.rcode.to_text(answer.rcode())}", advice=advice)
+        raise KerberosFailed(
+            server=f"DNS server {server}", reason=f"it answered {dns.rcode.to_text(answer.rcode())}", advice=advice
+        )

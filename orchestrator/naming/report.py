@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from orchestrator.naming.errors import NameChangeIncomplete, NamingError
@@ -33,6 +33,10 @@ class Outcome:
     name: str = ""
     type: str = ""
     error: NamingError | None = None
+
+    def now(self, state: State) -> Outcome:
+        """The same outcome, judged otherwise."""
+        return replace(self, state=state)
 
     def facts(self) -> dict[str, object]:
         """The outcome for ``--json``."""

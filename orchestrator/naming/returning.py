@@ -54,6 +54,24 @@ def pending(undo: Undo, present: Present) -> tuple[Change, ...]:
     )
 
 
+def plan_refresh(undo: Undo, present: Present) -> tuple[ChangeSet, tuple[Change, ...]]:
+    """What is gone and must come back, and what is to be registered again as it is; what others changed is left alone."""
+    gone: list[Change] = []
+    kept: list[Change] = []
+    remarks: list[str] = []
+    for change in undo.changes:
+        if change.key not in present or change.after is None:
+            continue
+        now = present[change.key]
+        if same_data(now, change.after) and now is not None:
+            kept.append(Change(change.server, now, now))
+        elif now is None:
+            gone.append(Change(change.server, None, change.after))
+        else:
+            remarks.append(f"{_place(change)} was changed by somebody since; it was left alone")
+    return ChangeSet(tuple(gone), tuple(remarks)), tuple(kept)
+
+
 def plan_rest(undo: Undo | None, planned: ChangeSet, present: Present) -> ChangeSet:
     """A fresh plan with what an interrupted run had still to do; the interrupted run's intention goes first."""
     if undo is None:

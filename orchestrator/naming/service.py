@@ -1,43 +1,39 @@
-"""The name service over RFC 2136: find, test, move, put back, set TTLs, prove the lock.
+"""The name service: find, test, move, put back, refresh, set TTLs, lock and unlock.
 
-The order of a deed: look at every server, read the zones from their writers, plan (pure), have the undo on disk, change, read
-back everywhere. One run at a time per undo file. Killed anywhere, the same deed run again finishes; the opposite deed undoes.
+The order of a deed: look at every server, read the zones, plan (pure), have the undo on disk, lock, change, read back everywhere,
+have it static; on the way back put back, have it age as before, unlock. One run at a time per undo file. Killed anywhere, the same deed run again finishes; the opposite deed undoes.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from orchestrator.directory.errors import DirectoryError
+from orchestrator.model.names import NameNode
+from orchestrator.naming import guarding, looking
 from orchestrator.naming import undo as undoing
-from orchestrator.naming.errors import DnsUnreachable, NamingError, UndoUnusable, ZoneMissing
+from orchestrator.naming.errors import UndoUnusable
 from orchestrator.naming.exchange import Exchange
-from orchestrator.naming.finding import Findings, ZoneContent, names_of, read_set, read_zones, reverse_name
 from orchestrator.naming.keys import Key
-from orchestrator.naming.moving import concerns, plan_move, plan_ttl
+from orchestrator.naming.looking import Present, View, look, present, records_of, tolerant, zone_failures
+from orchestrator.naming.moving import plan_move, plan_ttl
 from orchestrator.naming.proving import compare_watchers, prove_changes, prove_closed
 from orchestrator.naming.report import Outcome, Report, State, failure_of
 from orchestrator.naming.request import Access, Move
-from orchestrator.naming.returning import plan_rest, plan_return, plan_ttl_return, same_move
+from orchestrator.naming.returning import plan_refresh, plan_rest, plan_return, plan_ttl_return, same_move
+from orchestrator.naming.session import Session, directory_failed, opened
 from orchestrator.naming.undo import Phase, Undo
-from orchestrator.naming.updating import Failures, apply_changes, read_back
+from orchestrator.naming.updating import Failures, apply_changes, read_back, renew
 from orchestrator.naming.values import Change, ChangeSet, RecordSet, same_set
-from orchestrator.naming.zones import Survey, in_parallel, survey
+from orchestrator.naming.zones import Survey, survey
 
-_RECOMMENDED_TTL_S = 300
 _PROOFS = ("list", "plan", "test", "lock", "plan failback", "test failback")
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What was seen before deciding: zones, contents, and what could not be seen."""
-
-    zones: Survey
-    findings: Findings
-    failures: tuple[Outcome, ...]
-    remarks: tuple[str, ...]
+_NOTHING_LOCKED = (
+    "nothing to unlock is known: a server with TSIG keys decides by its configuration who may write; see dfo lock"
+)
 
 
 class DnsNameService:
@@ -50,7 +46,8 @@ class DnsNameService:
     def find(self, move: Move) -> Report:
         """Every record of the source, as found; nothing is changed."""
         began = time.monotonic()
-        view = self._look(Exchange(self.access), move)
+        with opened(self.access) as session:
+            view = look(session, move)
         outcomes = [
             Outcome(State.ALREADY, str(records), str(content.server), content.zone, records.name, records.type)
             for content, records in records_of(view, move)
@@ -60,22 +57,25 @@ class DnsNameService:
     def plan(self, move: Move, undo_path: Path | None = None) -> Report:
         """The change set that a failover would make now; nothing is changed."""
         began = time.monotonic()
-        exchange = Exchange(self.access)
-        view = self._look(exchange, move)
-        undo = undoing.load(undo_path) if undo_path else None
-        planned = self._planned(exchange, view, move, undo)
+        with opened(self.access) as session:
+            view = look(session, move)
+            undo = undoing.load(undo_path) if undo_path else None
+            planned = _planned(session.exchange, view, move, undo)
         return _report("plan", began, planned, self._tolerant(view.zones, view.failures))
 
     def test(self, move: Move) -> Report:
         """Prove servers, zones, key and rights for every record of the move, without changing any."""
         began = time.monotonic()
-        exchange = Exchange(self.access)
-        view = self._look(exchange, move)
-        planned = plan_move(view.findings.contents, move)
-        proofs = prove_changes(exchange, planned.changes or _probes(view, move))
-        agreement = compare_watchers(exchange, view.zones.zones, planned.changes)
-        remarks = (*view.remarks, *self._advice(view, move), *planned.remarks)
-        return _report("test", began, replace(planned, remarks=remarks), (*view.failures, *proofs, *agreement))
+        with opened(self.access) as session:
+            view = look(session, move)
+            planned = plan_move(view.findings.contents, move)
+            asked = planned.changes or _probes(view, move)
+            proofs = [*prove_changes(session.exchange, asked), *looking.gone(session, view, move)]
+            rights, notes = _prove_rights(session, move, asked)
+            agreement = compare_watchers(session.exchange, view.zones.zones, planned.changes)
+            advice = looking.advice(session, view, move, self._hosts_file)
+        planned = replace(planned, remarks=(*view.remarks, *advice, *notes, *planned.remarks))
+        return _report("test", began, planned, (*view.failures, *proofs, *rights, *agreement))
 
     def failover(self, move: Move, undo_path: Path) -> Report:
         """Lead the source's names to the target. Safe to run twice; finishes what an interrupted run began.
@@ -84,21 +84,26 @@ class DnsNameService:
             UndoUnusable: the undo cannot be written or belongs to another move; nothing was changed then.
         """
         began = time.monotonic()
-        with undoing.held(undo_path):
+        with undoing.held(undo_path), opened(self.access) as session:
             known = _matching(undoing.load(undo_path), move, undo_path)
-            exchange = Exchange(self.access)
-            view = self._look(exchange, move)
-            undo = _in_force(exchange, known)
-            planned = self._planned(exchange, view, move, undo)
+            view = look(session, move)
+            undo = _in_force(session.exchange, known)
+            planned = _planned(session.exchange, view, move, undo)
             base = undo or Undo("failover", move.source_name, move.addresses)
             kept = base.merged(planned.changes)
             if planned:
                 undoing.save(undo_path, kept)
-            outcomes = self._change(exchange, view.zones, planned.changes, _as_made(kept, base, planned))
-            return _report("failover", began, planned, self._tolerant(view.zones, (*view.failures, *outcomes)))
+            nodes, unsure, notes = _noted(session, move, kept.changes, undo_path)
+            locked = guarding.lock(session.zones, nodes) if session.zones else []
+            made = _as_made(kept, base, planned)
+            moved = self._change(session.exchange, view.zones, planned.changes, made)
+            static = self._made_static(session, made, moved)
+            outcomes = (*view.failures, *unsure, *locked, *moved, *static)
+            planned = replace(planned, remarks=(*planned.remarks, *notes))
+            return _report("failover", began, planned, self._tolerant(view.zones, outcomes))
 
     def failback(self, undo_path: Path) -> Report:
-        """Put every record back as it was. Safe to run twice; a finished undo is kept as ``.done``.
+        """Put every record back as it was, then the right to write it. Safe to run twice; a finished undo is kept as ``.done``.
 
         Raises:
             UndoUnusable: there is no undo to go by.
@@ -116,117 +121,138 @@ class DnsNameService:
         undo = undoing.load(undo_path)
         if undo is None:
             return _nothing_to_return(deed, undo_path, began)
-        exchange = Exchange(self.access)
-        zones, present, unread, rehomed = self._view_undo(exchange, undo)
-        planned = plan_return(rehomed, present)
-        proofs = prove_changes(exchange, planned.changes) if prove else []
-        return _report(deed, began, planned, (*_failures(zones, ()), *unread, *proofs))
+        with opened(self.access) as session:
+            zones, now, unread, rehomed = _view_undo(session.exchange, undo)
+            planned = plan_return(rehomed, now)
+            proofs = prove_changes(session.exchange, planned.changes) if prove else []
+        return _report(deed, began, planned, (*session.failures, *zone_failures(zones, ()), *unread, *proofs))
+
+    def refresh(self, undo_path: Path) -> Report:
+        """Register what a failover wrote again, so that scavenging never takes it; what is gone comes back.
+
+        Raises:
+            UndoUnusable: there is no undo to go by.
+        """
+        began = time.monotonic()
+        with undoing.held(undo_path), opened(self.access) as session:
+            undo = undoing.load(undo_path)
+            if undo is None:
+                return _nothing_to_return("refresh", undo_path, began)
+            zones, now, unread, rehomed = _view_undo(session.exchange, undo)
+            planned, kept = plan_refresh(rehomed, now)
+            failed = renew(session.exchange, kept)
+            seen = self._change(session.exchange, zones, planned.changes, (*kept, *planned.changes), failed)
+            static = self._made_static(session, (*kept, *planned.changes), seen)
+            outcomes = (*session.failures, *zone_failures(zones, ()), *unread, *seen, *static)
+            return _report("refresh", began, planned, self._tolerant(zones, outcomes))
 
     def set_ttl(self, move: Move, ttl_s: int, undo_path: Path) -> Report:
         """Give every record of the source this TTL, remembering what each had."""
         began = time.monotonic()
-        with undoing.held(undo_path):
+        with undoing.held(undo_path), opened(self.access) as session:
             undo = _matching(undoing.load(undo_path), move, undo_path)
-            exchange = Exchange(self.access)
-            view = self._look(exchange, move)
+            view = look(session, move)
             planned = plan_ttl(view.findings.contents, move, ttl_s)
             planned = replace(planned, remarks=view.remarks)
             kept = (undo or Undo("ttl", move.source_name, move.addresses)).merged(planned.changes)
             if planned:
                 undoing.save(undo_path, kept)
-            outcomes = self._change(exchange, view.zones, planned.changes, planned.changes)
-            return _report("ttl", began, planned, self._tolerant(view.zones, (*view.failures, *outcomes)))
+            nodes, unsure, _ = _noted(session, move, planned.changes, undo_path, locking_too=False)
+            done = self._change(session.exchange, view.zones, planned.changes, planned.changes)
+            aged = guarding.put_stamps_back(session.zones, nodes, self.access.await_s) if session.zones else []
+            outcomes = (*view.failures, *unsure, *done, *aged)
+            return _report("ttl", began, planned, self._tolerant(view.zones, outcomes))
 
     def restore_ttl(self, undo_path: Path) -> Report:
         """Give every record the TTL it had before ``set_ttl``; its data stays what it is now."""
         return self._return("ttl --restore", undo_path, plan_ttl_return)
 
-    def prove_locked(self, move: Move, source_keys: Iterable[Key]) -> Report:
-        """Prove that nobody but us may write the source's records: the lock that RFC 2136 servers can give.
+    def lock(self, move: Move, source_keys: Iterable[Key], undo_path: Path) -> Report:
+        """Take the source's right to its names where a directory keeps them; elsewhere prove that it has none.
 
-        TSIG servers have no access list that could be changed over the wire, so this demands instead of setting.
+        TSIG servers have no access list that could be changed over the wire, so there this demands instead of setting.
+
+        Raises:
+            UndoUnusable: what is to be given back cannot be written; nothing was changed then.
         """
         began = time.monotonic()
-        view = self._look(Exchange(self.access), move)
-        records = [(content.server, records) for content, records in records_of(view, move)]
-        outcomes = prove_closed(self.access, records, source_keys)
-        return _report("lock", began, ChangeSet((), view.remarks), (*view.failures, *outcomes))
+        with undoing.held(undo_path), opened(self.access) as session:
+            view = look(session, move)
+            found = records_of(view, move)
+            nodes, unsure, notes = _noted(
+                session, move, [Change(one.server, held, held) for one, held in found], undo_path
+            )
+            locked = guarding.lock(session.zones, nodes) if session.zones else []
+            elsewhere = [(one.server, held) for one, held in found if not _is_kept(session, one.zone)]
+            closed = prove_closed(self.access, elsewhere, source_keys)
+            outcomes = (*view.failures, *unsure, *locked, *closed)
+            return _report("lock", began, ChangeSet((), (*view.remarks, *notes)), outcomes)
 
-    def _return(
-        self,
-        deed: str,
-        undo_path: Path,
-        plan: Callable[[Undo, dict[tuple[str, str, str, str], RecordSet | None]], ChangeSet],
-    ) -> Report:
+    def unlock(self, undo_path: Path) -> Report:
+        """Give the source its right back, as ``lock`` or ``failover`` found it. Nothing locked is no error."""
         began = time.monotonic()
-        with undoing.held(undo_path):
+        with undoing.held(undo_path), opened(self.access) as session:
+            nodes = undoing.load_nodes(undo_path)
+            freed = guarding.unlock(session.zones, nodes) if session.zones else []
+            done = session.zones is not None and not any(one.state is State.FAILED for one in freed)
+            if done and undoing.load(undo_path) is None:
+                undoing.retire_nodes(undo_path)
+        remarks = () if nodes else (_NOTHING_LOCKED,)
+        return _report("unlock", began, ChangeSet((), remarks), (*session.failures, *freed))
+
+    def _return(self, deed: str, undo_path: Path, plan: Callable[[Undo, Present], ChangeSet]) -> Report:
+        began = time.monotonic()
+        with undoing.held(undo_path), opened(self.access) as session:
             undo = undoing.load(undo_path)
             if undo is None:
                 return _nothing_to_return(deed, undo_path, began)
-            exchange = Exchange(self.access)
-            zones, present, unread, rehomed = self._view_undo(exchange, undo)
-            planned = plan(rehomed, present)
+            zones, now, unread, rehomed = _view_undo(session.exchange, undo)
+            planned = plan(rehomed, now)
             undoing.save(undo_path, replace(undo, phase=Phase.BACK))
-            wanted = _as_returned(rehomed, planned, present)
-            failures = (*_failures(zones, ()), *unread)
-            outcomes = self._change(exchange, zones, planned.changes, wanted)
-            report = _report(deed, began, planned, self._tolerant(zones, (*failures, *outcomes)))
+            wanted = _as_returned(rehomed, planned, now)
+            done = self._change(session.exchange, zones, planned.changes, wanted)
+            nodes = undoing.load_nodes(undo_path)
+            freed = self._given_back(session, nodes, (*unread, *done))
+            outcomes = (*session.failures, *zone_failures(zones, ()), *unread, *done, *freed)
+            report = _report(deed, began, planned, self._tolerant(zones, outcomes))
             if not any(outcome.state in (State.FAILED, State.SKIPPED) for outcome in report.outcomes):
                 undoing.retire(undo_path)
             return report
 
-    def _view_undo(
-        self, exchange: Exchange, undo: Undo
-    ) -> tuple[Survey, dict[tuple[str, str, str, str], RecordSet | None], list[Outcome], Undo]:
-        """The zones of an undo, what they hold now, what could not be read, and the undo at the zones' present writers."""
-        zones = survey(exchange, [change.subject.zone for change in undo.changes] or [undo.source_name])
-        rehomed = replace(undo, changes=tuple(_rehomed(change, zones) for change in undo.changes))
-        present, unread = _present(exchange, rehomed.changes)
-        return zones, present, unread, rehomed
+    def _given_back(
+        self, session: Session, nodes: tuple[NameNode, ...], done: tuple[Outcome, ...]
+    ) -> tuple[Outcome, ...]:
+        """Stamps put back and, last of all, locks taken off: of the names whose records are all back."""
+        if session.zones is None:
+            return ()
+        left = {(one.zone.lower(), one.name.lower()) for one in done if one.state is State.FAILED}
+        back = [node for node in nodes if (node.zone.lower(), node.name.lower()) not in left]
+        aged = guarding.put_stamps_back(session.zones, back, self.access.await_s)
+        return (*aged, *guarding.unlock(session.zones, back))
 
-    def _look(self, exchange: Exchange, move: Move) -> View:
-        zones = survey(exchange, names_of(move))
-        findings = read_zones(exchange, zones, move)
-        reverse = {reverse_name(address) for pair in move.addresses for address in pair}
-        missing = [name for name, error in zones.failures if isinstance(error, ZoneMissing) and name in reverse]
-        remarks = tuple(f"no reverse zone holds {name}: a warning, no PTR record is changed there" for name in missing)
-        failures = _failures(zones, tuple(missing)) + tuple(
-            failure_of(where, error) for where, error in findings.failures
+    def _made_static(self, session: Session, changes: Iterable[Change], seen: Iterable[Outcome]) -> list[Outcome]:
+        """What was brought and is shown by its writer is made static in the directory."""
+        if session.zones is None:
+            return []
+        failed = {
+            (one.server, one.zone.lower(), one.name.lower(), one.type) for one in seen if one.state is State.FAILED
+        }
+        return guarding.make_static(
+            session.zones, [one for one in changes if one.key not in failed], self.access.await_s
         )
-        return View(zones, findings, failures, remarks)
-
-    def _planned(self, exchange: Exchange, view: View, move: Move, undo: Undo | None) -> ChangeSet:
-        planned = plan_move(view.findings.contents, move)
-        planned = replace(planned, remarks=(*view.remarks, *planned.remarks))
-        if undo is None:
-            return planned
-        present, _ = _present(exchange, undo.changes)
-        return plan_rest(undo, planned, present)
-
-    def _advice(self, view: View, move: Move) -> tuple[str, ...]:
-        slow = [
-            f"{records.name} {records.type} has a TTL of {records.ttl_s} s: clients may keep the old answer for that long; "
-            f"300 s or less is recommended (dfo ttl)"
-            for _, records in records_of(view, move)
-            if records.ttl_s > _RECOMMENDED_TTL_S
-        ]
-        return (*slow, *hosts_file_remarks(self._hosts_file, move.source_name))
 
     def _tolerant(self, zones: Survey, outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
-        """The outcomes with silent servers skipped, where that was asked for; a silent writer stays a failure."""
-        writers = {str(writer) for zone in zones.zones for writer in zone.writers}
-
-        def skipped(outcome: Outcome) -> bool:
-            return isinstance(outcome.error, DnsUnreachable) and outcome.server not in writers
-
-        if not self.access.tolerate_silent or not writers:
-            return outcomes
-        return tuple(replace(one, state=State.SKIPPED) if skipped(one) else one for one in outcomes)
+        return tolerant(zones, outcomes, tolerate=self.access.tolerate_silent)
 
     def _change(
-        self, exchange: Exchange, zones: Survey, changes: tuple[Change, ...], wanted: tuple[Change, ...]
+        self,
+        exchange: Exchange,
+        zones: Survey,
+        changes: tuple[Change, ...],
+        wanted: tuple[Change, ...],
+        failed: Failures | None = None,
     ) -> list[Outcome]:
-        failures: Failures = apply_changes(exchange, changes)
+        failures = {**(failed or {}), **apply_changes(exchange, changes)}
         watchers = {zone.name.lower(): zone.watchers for zone in zones.zones}
         pairs = [
             (change, server)
@@ -236,28 +262,55 @@ class DnsNameService:
         return read_back(exchange, pairs, failures, {change.key for change in changes})
 
 
-def records_of(view: View, move: Move) -> list[tuple[ZoneContent, RecordSet]]:
-    """The records of the source in what was read."""
-    return [
-        (content, records)
-        for content in view.findings.contents
-        for records in content.records
-        if concerns(content, records, move)
-    ]
+def _is_kept(session: Session, zone: str) -> bool:
+    return session.zones is not None and session.zones.zone(zone) is not None
 
 
-def hosts_file_remarks(hosts_file: Path, name: str) -> tuple[str, ...]:
-    """A hosts-file entry for the source keeps this machine from seeing what DNS says."""
+def _noted(
+    session: Session, move: Move, changes: Iterable[Change], undo_path: Path, *, locking_too: bool = True
+) -> tuple[tuple[NameNode, ...], tuple[Outcome, ...], tuple[str, ...]]:
+    """What the directory keeps of the names to be changed, on disk; why it could not be noted; remarks."""
+    if session.zones is None:
+        return (), (), ()
+    earlier = undoing.load_nodes(undo_path)
     try:
-        lines = hosts_file.read_text(errors="replace").splitlines()
-    except OSError:
-        return ()
-    wanted = name.rstrip(".").lower()
-    return tuple(
-        f"{hosts_file} line {number} names {wanted}: this machine will not see the failover; remove the line"
-        for number, line in enumerate(lines, 1)
-        if wanted in line.partition("#")[0].lower().split()[1:]
-    )
+        noted = guarding.note(session.zones, move, changes, locking_too=locking_too)
+    except DirectoryError as error:
+        failure = failure_of("directory", directory_failed(session.exchange.access, error))
+        return earlier, (failure,), ()
+    nodes = guarding.merged(earlier, noted.nodes)
+    if nodes != earlier:
+        undoing.save_nodes(undo_path, move.source_name, nodes)
+    return nodes, (), noted.remarks
+
+
+def _prove_rights(
+    session: Session, move: Move, changes: Iterable[Change]
+) -> tuple[tuple[Outcome, ...], tuple[str, ...]]:
+    if session.zones is None:
+        return (), ()
+    try:
+        outcomes, remarks = guarding.prove(session.zones, move, changes)
+    except DirectoryError as error:
+        return (failure_of("directory", directory_failed(session.exchange.access, error)),), ()
+    return tuple(outcomes), remarks
+
+
+def _planned(exchange: Exchange, view: View, move: Move, undo: Undo | None) -> ChangeSet:
+    planned = plan_move(view.findings.contents, move)
+    planned = replace(planned, remarks=(*view.remarks, *planned.remarks))
+    if undo is None:
+        return planned
+    now, _ = present(exchange, undo.changes)
+    return plan_rest(undo, planned, now)
+
+
+def _view_undo(exchange: Exchange, undo: Undo) -> tuple[Survey, Present, list[Outcome], Undo]:
+    """The zones of an undo, what they hold now, what could not be read, and the undo at the zones' present writers."""
+    zones = survey(exchange, [change.subject.zone for change in undo.changes] or [undo.source_name])
+    rehomed = replace(undo, changes=tuple(zones.rehomed(change) for change in undo.changes))
+    now, unread = present(exchange, rehomed.changes)
+    return zones, now, unread, rehomed
 
 
 def _report(deed: str, began: float, planned: ChangeSet, outcomes: Iterable[Outcome]) -> Report:
@@ -280,8 +333,8 @@ def _in_force(exchange: Exchange, undo: Undo | None) -> Undo | None:
     """The undo, unless nothing of it is in force any more: names that others put back begin afresh."""
     if undo is None:
         return None
-    present, unread = _present(exchange, undo.changes)
-    stale = not unread and not any(same_set(present[change.key], change.after) for change in undo.changes)
+    now, unread = present(exchange, undo.changes)
+    stale = not unread and not any(same_set(now[change.key], change.after) for change in undo.changes)
     return None if stale else undo
 
 
@@ -293,47 +346,13 @@ def _as_made(kept: Undo, base: Undo, planned: ChangeSet) -> tuple[Change, ...]:
     return tuple(now.get(change.key, change) for change in kept.changes if change.key in known)
 
 
-def _as_returned(
-    undo: Undo, planned: ChangeSet, present: dict[tuple[str, str, str, str], RecordSet | None]
-) -> tuple[Change, ...]:
+def _as_returned(undo: Undo, planned: ChangeSet, seen: Present) -> tuple[Change, ...]:
     now = {change.key: change for change in planned.changes}
     return tuple(
-        now.get(change.key, Change(change.server, change.before or change.after, present[change.key]))
+        now.get(change.key, Change(change.server, change.before or change.after, seen[change.key]))
         for change in undo.changes
-        if change.key in present
+        if change.key in seen
     )
-
-
-def _rehomed(change: Change, zones: Survey) -> Change:
-    """The change at the zone's present writer, should it have another one than at the time of the undo."""
-    writers = next((zone.writers for zone in zones.zones if zone.name.lower() == change.subject.zone.lower()), ())
-    return change if change.server in writers or len(writers) != 1 else replace(change, server=writers[0])
-
-
-def _present(
-    exchange: Exchange, changes: Iterable[Change]
-) -> tuple[dict[tuple[str, str, str, str], RecordSet | None], list[Outcome]]:
-    """What the writers hold now where the changes are; what could not be read is told."""
-
-    def read(change: Change) -> tuple[Change, RecordSet | NamingError | None]:
-        subject = change.subject
-        try:
-            return change, read_set(exchange, change.server, subject.zone, subject.name, subject.type)
-        except NamingError as error:
-            return change, error
-
-    seen = in_parallel(exchange.access.threads, read, changes)
-    present = {change.key: now for change, now in seen if not isinstance(now, NamingError)}
-    unread = [
-        Outcome(State.FAILED, str(now), str(one.server), one.subject.zone, one.subject.name, one.subject.type, now)
-        for one, now in seen
-        if isinstance(now, NamingError)
-    ]
-    return present, unread
-
-
-def _failures(zones: Survey, tolerated: tuple[str, ...]) -> tuple[Outcome, ...]:
-    return tuple(failure_of(where, error) for where, error in zones.failures if where not in tolerated)
 
 
 def _nothing_to_return(deed: str, undo_path: Path, began: float) -> Report:

@@ -1,5 +1,7 @@
 """The undo file: what was there before a change and what it was changed to, on disk (fsynced) before anything is changed.
 
+Beside it, ``<file>.nodes`` holds what a directory kept of the names: who might write them, and when they were registered.
+
 One file a source and deed. A second run of the same deed adds to it and never forgets the first ``before``. While names are
 put back the phase says so; when all are back and read back, the file is kept as ``<file>.done``. Two runs at once are kept
 apart by a lock beside the file. Stored as JSON that people can read; the stored form is its own type.
@@ -15,9 +17,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
+from orchestrator.model.names import NameNode
 from orchestrator.naming.errors import UndoUnusable
 from orchestrator.naming.values import Change, NameServer, RecordSet, same_set
 
@@ -74,6 +78,13 @@ class _Entry(msgspec.Struct, frozen=True):
     after: _Value | None
 
 
+class _StoredNodes(msgspec.Struct, frozen=True):
+    version: int
+    source_name: str
+    written: str
+    nodes: tuple[NameNode, ...]
+
+
 class _Stored(msgspec.Struct, frozen=True):
     version: int
     deed: str
@@ -84,14 +95,49 @@ class _Stored(msgspec.Struct, frozen=True):
     changes: tuple[_Entry, ...]
 
 
+_Kind = TypeVar("_Kind", _Stored, _StoredNodes)
+
+
 def load(path: Path) -> Undo | None:
     """The undo at a path, or None when there is none.
 
     Raises:
         UndoUnusable: it cannot be read or is damaged.
     """
+    stored = _load(path, _Stored)
+    if stored is None:
+        return None
+    changes = tuple(_from_entry(entry) for entry in stored.changes)
+    return Undo(stored.deed, stored.source_name, stored.addresses, stored.phase, changes)
+
+
+def load_nodes(path: Path) -> tuple[NameNode, ...]:
+    """What is kept of the names in a directory beside the undo at a path; none when there is none.
+
+    Raises:
+        UndoUnusable: it cannot be read or is damaged.
+    """
+    stored = _load(nodes_path(path), _StoredNodes)
+    return () if stored is None else stored.nodes
+
+
+def nodes_path(path: Path) -> Path:
+    """Where the names in a directory are kept, beside the undo at a path."""
+    return path.with_name(path.name + ".nodes")
+
+
+def save_nodes(path: Path, source_name: str, nodes: tuple[NameNode, ...]) -> None:
+    """Keep them, on disk before returning, beside the undo at a path.
+
+    Raises:
+        UndoUnusable: it cannot be written; then nothing may be changed.
+    """
+    _save(nodes_path(path), _StoredNodes(_VERSION, source_name, _now(), nodes))
+
+
+def _load(path: Path, kind: type[_Kind]) -> _Kind | None:
     try:
-        stored = msgspec.json.decode(path.read_bytes(), type=_Stored)
+        stored = msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -102,8 +148,7 @@ def load(path: Path) -> Undo | None:
     if stored.version != _VERSION:
         reason = f"its version is {stored.version}, known is {_VERSION}"
         raise UndoUnusable(path=path, reason=reason, advice="use the dfo that wrote it")
-    changes = tuple(_from_entry(entry) for entry in stored.changes)
-    return Undo(stored.deed, stored.source_name, stored.addresses, stored.phase, changes)
+    return stored
 
 
 def save(path: Path, undo: Undo) -> None:
@@ -112,9 +157,15 @@ def save(path: Path, undo: Undo) -> None:
     Raises:
         UndoUnusable: it cannot be written; then nothing may be changed.
     """
-    written = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     entries = tuple(_to_entry(change) for change in undo.changes)
-    stored = _Stored(_VERSION, undo.deed, undo.phase, undo.source_name, undo.addresses, written, entries)
+    _save(path, _Stored(_VERSION, undo.deed, undo.phase, undo.source_name, undo.addresses, _now(), entries))
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _save(path: Path, stored: _Stored | _StoredNodes) -> None:
     text = msgspec.json.format(msgspec.json.encode(stored), indent=2)
     try:
         _write_durably(path, text)
@@ -127,8 +178,16 @@ def retire(path: Path) -> Path:
     """Keep a finished undo beside its place, so that the next failover begins with a clean one."""
     done = path.with_name(path.name + ".done")
     path.replace(done)
-    _sync_directory(path.parent)
+    retire_nodes(path)
     return done
+
+
+def retire_nodes(path: Path) -> None:
+    """Keep what was noted of the names in a directory under another name."""
+    nodes = nodes_path(path)
+    if nodes.exists():
+        nodes.replace(nodes.with_name(nodes.name + ".done"))
+    _sync_directory(path.parent)
 
 
 @contextmanager

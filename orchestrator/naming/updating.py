@@ -43,6 +43,19 @@ def apply_changes(exchange: Exchange, changes: Iterable[Change]) -> Failures:
     return failures
 
 
+def renew(exchange: Exchange, changes: Iterable[Change]) -> Failures:
+    """Register records again as they are: a directory takes it as a sign of life, other servers change nothing."""
+
+    def again(group: Sequence[Change]) -> Failures:
+        error = send(exchange, group, renewing_update)
+        return {} if error is None else {change.key: error for change in group}
+
+    failures: Failures = {}
+    for failed in in_parallel(exchange.access.threads, again, _messages(changes)):
+        failures.update(failed)
+    return failures
+
+
 def _messages(changes: Iterable[Change]) -> list[tuple[Change, ...]]:
     zones: dict[tuple[NameServer, str], list[Change]] = {}
     for change in changes:
@@ -113,6 +126,14 @@ def conditional_update(group: Sequence[Change]) -> dns.update.UpdateMessage:
             message.delete(name, change.subject.type)
         if change.after is not None:
             message.add(name, rdataset(change.after))
+    return message
+
+
+def renewing_update(group: Sequence[Change]) -> dns.update.UpdateMessage:
+    """One update message that adds what is there, if it is still there."""
+    message = _require_before(group)
+    for change in group:
+        message.add(dns.name.from_text(change.subject.name), rdataset(change.subject))
     return message
 
 

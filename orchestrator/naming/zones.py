@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import dns.flags
@@ -19,7 +19,7 @@ import dns.rrset
 
 from orchestrator.naming.errors import DnsUnreachable, NamingError, ZoneMissing
 from orchestrator.naming.exchange import Exchange
-from orchestrator.naming.values import NameServer
+from orchestrator.naming.values import Change, NameServer
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -55,6 +55,12 @@ class Survey:
     def named(self, zone: str) -> Zone:
         """The zone of this name."""
         return next(one for one in self.zones if one.name.lower() == zone.lower())
+
+    def rehomed(self, change: Change) -> Change:
+        """The change at the zone's present writer, should it have another one than when the change was planned."""
+        zone = change.subject.zone.lower()
+        writers = next((one.writers for one in self.zones if one.name.lower() == zone), ())
+        return change if change.server in writers or len(writers) != 1 else replace(change, server=writers[0])
 
 
 def in_parallel(threads: int, work: Callable[[_In], _Out], items: Iterable[_In]) -> list[_Out]:

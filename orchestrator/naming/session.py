@@ -1,0 +1,73 @@
+"""What one deed works with: the conversation with DNS servers, and the directory that keeps their zones, where there is one.
+
+When the directory cannot be reached the deed goes on without it, and says so: DNS may still take the change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from orchestrator.directory.errors import DirectoryError
+from orchestrator.naming.errors import KerberosFailed, NamingError
+from orchestrator.naming.exchange import Exchange
+from orchestrator.naming.report import Outcome, failure_of
+from orchestrator.naming.request import Access
+from orchestrator.naming.values import NameServer
+
+if TYPE_CHECKING:
+    from orchestrator.naming.adzones import AdZones
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """``zones`` is None where no directory is used or it cannot be reached; ``failures`` says why."""
+
+    exchange: Exchange
+    zones: AdZones | None = None
+    failures: tuple[Outcome, ...] = ()
+
+
+@contextmanager
+def opened(access: Access) -> Iterator[Session]:
+    """A session for one deed."""
+    if access.kerberos is None:
+        with Exchange(access) as exchange:
+            yield Session(exchange)
+        return
+    from orchestrator.naming.adzones import AdZones  # noqa: PLC0415  LDAP is loaded only where it is used
+
+    try:
+        zones = AdZones.open(access.kerberos)
+    except DirectoryError as error:
+        failure = failure_of("directory", directory_failed(access, error))
+        with Exchange(access) as exchange:
+            yield Session(exchange, None, (failure,))
+        return
+    with zones, Exchange(_beside(access, zones), strict=not zones.is_samba()) as exchange:
+        yield Session(exchange, zones)
+
+
+def directory_failed(access: Access, error: DirectoryError) -> NamingError:
+    """The directory's error as one of ours."""
+    domain = access.kerberos.domain if access.kerberos else ""
+    return KerberosFailed(server=f"the directory of {domain}", reason=str(error), advice=error.hint)
+
+
+def _beside(access: Access, zones: AdZones) -> Access:
+    """Write DNS at the controller that the directory is read and written at, where it is listed and answers."""
+    name = zones.directory.server.lower()
+    address = next((one.address for one in zones.directory.controllers() if one.name.lower() == name), None)
+    if address is None or NameServer(address) not in access.servers or access.each_server:
+        return access
+    server = NameServer(address)
+    with Exchange(access) as exchange:
+        try:
+            exchange.ask(server, next(iter(zones.zones), "."), "SOA")
+        except NamingError:
+            return access
+    chosen = {zone.lower().rstrip(".") for zone, _ in access.primaries}
+    here = tuple((zone, server) for zone in zones.zones if zone.rstrip(".") not in chosen and "" not in chosen)
+    return replace(access, primaries=(*access.primaries, *here))
