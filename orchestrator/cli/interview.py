@@ -36,7 +36,7 @@ def complete(pipeline: Pipeline, given: Given) -> Given:
             values[setting] = _server(found, question, setting, flag, taken=str(values.get("source", "")))
     if given.value("name") is None:
         values["name"] = ask("Full name that clients use", what="the name that clients use", flag="--name NAME")
-    if not given.value("connection.roots"):
+    if not given.value("connection.roots") and not _shares_tell(given):
         values["connection.roots"] = [_root()]
     if sys.stdin.isatty():
         values |= dict(_further(given))
@@ -51,6 +51,11 @@ def _server(found: tuple[Discovered, ...], question: str, setting: str, flag: st
         click.echo(f"  {one.server.name:<20} {one.says}", err=True)
     default = next((one.server.name for one in left if one.says == "unprotected"), None)
     return ask(question, what=f"the {setting} server", flag=flag, default=default)
+
+
+def _shares_tell(given: Given) -> bool:
+    """Whether the source's shares say which directories are protected."""
+    return any(given.value(one) is not None for one in ("failover.samba", "connection.shares", "connection.volumes"))
 
 
 def _root() -> dict[str, str]:

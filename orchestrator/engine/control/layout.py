@@ -12,7 +12,19 @@ from pathlib import Path
 
 from orchestrator.engine.control.errors import StateFileDamaged, StateInUse
 
-ROOMS = ("peers", "mounts", "logs", "sets", "connections", "replicas", "protections", "services", "runs", "promises")
+ROOMS = (
+    "peers",
+    "mounts",
+    "logs",
+    "sets",
+    "connections",
+    "replicas",
+    "protections",
+    "services",
+    "runs",
+    "promises",
+    "addresses",
+)
 
 
 @dataclass(frozen=True, slots=True)

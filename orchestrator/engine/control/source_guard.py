@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 
 from orchestrator.engine.control import guard
+from orchestrator.engine.control.addresses import Addresses
 from orchestrator.engine.control.answers import FenceStatus, MonitorStatus, ProtectionState
 from orchestrator.engine.control.confirming import TargetArbiter, WitnessArbiter, boottime_ns, witness_client
 from orchestrator.engine.control.documents import ProtectionRecord
@@ -40,6 +41,7 @@ class SourceGuard:
         self._ended = threading.Event()
         self._closing = ""
         self._opened = False
+        self._addresses = Addresses(rooms.layout.addresses / protection)
         self._target = TargetArbiter(self._route_to_target, rooms.identity)
 
     @property
@@ -272,15 +274,33 @@ class SourceGuard:
             try:
                 if self.fence_reason() is None:
                     self._open_once()
-                elif not self._opened and not self._closing and self._rooms.services.any_running(self._id):
-                    self._close("its epoch is not confirmed", None)
+                elif not self._opened and not self._closing:
+                    self._keep_closed()
             except (DtamError, OSError) as error:
                 self._rooms.events.tell("guard", f"{self._id}: {error}; trying again")
                 self._ended.wait(1.0)
 
+    def _keep_closed(self) -> None:
+        """Behind a closed gate nothing runs that an earlier daemon or the boot left, and no address is held that the target may have."""
+        if self._rooms.services.any_running(self._id):
+            self._close("its epoch is not confirmed", None)
+        self._let_addresses_go()
+
+    def _let_addresses_go(self) -> None:
+        try:
+            off = self._addresses.release(self.record.document)
+        except (DtamError, OSError) as error:
+            self._rooms.events.tell("fence", f"{self._id}: its addresses are still here: {error}", level="error")
+            return
+        if off:
+            self._rooms.events.tell("fence", f"{self._id}: {', '.join(off)} is off this host while it is fenced")
+
     def _open_once(self) -> None:
         if self._opened:
             return
+        back = self._addresses.hold(self.record.document)
+        if back:
+            self._rooms.events.tell("fence", f"{self._id}: {', '.join(back)} is on this host again")
         guard.fence_mounts(self._rooms, self.record.document, on=False)
         if self.record.document.witness is None or self.overridden():
             self.set_deadline(0)
@@ -305,6 +325,7 @@ class SourceGuard:
         self._opened = False
         stopped = self._rooms.services.stop_all(self._id, within_s)
         guard.fence_mounts(self._rooms, self.record.document, on=True)
+        self._let_addresses_go()
         if self._keeper is None or within_s is None:
             self._closing = ""  # the stored fence, or the unconfirmed epoch, speaks from here on
         self._rooms.events.tell("fence", f"{self._id} is fenced: {why}", stopped=stopped)
