@@ -9,7 +9,7 @@ Sources: [MS-DNSP] 2.3.2.2 (TimeStamp), 3.1.1.1.1 (ageing of zones).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from orchestrator.directory.errors import DirectoryError, ValueChanged
 from orchestrator.directory.port import Add, Delete
@@ -31,15 +31,22 @@ def make_static(zones: AdZones, wanted: Iterable[RecordSet], wait_s: float) -> l
     return [_stamped(zones, records, _same_for(records, STATIC), "static", wait_s) for records in _held(zones, wanted)]
 
 
-def put_back(zones: AdZones, nodes: Iterable[NameNode], wait_s: float) -> list[Outcome]:
-    """Give each record the stamp that it had before."""
-    outcomes = []
-    for node in nodes:
-        known = {(kind, text.lower()): stamp for kind, text, stamp in node.stamps}
-        for records in _sets_of(node):
-            stamp = _known(known)
-            outcomes.append(_stamped(zones, records, stamp, "registered as before", wait_s))
-    return outcomes
+def put_back(zones: AdZones, nodes: Iterable[NameNode], shown: Iterable[RecordSet], wait_s: float) -> list[Outcome]:
+    """Give each record that DNS shows again the stamp that it had before; what was not there before keeps its own."""
+    known = {
+        (node.zone.lower(), node.name.lower(), kind, text.lower()): stamp
+        for node in nodes
+        for kind, text, stamp in node.stamps
+    }
+
+    def stamp_of(records: RecordSet) -> Stamp:
+        return lambda kind, text: known.get((*records.key[:2], kind, text.lower()))
+
+    return [
+        _stamped(zones, records, stamp_of(records), "registered as before", wait_s)
+        for records in _held(zones, shown)
+        if any(stamp_of(records)(records.type, text) is not None for text in records.data)
+    ]
 
 
 def is_put_back(zones: AdZones, node: NameNode) -> bool:
@@ -57,17 +64,6 @@ def _held(zones: AdZones, wanted: Iterable[RecordSet]) -> list[RecordSet]:
 def _same_for(records: RecordSet, stamp_h: int) -> Stamp:
     texts = {text.lower() for text in records.data}
     return lambda kind, text: stamp_h if kind == records.type and text.lower() in texts else None
-
-
-def _known(stamps: Mapping[tuple[str, str], int]) -> Stamp:
-    return lambda kind, text: stamps.get((kind, text.lower()))
-
-
-def _sets_of(node: NameNode) -> list[RecordSet]:
-    kinds: dict[str, list[str]] = {}
-    for kind, text, _ in node.stamps:
-        kinds.setdefault(kind, []).append(text)
-    return [RecordSet(node.zone, node.name, kind, 0, tuple(texts)) for kind, texts in kinds.items()]
 
 
 def _stamped(zones: AdZones, records: RecordSet, stamp: Stamp, word: str, wait_s: float) -> Outcome:

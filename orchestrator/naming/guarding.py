@@ -86,14 +86,17 @@ def make_static(zones: AdZones, changes: Iterable[Change], wait_s: float) -> lis
     return ageing.make_static(zones, [change.after for change in changes if change.after is not None], wait_s)
 
 
-def put_stamps_back(zones: AdZones, nodes: Iterable[NameNode], wait_s: float) -> list[Outcome]:
-    """Have each record as static or as old as it was."""
-    return ageing.put_back(zones, nodes, wait_s)
+def put_stamps_back(
+    zones: AdZones, nodes: Iterable[NameNode], changes: Iterable[Change], wait_s: float
+) -> list[Outcome]:
+    """Have each record that the changes left as static or as old as it was."""
+    return ageing.put_back(zones, nodes, [change.after for change in changes if change.after is not None], wait_s)
 
 
 def _subjects(changes: Iterable[Change]) -> list[RecordSet]:
-    """One record set a name: what is kept of a name counts for all its types."""
-    return list({(one.zone.lower(), one.name.lower()): one for one in (change.subject for change in changes)}.values())
+    """One record set for each name that was there before: what is kept of a name counts for all its types."""
+    before = [change.before for change in changes if change.before is not None]
+    return list({(one.zone.lower(), one.name.lower()): one for one in before}.values())
 
 
 def _node(zones: AdZones, zone_name: str, name: str, account: str) -> NameNode | None:
@@ -142,7 +145,7 @@ def _lock_right(change: Change, zones: AdZones, account: str, *, given: bool) ->
     error = LockIncomplete(
         name=subject.name,
         zone=subject.zone,
-        wanted="to be locked",
+        wanted="lockable",
         account=account,
         reason="this account may not change the name's access list and owner",
         advice="DnsAdmins may; or grant WRITE_DAC and WRITE_OWNER for these names alone: dtam rights",

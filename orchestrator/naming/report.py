@@ -87,14 +87,14 @@ class Report:
     def error(self) -> NamingError | None:
         """The failure of the whole.
 
-        Its only cause, when all failures are alike and nothing was changed; else that it is not complete.
+        The first cause, when nothing was changed; the only one, when all failures are alike; else that it is not complete.
         """
         failed = self.failed
         if not failed:
             return None
         first = next((one.error for one in failed if one.error is not None), None)
         alike = first is not None and all(type(one.error) is type(first) for one in failed)
-        if alike and (self.proof or len(failed) == len(self.outcomes)):
+        if self.proof or (alike and len(failed) == len(self.outcomes)):
             return first
         reason = (
             f"{self.deed} is not complete: {len(failed)} of {len(self.outcomes)} items failed; first: {failed[0].says}"

@@ -159,7 +159,7 @@ class DnsNameService:
                 undoing.save(undo_path, kept)
             nodes, unsure, _ = _noted(session, move, planned.changes, undo_path, locking_too=False)
             done = self._change(session.exchange, view.zones, planned.changes, planned.changes)
-            aged = guarding.put_stamps_back(session.zones, nodes, self.access.await_s) if session.zones else []
+            aged = self._aged(session, nodes, planned.changes, done)
             outcomes = (*view.failures, *unsure, *done, *aged)
             return _report("ttl", began, planned, self._tolerant(view.zones, outcomes))
 
@@ -212,34 +212,27 @@ class DnsNameService:
             wanted = _as_returned(rehomed, planned, now)
             done = self._change(session.exchange, zones, planned.changes, wanted)
             nodes = undoing.load_nodes(undo_path)
-            freed = self._given_back(session, nodes, (*unread, *done))
-            outcomes = (*session.failures, *zone_failures(zones, ()), *unread, *done, *freed)
+            aged = self._aged(session, nodes, wanted, done)
+            freed = _unlocked(session, nodes, (*unread, *done))
+            outcomes = (*session.failures, *zone_failures(zones, ()), *unread, *done, *aged, *freed)
             report = _report(deed, began, planned, self._tolerant(zones, outcomes))
             if not any(outcome.state in (State.FAILED, State.SKIPPED) for outcome in report.outcomes):
                 undoing.retire(undo_path)
             return report
 
-    def _given_back(
-        self, session: Session, nodes: tuple[NameNode, ...], done: tuple[Outcome, ...]
-    ) -> tuple[Outcome, ...]:
-        """Stamps put back and, last of all, locks taken off: of the names whose records are all back."""
+    def _aged(
+        self, session: Session, nodes: Iterable[NameNode], changes: Iterable[Change], seen: Iterable[Outcome]
+    ) -> list[Outcome]:
+        """What is shown as it should be is as static or as old as it was."""
         if session.zones is None:
-            return ()
-        left = {(one.zone.lower(), one.name.lower()) for one in done if one.state is State.FAILED}
-        back = [node for node in nodes if (node.zone.lower(), node.name.lower()) not in left]
-        aged = guarding.put_stamps_back(session.zones, back, self.access.await_s)
-        return (*aged, *guarding.unlock(session.zones, back))
+            return []
+        return guarding.put_stamps_back(session.zones, nodes, _shown(changes, seen), self.access.await_s)
 
     def _made_static(self, session: Session, changes: Iterable[Change], seen: Iterable[Outcome]) -> list[Outcome]:
         """What was brought and is shown by its writer is made static in the directory."""
         if session.zones is None:
             return []
-        failed = {
-            (one.server, one.zone.lower(), one.name.lower(), one.type) for one in seen if one.state is State.FAILED
-        }
-        return guarding.make_static(
-            session.zones, [one for one in changes if one.key not in failed], self.access.await_s
-        )
+        return guarding.make_static(session.zones, _shown(changes, seen), self.access.await_s)
 
     def _tolerant(self, zones: Survey, outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
         return tolerant(zones, outcomes, tolerate=self.access.tolerate_silent)
@@ -260,6 +253,21 @@ class DnsNameService:
             for server in (change.server, *watchers.get(change.subject.zone.lower(), ()))
         ]
         return read_back(exchange, pairs, failures, {change.key for change in changes})
+
+
+def _shown(changes: Iterable[Change], seen: Iterable[Outcome]) -> list[Change]:
+    """The changes that their writers show."""
+    failed = {(one.server, one.zone.lower(), one.name.lower(), one.type) for one in seen if one.state is State.FAILED}
+    return [change for change in changes if change.key not in failed]
+
+
+def _unlocked(session: Session, nodes: Iterable[NameNode], seen: Iterable[Outcome]) -> list[Outcome]:
+    """Last of all, locks taken off: of the names whose records are all back."""
+    if session.zones is None:
+        return []
+    left = {(one.zone.lower(), one.name.lower()) for one in seen if one.state is State.FAILED}
+    back = [node for node in nodes if (node.zone.lower(), node.name.lower()) not in left]
+    return guarding.unlock(session.zones, back)
 
 
 def _is_kept(session: Session, zone: str) -> bool:
