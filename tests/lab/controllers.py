@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.lab import certificates
@@ -93,15 +94,16 @@ def name_services(host: LabHost) -> None:
     host.run(["samba_spnupdate"])
 
 
-def certify(controllers: list[LabHost]) -> None:
-    """Give each controller a certificate of the lab's own authority; every host gets the authority's."""
+def certify(hosts: Iterable[LabHost]) -> None:
+    """Give every host the certificate of the lab's own authority, and each controller one that it issued."""
     authority = certificates.Authority()
-    for host in controllers:
+    for host in hosts:
+        host.write(CA_FILE, authority.text)
+        if host.place.role != "controller":
+            continue
         key, certificate = authority.issue(host.fqdn, host.address)
         host.write("/etc/lab/tls.key", key, 0o600)
         host.write("/etc/lab/tls.pem", certificate)
-    for host in controllers:
-        host.write(CA_FILE, authority.text)
 
 
 def start(host: LabHost) -> None:
@@ -109,7 +111,6 @@ def start(host: LabHost) -> None:
     host.run(["samba", "-D"])
     until(f"{host.name} answers DNS", lambda: answers(host, host.address, f"_ldap._tcp.{DOMAIN}", "SRV"), 120)
     until(f"{host.name} listens", lambda: listens(host, 88, 389, 445), 120)
-    host.run(["samba_spnupdate"])  # the names of the directory service (ldap/...), which Kerberos clients of it ask for
 
 
 def answers(host: LabHost, server: str, name: str, kind: str) -> str:

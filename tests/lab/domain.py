@@ -66,7 +66,7 @@ class Lab:
         """Make the domain from nothing, and leave its disks as after an orderly shutdown."""
         self._dress()
         hosts = self._hosts
-        controllers.certify([hosts["dc1"], hosts["dc2"]])
+        controllers.certify(hosts.values())
         bind.configure(hosts["ns2"])
         bind.start(hosts["ns2"])
         controllers.provision(hosts["dc1"])

@@ -6,9 +6,7 @@ its mounts, links and files (a tmpfs that nobody else sees) go with the namespac
 
 from __future__ import annotations
 
-import os
 import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +20,14 @@ def children(pid: int) -> list[int]:
     """The processes whose parent is ``pid``."""
     processes = (entry for entry in Path("/proc").iterdir() if entry.name.isdigit())
     return [int(entry.name) for entry in processes if _parent(entry) == pid]
+
+
+def _ended(pid: int) -> bool:
+    """Gone, or only waiting for its new parent to notice."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
 
 
 def _parent(process: Path) -> int:
@@ -102,6 +108,4 @@ class Keeper:
         """End the lab at once."""
         self._process.kill()
         self._process.wait()
-        deadline = time.monotonic() + 30
-        while os.path.exists(f"/proc/{self.pid}") and time.monotonic() < deadline:
-            time.sleep(0.005)
+        until("the lab has ended", lambda: _ended(self.pid), 60, 0.005)

@@ -121,13 +121,17 @@ def _rules(name: str, wire: Wire) -> list[str]:
     ends = [f'{end} {{ "{name}", "{name}-far" }}' for end in ("iifname", "oifname")]
     if wire.cut:
         return [f"{end} drop" for end in ends]
-    rules = [f"{end} numgen random mod 100 < {wire.loss_percent} drop" for end in ends if wire.loss_percent]
+    rules = [f"{end} {_by_chance(wire.loss_percent)}drop" for end in ends if wire.loss_percent]
     for other in sorted(wire.cut_towards):
         rules += [
             f"{ends[0]} ip daddr {PLACES[other].address} drop",
             f"{ends[1]} ip saddr {PLACES[other].address} drop",
         ]
     return rules
+
+
+def _by_chance(percent: int) -> str:
+    return f"numgen random mod 100 < {percent} " if percent < 100 else ""
 
 
 class Link:
