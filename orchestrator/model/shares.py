@@ -57,13 +57,30 @@ class Network(msgspec.Struct, frozen=True):
 
 
 class Keytab(msgspec.Struct, frozen=True):
-    """A keytab file: permission bits, owner's number and principals; never a key."""
+    """A keytab file: permission bits, owner's number and principals; never a key. A link is not followed."""
 
     path: str
     exists: bool
     mode: int = 0
     owner: int = 0
     principals: tuple[str, ...] = ()
+    is_link: bool = False
+
+    def problem(self, principal: str) -> str:
+        """Why the key of this principal is not safely here; empty when it is root's alone and in the file.
+
+        >>> Keytab("/k", True, 0o600, 0, ("BETA$@LAB.EXAMPLE",)).problem("ALPHA$@LAB.EXAMPLE")
+        'holds no key of ALPHA$@LAB.EXAMPLE, only of BETA$@LAB.EXAMPLE'
+        """
+        if self.is_link:
+            return "is a symbolic link, which could be pointed elsewhere"
+        if not self.exists:
+            return "is not there"
+        if self.mode & 0o077 or self.owner != 0:
+            return f"can be read by others than root (mode {self.mode:04o}, owner {self.owner})"
+        if principal.lower() not in {one.lower() for one in self.principals}:
+            return f"holds no key of {principal}, only of {', '.join(self.principals) or 'nobody'}"
+        return ""
 
 
 class Samba(msgspec.Struct, frozen=True):

@@ -10,11 +10,10 @@ from orchestrator.model.subnets import WHY_NOT_ACROSS, on_link
 from orchestrator.sdk.checks import View, check
 from plugins.fileserver.checks_servers import serving
 from plugins.fileserver.checks_shares import shared
-from plugins.fileserver.inventory import account_of, keytabs_of
+from plugins.fileserver.inventory import account_of, target_keys
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
 KERBEROS_LIMIT_S = 300.0
-PRIVATE = 0o077
 
 
 @check("directory-unreachable", sets=("basic", "names"), passed="the directory answers, or none is wanted")
@@ -117,22 +116,16 @@ def domain_clock(view: View) -> Iterator[Finding]:
 def keytab_on_target(view: View) -> Iterator[Finding]:
     """The target acts by itself when nobody else is alive: for that it needs a key of its own, which nobody else may read."""
     found = view.inventory.target.samba
-    for path in keytabs_of(view.settings, TARGET):
+    name = view.inventory.target.name
+    for path, principal in target_keys(view.settings, account_of(view.inventory.target)):
         facts = found.keytab(path) if found is not None else None
-        name = view.inventory.target.name
-        if facts is not None and not facts.exists:
+        problem = facts.problem(principal) if facts is not None else ""
+        if problem:
             yield view.error(
-                f"the keytab {path} is not on the target {name}",
+                f"the keytab {path} on the target {name} {problem}",
                 where=view.place("failover.directory.target_keytab_file"),
-                why="the target could not move names and service names by itself",
-                remedy=f"make it there: net ads keytab create on {name}, or copy it, mode 0600",
-            )
-        elif facts is not None and (facts.mode & PRIVATE or facts.owner != 0):
-            yield view.error(
-                f"the keytab {path} on {name} can be read by others than root (mode {facts.mode:04o}, owner {facts.owner})",
-                where=view.place("failover.directory.target_keytab_file"),
-                why="whoever reads it can act as that account",
-                remedy=f"chown root {path} && chmod 0600 {path}",
+                why="the target could not move names and service names by itself, or others could act as its account",
+                remedy=f"dtam rights prints how to make it: the key of {principal}, owned by root, mode 0600",
             )
 
 
@@ -204,6 +197,20 @@ def across_subnets(view: View) -> Iterator[Finding]:
             )
 
 
+@check("engine-address-taken", sets=("basic", "failover"), passed="the source keeps an address of its own")
+def engine_address(view: View) -> Iterator[Finding]:
+    """While the target has its address, the source must be reached by another: for the way back, and to stay fenced."""
+    failover, pair = view.settings.failover, view.protection.pair
+    taken = {one.source for one in failover.identity.addresses} if failover.fails_over("addresses") else set()
+    if pair.source.engine.address in taken:
+        yield view.error(
+            f"the engine of {pair.source.name} is reached at {pair.source.engine.address}, which is to be taken over",
+            where=view.place("failover.identity.addresses"),
+            why="after a failover the source could not be reached, neither to restore nor to fail back",
+            remedy=f"give it a second address and know it by that: dtam hosts add {pair.source.name} --address ...",
+        )
+
+
 @check("updates-unsigned", sets=("basic", "names"), passed="the source cannot take its record back by itself")
 def updates_unsigned(view: View) -> Iterator[Finding]:
     """Guide: dynamic updates should be secure only, or the source can reclaim its record."""
@@ -228,5 +235,6 @@ DOMAIN = (
     hosts_file,
     address_leased,
     across_subnets,
+    engine_address,
     updates_unsigned,
 )

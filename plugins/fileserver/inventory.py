@@ -75,9 +75,23 @@ def keytabs_of(settings: Settings, where: Where) -> list[str]:
     """The keytabs that the target's script needs."""
     if where is not Where.TARGET:
         return []
+    return list(dict.fromkeys(path for path, _ in target_keys(settings, "")))
+
+
+def target_keys(settings: Settings, account: str) -> list[tuple[str, str]]:
+    """(keytab, principal) of each key that the target's script signs with; without a principal it is the target's own account."""
     directory, dns = settings.failover.directory, settings.failover.dns
-    found = [directory.target_keytab_file if directory else None, dns.target_keytab_file]
-    return [path for path in dict.fromkeys(found) if path]
+    domain = (directory.domain if directory else dns.domain or "").upper()
+    given = [
+        (directory.target_keytab_file, directory.target_principal) if directory else (None, None),
+        (dns.target_keytab_file, dns.target_principal),
+    ]
+    return [(path, _full(principal or f"{account}$", domain)) for path, principal in given if path]
+
+
+def _full(principal: str, realm: str) -> str:
+    user = principal.rpartition("\\")[2]
+    return user if "@" in user else f"{user}@{realm}"
 
 
 def account_of(side: SideInventory) -> str:

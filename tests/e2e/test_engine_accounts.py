@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import os
 import subprocess
+import sys
 from pathlib import Path
 
+import pexpect
 import pytest
 import urllib3
 
@@ -157,3 +160,75 @@ def test_membership_given_later_counts_at_the_next_check(guarded):
     inside(alpha, "gpasswd", "-a", "cy", "dtmon")
     with alpha.remote(login=by_password("cy", PASSWORDS["cy"])) as client:
         assert client.server().name == "alpha"
+
+
+class Administrator:
+    """Somebody at a machine with dtam, and what lies in their state directory."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.env = {**os.environ, "DTAM_HOME": str(home), "TERM": "dumb", "COLUMNS": "160"}
+
+    def words(self, *words: str) -> list[str]:
+        return ["-m", "orchestrator.cli.dtam", *words]
+
+    def dtam(self, *words: str, code: int = 0) -> str:
+        command = [sys.executable, *self.words(*words)]
+        done = subprocess.run(
+            command, env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def kept(self) -> bytes:
+        return b"".join(path.read_bytes() for path in self.home.rglob("*") if path.is_file())
+
+
+def place_of(engine) -> list[str]:
+    with engine.local() as client:
+        pinned = client.server().fingerprint
+    return ["--address", engine.address, "--port", str(engine.ports["control_port"]), "--fingerprint", pinned]
+
+
+@pytest.mark.covers("AM-02", "ENG-SEC-01")
+def test_dtam_asks_for_the_password_keeps_it_sealed_and_forgets_it_on_request(guarded, tmp_path):
+    alpha, person = guarded(), Administrator(tmp_path / "home")
+    password = PASSWORDS["ada"]
+    adding = pexpect.spawn(
+        sys.executable,
+        person.words("hosts", "add", "alpha", *place_of(alpha), "--user", "ada"),
+        env=person.env,
+        encoding="utf-8",
+        timeout=120,
+    )
+    adding.expect("Password of ada: ")
+    shown = Path(f"/proc/{adding.pid}/cmdline").read_bytes()
+    adding.sendline(password)
+    adding.expect(pexpect.EOF)
+    adding.close()
+    assert (adding.exitstatus, "alpha is known" in adding.before) == (0, True), adding.before
+    told = adding.before + person.dtam("hosts", "test", "alpha", "--json") + person.dtam("credentials", "list")
+    assert "ada" in told
+    assert password not in told
+    assert password.encode() not in person.kept() + shown
+    person.dtam("credentials", "clear", "ada")
+    assert "none is remembered for alpha" in person.dtam("hosts", "test", "alpha", code=1)
+    assert not (person.home / "credentials.key").exists()
+
+
+@pytest.mark.covers("AM-02")
+def test_a_password_that_is_wrong_or_badly_kept_is_not_remembered(guarded, tmp_path):
+    hurried = tmp_path / "pam-service"
+    hurried.write_text(HURRIED)
+    alpha, person = guarded(hurried), Administrator(tmp_path / "home")
+    file = tmp_path / "password"
+    file.write_text("Wrong-7\n")
+    file.chmod(0o640)
+    add = ["hosts", "add", "alpha", *place_of(alpha), "--password-file", str(file)]
+    assert "others can read" in person.dtam(*add, "--user", "ada", code=8)
+    file.chmod(0o600)
+    told = person.dtam(*add, "--user", "ada", code=91)
+    assert "ada: the name or the password is wrong" in told
+    assert "Wrong-7" not in told
+    assert '"credentials": []' in person.dtam("credentials", "list", "--json")
+    assert b"Wrong-7" not in person.kept()

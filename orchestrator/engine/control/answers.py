@@ -81,10 +81,11 @@ class NetworkFacts(Answer):
 
 
 class KeytabFacts(Answer):
-    """A keytab file: permission bits, owner's number and the principals in it; never a key."""
+    """A keytab file: permission bits, owner's number and the principals in it; never a key. A link is not followed."""
 
     path: str
     exists: bool
+    is_link: bool = False
     mode: int = 0
     owner: int = 0
     principals: list[str] = []

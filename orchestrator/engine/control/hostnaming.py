@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
+from orchestrator.engine.control import keytabs as keytabfiles
 from orchestrator.engine.control.answers import HostsEntry, KeytabFacts, NetworkFacts
 
 HOSTS = Path("/etc/hosts")
@@ -30,7 +31,7 @@ def gather(keytabs: Sequence[str]) -> Naming:
     return {
         "hosts": hosts_entries(_text(HOSTS)),
         "networks": networks(),
-        "keytabs": [keytab(Path(path)) for path in keytabs],
+        "keytabs": [keytabfiles.look(Path(path)) for path in keytabs],
         "winbind_names": bool(re.search(r"^passwd:.*\bwinbind\b", _text(NSSWITCH), re.MULTILINE)),
     }
 
@@ -55,19 +56,6 @@ def networks() -> list[NetworkFacts]:
         for entry in link.get("addr_info", [])
         if entry.get("scope") == "global" and "local" in entry
     ]
-
-
-def keytab(path: Path) -> KeytabFacts:
-    """A keytab: who may read it, and the principals in it. Keys are not looked at."""
-    try:
-        status = path.stat()
-    except OSError:
-        return KeytabFacts(path=str(path), exists=False)
-    listed = _said(["klist", "-k", str(path)])
-    principals = sorted({line.split()[1] for line in listed.splitlines() if re.match(r"\s*\d+\s+\S+@\S+", line)})
-    return KeytabFacts(
-        path=str(path), exists=True, mode=status.st_mode & 0o7777, owner=status.st_uid, principals=principals
-    )
 
 
 def _text(path: Path) -> str:
