@@ -17,7 +17,6 @@ import dns.name
 
 from orchestrator.directory.errors import EntryMissing
 from orchestrator.directory.filters import dn_value
-from orchestrator.directory.opening import open_directory
 from orchestrator.directory.port import Directory, DirectoryAccess, Entry
 from orchestrator.naming.dnsp import (
     TOMBSTONE,
@@ -90,6 +89,8 @@ class AdZones:
         Raises:
             DirectoryError: no controller answers, or it refuses the credentials.
         """
+        from orchestrator.directory.opening import open_directory  # noqa: PLC0415  LDAP is loaded only where it is used
+
         directory = open_directory(access)
         try:
             return cls(directory)

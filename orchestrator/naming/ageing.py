@@ -15,7 +15,7 @@ from orchestrator.directory.errors import DirectoryError, ValueChanged
 from orchestrator.directory.port import Add, Delete
 from orchestrator.model.names import NameNode
 from orchestrator.naming.adzones import AdNode, AdZones
-from orchestrator.naming.dnsp import DnsRecord, write_record
+from orchestrator.naming.dnsp import DnsRecord, ZoneProperties, hours_since_1601, write_record
 from orchestrator.naming.errors import NamingError
 from orchestrator.naming.report import Outcome, State
 from orchestrator.naming.values import RecordSet
@@ -32,7 +32,10 @@ def make_static(zones: AdZones, wanted: Iterable[RecordSet], wait_s: float) -> l
 
 
 def put_back(zones: AdZones, nodes: Iterable[NameNode], shown: Iterable[RecordSet], wait_s: float) -> list[Outcome]:
-    """Give each record that DNS shows again the stamp that it had before; what was not there before keeps its own."""
+    """Give each record that DNS shows again the stamp that it had before; what was not there before keeps its own.
+
+    A record that would be scavenged at once with its old stamp counts as registered now: its server has been away.
+    """
     known = {
         (node.zone.lower(), node.name.lower(), kind, text.lower()): stamp
         for node in nodes
@@ -40,7 +43,15 @@ def put_back(zones: AdZones, nodes: Iterable[NameNode], shown: Iterable[RecordSe
     }
 
     def stamp_of(records: RecordSet) -> Stamp:
-        return lambda kind, text: known.get((*records.key[:2], kind, text.lower()))
+        zone = zones.zone(records.zone)
+        first_h = _oldest_kept(zone.properties) if zone else 0
+        now_h = hours_since_1601(time.time())
+
+        def wanted(kind: str, text: str) -> int | None:
+            before = known.get((*records.key[:2], kind, text.lower()))
+            return now_h if before not in (None, STATIC) and before < first_h else before
+
+        return wanted
 
     return [
         _stamped(zones, records, stamp_of(records), "registered as before", wait_s)
@@ -55,6 +66,13 @@ def is_put_back(zones: AdZones, node: NameNode) -> bool:
     found = zones.node(zone, node.name) if zone else None
     now = {(kind, text.lower()): stamp for kind, text, stamp in found.stamps()} if found else {}
     return all(now.get((kind, text.lower())) == stamp for kind, text, stamp in node.stamps)
+
+
+def _oldest_kept(properties: ZoneProperties) -> int:
+    """The oldest stamp with which a record is not scavenged at once, hours since 1601; 0 where the zone does not age."""
+    if not properties.ageing:
+        return 0
+    return hours_since_1601(time.time()) - properties.no_refresh_h - properties.refresh_h
 
 
 def _held(zones: AdZones, wanted: Iterable[RecordSet]) -> list[RecordSet]:

@@ -26,8 +26,19 @@ class Noted:
     remarks: tuple[str, ...] = ()
 
 
-def note(zones: AdZones, move: Move, changes: Iterable[Change], *, locking_too: bool = True) -> Noted:
-    """What the directory keeps of the names that will be changed; without ``locking_too`` for nobody's account.
+def note_stamps(zones: AdZones, changes: Iterable[Change]) -> tuple[NameNode, ...]:
+    """What the directory keeps of the names that will be changed, to be locked against nobody.
+
+    Raises:
+        DirectoryError: it cannot be read.
+    """
+    subjects = [one for one in _subjects(changes) if zones.zone(one.zone) is not None]
+    nodes = (_node(zones, one.zone, one.name, "") for one in subjects)
+    return tuple(node for node in nodes if node is not None)
+
+
+def note(zones: AdZones, move: Move, changes: Iterable[Change]) -> Noted:
+    """What the directory keeps of the names that will be changed, and the account to lock them against.
 
     Raises:
         DirectoryError: it cannot be read, or the account that was given does not exist.
@@ -35,7 +46,7 @@ def note(zones: AdZones, move: Move, changes: Iterable[Change], *, locking_too: 
     subjects = [one for one in _subjects(changes) if zones.zone(one.zone) is not None]
     if not subjects:
         return Noted(())
-    account, remarks = _account(zones, move) if locking_too else ("", ())
+    account, remarks = _account(zones, move)
     nodes = (_node(zones, one.zone, one.name, account) for one in subjects)
     return Noted(tuple(node for node in nodes if node is not None), remarks)
 

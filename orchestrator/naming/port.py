@@ -1,29 +1,44 @@
 """The orchestrator's ``NameService`` port over RFC 2136: model values in and out, waiting left to the executor.
 
-The changes themselves are kept by whoever holds the plan and its journal, so no undo file is written here. A listed server that
-is silent, other than the writer, holds nothing up: it cannot give a wrong answer while it is down; it is logged by name.
+The changes themselves, and what a directory kept of their names, are held by whoever holds the plan and its journal, so no undo
+file is written here. A listed server that is silent, other than the writer, holds nothing up: it cannot give a wrong answer while
+it is down; it is logged by name. Where every server of a zone writes it, as controllers do, a silent writer is replaced by another.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 import dns.rdatatype
 
-from orchestrator.model.names import NameChange, NameChanges, NameMove, NameRecords
+from orchestrator.directory.errors import DirectoryError
+from orchestrator.directory.port import Directory
+from orchestrator.model.names import NameChanges, NameMove, NameNode, NameRecords
 from orchestrator.model.outcomes import TryAgain
-from orchestrator.naming.errors import DnsUnreachable, KeyRefused, NameChangeIncomplete, NamingError, ZoneMissing
+from orchestrator.naming import guarding, locking
+from orchestrator.naming.adzones import AdZones
+from orchestrator.naming.errors import (
+    DnsUnreachable,
+    NameChangeIncomplete,
+    NamingError,
+)
 from orchestrator.naming.exchange import Exchange
 from orchestrator.naming.finding import read_set
+from orchestrator.naming.guarding import Noted
+from orchestrator.naming.looking import look, tolerant
+from orchestrator.naming.moving import plan_move
 from orchestrator.naming.proving import prove_changes
-from orchestrator.naming.report import Outcome, State
+from orchestrator.naming.report import Outcome, State, failure_of
 from orchestrator.naming.request import Access, Move, server_name
-from orchestrator.naming.returning import restored
+from orchestrator.naming.returning import plan_refresh, restored
 from orchestrator.naming.service import DnsNameService
-from orchestrator.naming.updating import apply_changes, read_back
+from orchestrator.naming.session import Session, directory_failed, opened
+from orchestrator.naming.undo import Undo
+from orchestrator.naming.updating import Failures, apply_changes, read_back, renew
 from orchestrator.naming.values import Change, NameServer, RecordSet, same_set
+from orchestrator.naming.wording import from_change, problem, to_changes, to_move, to_records
 from orchestrator.naming.zones import in_parallel, survey
 
 _SHORT_WAIT_S = 2.0
@@ -42,7 +57,7 @@ class Rfc2136NameService:
         """The records that the move touches, as the writer has them now."""
         report = self._service.plan(to_move(move))
         _raise_first(report.outcomes)
-        return tuple(_to_records(change.before) for change in report.changes.changes if change.before is not None)
+        return tuple(to_records(change.before) for change in report.changes.changes if change.before is not None)
 
     def resolve(self, name: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """What each listed server answers for the name; silent servers have no answer and are logged."""
@@ -55,40 +70,115 @@ class Rfc2136NameService:
         )
 
     def plan(self, move: NameMove) -> NameChanges:
-        """The changes that the move needs, as of now.
+        """The changes that the move needs, as of now, with what a directory keeps of their names.
 
         Raises:
             NamingError: a server or zone could not be read.
         """
-        report = self._service.plan(to_move(move))
-        _raise_first(report.outcomes)
-        return NameChanges(tuple(_from_change(change) for change in report.changes.changes), report.remarks)
+        wanted = to_move(move)
+        with opened(self._access) as session:
+            view = look(session, wanted)
+            _raise_first(tolerant(view.zones, view.failures, tolerate=True))
+            planned = plan_move(view.findings.contents, wanted)
+            noted = self._noted(session, wanted, planned.changes)
+        changes = tuple(from_change(change) for change in planned.changes)
+        return NameChanges(changes, (*view.remarks, *planned.remarks, *noted.remarks), noted.nodes)
 
     def apply(self, changes: NameChanges) -> None:
-        """Make the changes and see them everywhere; what others added to a record set meanwhile is kept.
+        """Lock the source out, make the changes and see them everywhere; what others added to a record set meanwhile is kept.
+
+        A lock for which rights are missing is logged and holds nothing up: clients wait. ``lock`` is strict, and validation finds it.
 
         Raises:
             TryAgain: a server does not answer, or does not show them yet.
             NamingError: it will not come right by waiting.
         """
-        self._lead(tuple(_to_change(change) for change in changes.changes), keep_others=True)
+        with opened(self._access) as session:
+            _log_failures([*session.failures, *self._locked(session, changes)])
+            made = self._lead(session.exchange, to_changes(changes), keep_others=True)
+            if session.zones is not None:
+                _log_failures(guarding.make_static(session.zones, made, self._access.await_s))
 
     def put_back(self, changes: NameChanges) -> None:
-        """Undo the changes exactly.
+        """Undo the changes exactly, and then give the source its right back.
 
         Raises:
             TryAgain: a server does not answer, or does not show them yet.
             NameChangeIncomplete: somebody else changed a record since; it is named and left alone.
         """
-        self._lead(tuple(_to_change(change).reversed() for change in changes.changes), keep_others=False)
+        with opened(self._access) as session:
+            back = tuple(change.reversed() for change in to_changes(changes))
+            shown = self._lead(session.exchange, back, keep_others=False)
+            if changes.nodes:
+                zones = _zones(session)
+                _raise_first(guarding.put_stamps_back(zones, changes.nodes, shown, self._access.await_s))
+                _raise_first(guarding.unlock(zones, changes.nodes))
 
     def applied(self, changes: NameChanges) -> bool:
         """Whether every listed server that answers, and every writer, shows the ``after`` of every change."""
-        return self._shown(tuple(_to_change(change) for change in changes.changes))
+        return self._shown(to_changes(changes))
 
     def is_put_back(self, changes: NameChanges) -> bool:
-        """Whether every listed server that answers, and every writer, shows the ``before`` of every change."""
-        return self._shown(tuple(_to_change(change).reversed() for change in changes.changes))
+        """Whether every listed server that answers, and every writer, shows the ``before`` of every change, and nothing is locked."""
+        shown = self._shown(tuple(change.reversed() for change in to_changes(changes)))
+        return shown and self.is_unlocked(changes)
+
+    def lock(self, changes: NameChanges) -> None:
+        """Take the source's right in the directory.
+
+        Raises:
+            TryAgain: the directory does not answer.
+            LockIncomplete: this account may not.
+        """
+        if changes.nodes:
+            with opened(self._access) as session:
+                _zones(session)
+                _raise_first(self._locked(session, changes))
+
+    def is_locked(self, changes: NameChanges) -> bool:
+        """Whether the source may write none of the nodes.
+
+        Raises:
+            TryAgain: the directory does not answer.
+        """
+        return self._every_node(changes, locking.is_locked)
+
+    def unlock(self, changes: NameChanges) -> None:
+        """Give the source's right back.
+
+        Raises:
+            TryAgain: the directory does not answer.
+            LockIncomplete: this account may not.
+        """
+        if changes.nodes:
+            with opened(self._access) as session:
+                _raise_first(guarding.unlock(_zones(session), changes.nodes))
+
+    def is_unlocked(self, changes: NameChanges) -> bool:
+        """Whether the source may write every node again as before.
+
+        Raises:
+            TryAgain: the directory does not answer.
+        """
+        return self._every_node(changes, locking.is_unlocked)
+
+    def refresh(self, changes: NameChanges) -> None:
+        """Register what the changes brought again; what is gone comes back, what others changed is left alone and logged.
+
+        Raises:
+            TryAgain: a server does not answer, or does not show them yet.
+        """
+        with opened(self._access) as session:
+            exchange = session.exchange
+            every = self._rehomed(exchange, to_changes(changes))
+            undo = Undo("failover", "", (), changes=every)
+            planned, kept = plan_refresh(undo, {change.key: _present(exchange, change) for change in every})
+            for remark in planned.remarks:
+                log.warning("%s", remark)
+            failures = renew(exchange, kept)
+            self._make(exchange, planned.changes, (*kept, *planned.changes), failures)
+            if session.zones is not None:
+                _log_failures(guarding.make_static(session.zones, (*kept, *planned.changes), self._access.await_s))
 
     def set_ttl(self, changes: NameChanges) -> None:
         """Give each record its wanted TTL, whatever its data is now; what is gone is left alone.
@@ -97,72 +187,132 @@ class Rfc2136NameService:
             TryAgain: a server does not answer, or does not show it yet.
             NamingError: it will not come right by waiting.
         """
-        exchange = Exchange(self._access)
-        wanted = [_to_ttl(exchange, _to_change(change)) for change in changes.changes]
-        todo = [change for change in wanted if change is not None]
-        self._make(exchange, todo, todo)
+        with opened(self._access) as session:
+            exchange = session.exchange
+            wanted = [_to_ttl(exchange, change) for change in self._rehomed(exchange, to_changes(changes))]
+            todo = [change for change in wanted if change is not None]
+            nodes = guarding.note_stamps(session.zones, todo) if session.zones else ()
+            self._make(exchange, todo, todo)
+            if session.zones is not None:
+                _log_failures(guarding.put_stamps_back(session.zones, nodes, todo, self._access.await_s))
 
     def has_ttl(self, changes: NameChanges) -> bool:
         """Whether every record that is there has its wanted TTL, on every listed server that answers and every writer."""
-        exchange = Exchange(self._access)
-        every = tuple(_to_change(change) for change in changes.changes)
-        pairs = [(change, server) for change in every for server in self._holders(exchange, change)]
-        return all(in_parallel(self._access.threads, lambda pair: _has_ttl(exchange, *pair), pairs))
+        with Exchange(self._access) as exchange:
+            every = self._rehomed(exchange, to_changes(changes))
+            return all(
+                in_parallel(self._access.threads, lambda pair: _has_ttl(exchange, *pair), self._pairs(exchange, every))
+            )
 
     def test(self, name: str) -> tuple[tuple[str, str], ...]:
         """Whether the key may change ``name``, without changing anything: problems as (kind, sentence)."""
         absolute = server_name(name)
-        exchange = Exchange(self._access)
-        known = survey(exchange, [absolute])
-        problems = [(_kind(error), f"{error}. {error.hint}") for _, error in known.failures]
-        changes = [
-            Change(writer, held, held or RecordSet(zone.name, absolute, "A", 0, ("192.0.2.1",)))
-            for zone in known.zones
-            for writer in zone.writers
-            if not exchange.is_silent(writer)
-            for held in [read_set(exchange, writer, zone.name, absolute, "A")]
-        ]
-        problems += [
-            (_kind(outcome.error), f"{outcome.error}. {outcome.error.hint}")
-            for outcome in prove_changes(exchange, changes)
-            if outcome.error is not None
-        ]
+        with opened(self._access) as session:
+            exchange = session.exchange
+            known = survey(exchange, [absolute])
+            problems = [problem(error) for _, error in known.failures]
+            problems += [problem(outcome.error) for outcome in session.failures if outcome.error]
+            changes = [
+                Change(writer, held, held or RecordSet(zone.name, absolute, "A", 0, ("192.0.2.1",)))
+                for zone in known.zones
+                for writer in zone.writers
+                if not exchange.is_silent(writer)
+                for held in [read_set(exchange, writer, zone.name, absolute, "A")]
+            ]
+            proofs = [*prove_changes(exchange, changes), *self._rights(session, absolute, changes)]
+        problems += [problem(outcome.error) for outcome in proofs if outcome.error is not None]
         return tuple(dict.fromkeys(problems))
 
-    def _lead(self, changes: tuple[Change, ...], *, keep_others: bool) -> None:
-        exchange = Exchange(self._access)
-        todo = [one for change in changes if (one := _still_to_do(exchange, change, keep_others=keep_others))]
-        wanted = {change.key: change for change in changes} | {change.key: change for change in todo}
-        self._make(exchange, todo, wanted.values())
+    def _rights(self, session: Session, name: str, changes: Sequence[Change]) -> Sequence[Outcome]:
+        if session.zones is None:
+            return ()
+        try:
+            return guarding.prove(session.zones, Move(name, ()), changes)[0]
+        except DirectoryError as error:
+            return (failure_of("directory", directory_failed(self._access, error)),)
 
-    def _make(self, exchange: Exchange, todo: Sequence[Change], wanted: Collection[Change]) -> None:
+    def _noted(self, session: Session, move: Move, changes: Sequence[Change]) -> Noted:
+        if session.zones is None:
+            return Noted(())
+        try:
+            return guarding.note(session.zones, move, changes)
+        except DirectoryError as error:
+            raise directory_failed(self._access, error) from error
+
+    def _locked(self, session: Session, changes: NameChanges) -> list[Outcome]:
+        return guarding.lock(session.zones, changes.nodes) if session.zones else []
+
+    def _every_node(self, changes: NameChanges, holds: Callable[[Directory, NameNode], bool]) -> bool:
+        if not changes.nodes:
+            return True
+        with opened(self._access) as session:
+            directory = _zones(session).directory
+            try:
+                return all(holds(directory, node) for node in changes.nodes)
+            except DirectoryError as error:
+                raise TryAgain(str(error), after_s=2.0) from error
+
+    def _lead(self, exchange: Exchange, changes: tuple[Change, ...], *, keep_others: bool) -> tuple[Change, ...]:
+        """Make the changes; as they were made, given what was there."""
+        every = self._rehomed(exchange, changes)
+        todo = [one for change in every if (one := _still_to_do(exchange, change, keep_others=keep_others))]
+        wanted = {change.key: change for change in every} | {change.key: change for change in todo}
+        self._make(exchange, todo, tuple(wanted.values()))
+        return tuple(wanted.values())
+
+    def _make(
+        self,
+        exchange: Exchange,
+        todo: Sequence[Change],
+        wanted: Collection[Change],
+        failed: Failures | None = None,
+    ) -> None:
         """Send what is to be done, and see what is wanted everywhere."""
-        failures = apply_changes(exchange, todo)
-        pairs = [(change, server) for change in wanted for server in self._holders(exchange, change)]
-        _raise_first(read_back(exchange, pairs, failures, {change.key for change in todo}), writers=_writers(wanted))
+        failures = {**(failed or {}), **apply_changes(exchange, todo)}
+        seen = read_back(exchange, self._pairs(exchange, wanted), failures, {change.key for change in todo})
+        _raise_first(seen, writers=_writers(wanted))
 
     def _shown(self, changes: tuple[Change, ...]) -> bool:
-        exchange = Exchange(self._access)
-        pairs = [(change, server) for change in changes for server in self._holders(exchange, change)]
-        return all(in_parallel(self._access.threads, lambda pair: _shows(exchange, *pair), pairs))
+        with Exchange(self._access) as exchange:
+            pairs = self._pairs(exchange, self._rehomed(exchange, changes))
+            return all(in_parallel(self._access.threads, lambda pair: _shows(exchange, *pair), pairs))
 
-    def _holders(self, exchange: Exchange, change: Change) -> tuple[NameServer, ...]:
-        """The writer, and every listed server that answers for the zone."""
-        zone = change.subject.zone
-        known = next((one for one in survey(exchange, [zone]).zones if one.name.lower() == zone.lower()), None)
-        others = () if known is None else (*known.writers, *known.watchers)
-        return tuple(dict.fromkeys((change.server, *(() if self._access.each_server else others))))
+    def _rehomed(self, exchange: Exchange, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+        """The changes at another controller where theirs is silent: each of them writes the zones of its domain."""
+        if self._access.kerberos is None or not changes:
+            return changes
+        known = survey(exchange, {change.subject.zone for change in changes})
+        return tuple(known.rehomed(one) if exchange.is_silent(one.server) else one for one in changes)
+
+    def _pairs(self, exchange: Exchange, changes: Collection[Change]) -> list[tuple[Change, NameServer]]:
+        """Each change with its writer, and with every listed server that answers for the zone."""
+        if self._access.each_server or not changes:
+            return [(change, change.server) for change in changes]
+        zones = survey(exchange, {change.subject.zone for change in changes}).zones
+        holders = {zone.name.lower(): (*zone.writers, *zone.watchers) for zone in zones}
+        return [
+            (change, server)
+            for change in changes
+            for server in dict.fromkeys((change.server, *holders.get(change.subject.zone.lower(), ())))
+        ]
 
 
-def to_move(move: NameMove) -> Move:
-    """The port's move in this room's words."""
-    return Move(
-        source_name=server_name(move.name),
-        addresses=move.addresses,
-        zones=tuple(f"{zone.rstrip('.')}." for zone in move.zones),
-        names=tuple(f"{name.rstrip('.')}." for name in move.names),
-        ttl_s=move.ttl_s,
-    )
+def _zones(session: Session) -> AdZones:
+    """The directory of a session that cannot do without.
+
+    Raises:
+        TryAgain: it does not answer, or refuses the credentials: its controller may come back, or another.
+    """
+    if session.zones is None:
+        says = next((one.says for one in session.failures), "Kerberos is not chosen for these servers")
+        raise TryAgain(says, after_s=2.0)
+    return session.zones
+
+
+def _log_failures(outcomes: Iterable[Outcome]) -> None:
+    for outcome in outcomes:
+        if outcome.state is State.FAILED:
+            log.warning("%s", outcome.says)
 
 
 def _present(exchange: Exchange, change: Change) -> RecordSet | None:
@@ -242,32 +392,3 @@ def _raise_first(outcomes: Iterable[Outcome], writers: set[str] | None = None) -
             raise TryAgain(str(outcome.error), after_s=1.0) from outcome.error
         else:
             raise outcome.error
-
-
-def _kind(error: NamingError | None) -> str:
-    match error:
-        case KeyRefused():
-            return "key-refused"
-        case DnsUnreachable():
-            return "unreachable"
-        case ZoneMissing():
-            return "zone-missing"
-        case _:
-            return "other"
-
-
-def _to_records(records: RecordSet) -> NameRecords:
-    return NameRecords(records.zone, records.name, records.type, records.ttl_s, records.data)
-
-
-def _from_change(change: Change) -> NameChange:
-    before, after = (None if one is None else _to_records(one) for one in (change.before, change.after))
-    return NameChange(str(change.server), before, after)
-
-
-def _to_change(change: NameChange) -> Change:
-    before, after = (
-        None if one is None else RecordSet(one.zone, one.name, one.type, one.ttl_s, one.data)
-        for one in (change.before, change.after)
-    )
-    return Change(NameServer.parse(change.server), before, after)

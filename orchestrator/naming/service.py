@@ -157,7 +157,7 @@ class DnsNameService:
             kept = (undo or Undo("ttl", move.source_name, move.addresses)).merged(planned.changes)
             if planned:
                 undoing.save(undo_path, kept)
-            nodes, unsure, _ = _noted(session, move, planned.changes, undo_path, locking_too=False)
+            nodes, unsure, _ = _noted(session, None, planned.changes, undo_path)
             done = self._change(session.exchange, view.zones, planned.changes, planned.changes)
             aged = self._aged(session, nodes, planned.changes, done)
             outcomes = (*view.failures, *unsure, *done, *aged)
@@ -275,20 +275,24 @@ def _is_kept(session: Session, zone: str) -> bool:
 
 
 def _noted(
-    session: Session, move: Move, changes: Iterable[Change], undo_path: Path, *, locking_too: bool = True
+    session: Session, move: Move | None, changes: Iterable[Change], undo_path: Path
 ) -> tuple[tuple[NameNode, ...], tuple[Outcome, ...], tuple[str, ...]]:
-    """What the directory keeps of the names to be changed, on disk; why it could not be noted; remarks."""
+    """What the directory keeps of the names to be changed, on disk; why it could not be noted; remarks. No move: no lock."""
     if session.zones is None:
         return (), (), ()
     earlier = undoing.load_nodes(undo_path)
     try:
-        noted = guarding.note(session.zones, move, changes, locking_too=locking_too)
+        noted = (
+            guarding.note(session.zones, move, changes)
+            if move
+            else guarding.Noted(guarding.note_stamps(session.zones, changes))
+        )
     except DirectoryError as error:
         failure = failure_of("directory", directory_failed(session.exchange.access, error))
         return earlier, (failure,), ()
     nodes = guarding.merged(earlier, noted.nodes)
     if nodes != earlier:
-        undoing.save_nodes(undo_path, move.source_name, nodes)
+        undoing.save_nodes(undo_path, nodes)
     return nodes, (), noted.remarks
 
 

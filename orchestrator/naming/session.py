@@ -8,17 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from orchestrator.directory.errors import DirectoryError
+from orchestrator.naming.adzones import AdZones
 from orchestrator.naming.errors import KerberosFailed, NamingError
 from orchestrator.naming.exchange import Exchange
 from orchestrator.naming.report import Outcome, failure_of
 from orchestrator.naming.request import Access
 from orchestrator.naming.values import NameServer
-
-if TYPE_CHECKING:
-    from orchestrator.naming.adzones import AdZones
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +34,6 @@ def opened(access: Access) -> Iterator[Session]:
         with Exchange(access) as exchange:
             yield Session(exchange)
         return
-    from orchestrator.naming.adzones import AdZones  # noqa: PLC0415  LDAP is loaded only where it is used
-
     try:
         zones = AdZones.open(access.kerberos)
     except DirectoryError as error:

@@ -80,7 +80,6 @@ class _Entry(msgspec.Struct, frozen=True):
 
 class _StoredNodes(msgspec.Struct, frozen=True):
     version: int
-    source_name: str
     written: str
     nodes: tuple[NameNode, ...]
 
@@ -126,13 +125,13 @@ def nodes_path(path: Path) -> Path:
     return path.with_name(path.name + ".nodes")
 
 
-def save_nodes(path: Path, source_name: str, nodes: tuple[NameNode, ...]) -> None:
+def save_nodes(path: Path, nodes: tuple[NameNode, ...]) -> None:
     """Keep them, on disk before returning, beside the undo at a path.
 
     Raises:
         UndoUnusable: it cannot be written; then nothing may be changed.
     """
-    _save(nodes_path(path), _StoredNodes(_VERSION, source_name, _now(), nodes))
+    _save(nodes_path(path), _StoredNodes(_VERSION, _now(), nodes))
 
 
 def _load(path: Path, kind: type[_Kind]) -> _Kind | None:
