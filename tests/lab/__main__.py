@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from tests.conftest import PROBES
 from tests.lab.domain import Lab
 from tests.lab.hosts import environment, nsenter
 from tests.lab.keeper import HOST_MARK, LAB_MARK, marks
@@ -53,6 +54,8 @@ def greeting(took_s: float) -> str:
 
 def up(late: list[str]) -> None:
     """Make a lab and keep it until a signal comes."""
+    if missing := PROBES["lab"]():
+        sys.exit(f"no lab here: {missing}; as root on Debian: packaging/system-packages.sh test")
     began_s = time.monotonic()
     stop = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     lab = Lab.up()

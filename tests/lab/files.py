@@ -78,6 +78,13 @@ MEMBER = """\
     log file = /var/log/samba/log.%m
     max log size = 1000
 """
+PLAIN = """\
+[global]
+    workgroup = {workgroup}
+    realm = {realm}
+    name cache timeout = 0
+    disable netbios = yes
+"""
 DOCS = """\
 [docs]
     comment = Documents
@@ -95,6 +102,8 @@ def dress(host: LabHost, admin_password: str, user_password: str, tsig_key: str)
     host.write("/etc/resolv.conf", f"search {DOMAIN}\nnameserver {nameserver}\noptions timeout:2 attempts:2\n")
     host.write("/etc/krb5.conf", KRB5)
     host.write("/etc/nsswitch.conf", NSSWITCH)
+    if host.place.role in {"plain", "nameserver"}:
+        host.write("/etc/samba/smb.conf", PLAIN.format(workgroup=WORKGROUP, realm=REALM))
     host.path(SECRETS).mkdir(mode=0o700, exist_ok=True)
     host.write(ADMIN_PASSWORD_FILE, admin_password, 0o600)
     auth = f"username = Administrator\npassword = {admin_password}\ndomain = {WORKGROUP}\n"
