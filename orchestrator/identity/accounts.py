@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from orchestrator.directory.errors import DirectoryError, EntryMissing, SpnNotUnique, ValueChanged
+from orchestrator.directory.errors import DirectoryError, EntryMissing, RightMissing, SpnNotUnique, ValueChanged
 from orchestrator.directory.filters import filter_text
 from orchestrator.directory.port import Add, Delete, Directory, Entry
 from orchestrator.identity import taken
@@ -24,6 +24,7 @@ from orchestrator.identity.report import Line, Report
 from orchestrator.identity.spns import Aliases, Held, Move, plan_back, plan_take, refuse_collisions, unique
 
 ATTRIBUTE = "servicePrincipalName"
+_WRITABLE = "allowedAttributesEffective"
 _PASSES = 12
 _SEARCH_AT_ONCE = 60
 _POLL_S = 0.2
@@ -52,11 +53,12 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The two accounts by name (``ALPHA$``), and how long other controllers are awaited, in seconds."""
+    """The two accounts by name (``ALPHA$``), how long other controllers are awaited, in seconds, and who asks, for messages."""
 
     source: str
     target: str
-    await_s: float = 10.0
+    await_s: float = 5.0
+    principal: str = "this process's ticket"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +91,11 @@ class SpnMover:
         """What ``take`` would do."""
         kept = self._kept()
         names = unique([*(kept.taken if kept else ()), *wanted])
-        held = self._look(names).held
-        move = plan_take(names, held, self._aliases)
-        self._refuse(move, names, held)
+        seen = self._look(names)
+        move = plan_take(names, seen.held, self._aliases)
+        self._refuse(move, names, seen.held)
+        if not move.is_empty:
+            self._refuse_without_rights(seen)
         return Report("take", move.is_empty, self._lines(move, "would-take", "would-give", names))
 
     def plan_back(self) -> Report:
@@ -113,7 +117,8 @@ class SpnMover:
         """The target alone owns every wanted name.
 
         Raises:
-            SpnCollision: a third account holds one of them, or a rival of one; nothing was changed by then.
+            SpnCollision: a third account holds one of them, or a rival of one.
+            RightMissing: one of the two accounts may not be changed; nothing was, so that no name is left without an owner.
             TakeoverIncomplete: somebody goes on changing the accounts; run it again.
             DirectoryError: the controller refuses, or does not answer.
         """
@@ -126,6 +131,8 @@ class SpnMover:
             if move.is_empty:
                 return self._arrived("take", done, names, kept, seen)
             self._refuse(move, names, seen.held)
+            if done.is_empty:
+                self._refuse_without_rights(seen)
             kept = self._remember(kept, move, seen)
             if move.take:
                 done = replace(done, take=(*done.take, *self._delete(seen.source, move.take)))
@@ -219,6 +226,14 @@ class SpnMover:
     def _refuse(self, move: Move, names: Sequence[str], held: Held) -> None:
         refuse_collisions(unique([*move.give, *names]), held.others, self._aliases, self._pair.target)
 
+    def _refuse_without_rights(self, seen: _Seen) -> None:
+        """Both accounts must be writable before the first change: a name taken that cannot be given would have no owner."""
+        for entry in (seen.source, seen.target):
+            fresh = self._directory.read(entry.dn, [_WRITABLE])
+            if fresh is None or ATTRIBUTE.lower() not in {one.lower() for one in fresh.text(_WRITABLE)}:
+                reason = "the controller does not list it among what may be written"
+                raise RightMissing(principal=self._pair.principal, what=ATTRIBUTE, dn=entry.dn, reason=reason)
+
     def _delete(self, entry: Entry, values: tuple[str, ...]) -> tuple[str, ...]:
         return self._tried(entry, Delete(ATTRIBUTE, values), values)
 
@@ -253,27 +268,31 @@ class SpnMover:
         return Report(deed, so=True, lines=self._lines(done, *words, names), remarks=remarks, measured=measured)
 
     def _spread(self, seen: _Seen) -> tuple[str, ...]:
-        """The loser first, so that no controller shows two owners; then the winner. What does not follow in time is told."""
-        for entry in (seen.source, seen.target):
-            try:
-                refused = self._directory.replicate(entry.dn)
-            except DirectoryError as error:
-                return (f"other controllers follow by themselves: {error}",)
-            if refused:
-                return tuple(f"{one.controller} follows by itself: {one.reason}" for one in refused)
-            late = self._await(entry)
-            if late:
-                return tuple(f"{one} does not show it yet; it follows by itself" for one in late)
-        return ()
+        """See the change on every controller. They are asked to pull the loser first, so that none shows two owners; then the winner.
 
-    def _await(self, entry: Entry) -> tuple[str, ...]:
+        Controllers that cannot be asked to pull (Samba's) follow by themselves, in the order in which the changes were made.
+        """
+        try:
+            refused = self._directory.replicate(seen.source.dn)
+            late = self._await([seen.source])
+            if not refused and not late:
+                self._directory.replicate(seen.target.dn)
+            late = late or self._await([seen.source, seen.target])
+        except DirectoryError as error:
+            return (f"other controllers follow by themselves: {error}",)
+        return tuple(f"{one} does not show it yet; it follows by itself" for one in late)
+
+    def _await(self, entries: Sequence[Entry]) -> tuple[str, ...]:
         deadline = self._clock.now() + self._pair.await_s
         while True:
-            shown = self._directory.shown_by(entry.dn, ATTRIBUTE, entry.values(ATTRIBUTE))
-            late = tuple(name for name, shows in shown if not shows)
+            late = {name: None for entry in entries for name in self._not_showing(entry)}
             if not late or self._clock.now() >= deadline:
-                return late
+                return tuple(late)
             self._clock.sleep(_POLL_S)
+
+    def _not_showing(self, entry: Entry) -> tuple[str, ...]:
+        shown = self._directory.shown_by(entry.dn, ATTRIBUTE, entry.values(ATTRIBUTE))
+        return tuple(name for name, shows in shown if not shows)
 
     def _lines(self, move: Move, take: str, give: str, names: Sequence[str]) -> tuple[Line, ...]:
         back = "back" in give

@@ -67,6 +67,11 @@ class Interface(msgspec.Struct, frozen=True):
     carries: bool
     addresses: Mapping[str, frozenset[str]] = {}
 
+    @property
+    def routable(self) -> tuple[str, ...]:
+        """Its addresses but the link-local ones."""
+        return tuple(one for one in self.addresses if not ip_interface(one).is_link_local)
+
     def has(self, wanted: WantedAddress) -> bool:
         """Whether it has the address, whatever the prefix."""
         return any(ip_interface(one).ip == wanted.ip for one in self.addresses)
@@ -105,7 +110,7 @@ def refuse(document: AddressDocument, interfaces: Mapping[str, Interface], ours:
         for other in interfaces.values():
             if other.name != one.interface and other.has(one):
                 raise InterfaceUnusable(interface=one.interface, address=one.address, reason=f"{other.name} has it")
-        own = [text for text in interface.addresses if (one.interface, ip_interface(text).ip) not in mine]
+        own = [text for text in interface.routable if (one.interface, ip_interface(text).ip) not in mine]
         if not document.across_subnets and not interface.has(one) and not on_link(one.address, own):
             networks = ", ".join(str(ip_interface(text).network) for text in own) or "no subnet"
             raise AcrossSubnets(

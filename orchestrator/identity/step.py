@@ -67,7 +67,7 @@ class SpnDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spns: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     services: tuple[str, ...] = ("HOST", "cifs")
-    await_s: float = 10.0
+    await_s: float = 5.0
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -124,7 +124,8 @@ def _spns(deed: Deed, document: SpnDocument, undo: Path, hands: Hands, *, dry: b
     wanted = document.wanted
     for one in wanted:
         Spn.parse(one)
-    pair = Pair(document.source, document.target, document.await_s)
+    who = document.directory.get("principal")
+    pair = Pair(document.source, document.target, document.await_s, *([str(who)] if who else []))
     with _session(document, undo, hands) as directory:
         kind = SpnMover(directory, pair, undo, hands.clock)
         if deed is Deed.BACK:

@@ -28,6 +28,7 @@ class FakeDirectory:
     kill_at: int = 10**9
     kill_after: bool = False
     calls: int = 0
+    locked: str = ""
     seen: list = field(default_factory=list)
     server: str = "dc1"
 
@@ -88,10 +89,10 @@ class FakeDirectory:
         pass
 
     def _entry(self, name):
-        return Entry(
-            f"CN={name}",
-            {"sAMAccountName": (name.encode(),), ATTRIBUTE: tuple(one.encode() for one in self.accounts[name])},
-        )
+        spns = tuple(one.encode() for one in self.accounts[name])
+        writable = () if name == self.locked else (ATTRIBUTE.encode(),)
+        words = {"sAMAccountName": (name.encode(),), ATTRIBUTE: spns, "allowedAttributesEffective": writable}
+        return Entry(f"CN={name}", words)
 
     def _tick(self, *, after=False):
         if not after:

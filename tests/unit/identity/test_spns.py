@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrator.directory.errors import RightMissing
 from orchestrator.identity.accounts import Clock, Pair, SpnMover, TakenSpns
 from orchestrator.identity.errors import SpnCollision, SpnInvalid, TakenUnusable
 from orchestrator.identity.spns import Aliases, Held, Spn, plan_back, plan_take, refuse_collisions, wanted_spns
@@ -123,6 +124,17 @@ def test_a_collision_changes_nothing(tmp_path):
     assert not (tmp_path / "undo.json").exists()
 
 
+@pytest.mark.parametrize("locked", [SOURCE, TARGET])
+def test_nothing_is_taken_that_could_not_be_given(tmp_path, locked):
+    directory = FakeDirectory(accounts(), locked=locked)
+    with pytest.raises(RightMissing):
+        mover(directory, tmp_path).plan(WANTED)
+    with pytest.raises(RightMissing):
+        mover(directory, tmp_path).take(WANTED)
+    assert directory.accounts == accounts()
+    assert not (tmp_path / "undo.json").exists()
+
+
 def test_the_undo_of_another_pair_is_refused(tmp_path):
     directory = FakeDirectory(accounts({"GAMMA": []}))
     mover(directory, tmp_path).take(WANTED)
@@ -183,7 +195,7 @@ def test_never_two_owners_whatever_interrupts_it(tmp_path_factory, world, wanted
 
 
 def test_the_undo_is_on_disk_before_anything_is_changed(tmp_path):
-    directory = FakeDirectory(accounts(), kill_at=4)
+    directory = FakeDirectory(accounts(), kill_at=6)
     with pytest.raises(Killed):
         mover(directory, tmp_path).take(WANTED)
     kept = load(tmp_path / "undo.json", TakenSpns)
