@@ -133,11 +133,17 @@ def _take_first_free(own: Host, protection: str, epochs: Sequence[int]) -> None:
 # -- failover by the target's own executor
 
 
+def _took_over(view: ProtectionView, given: Given) -> bool:
+    """Under a newer epoch; or under the given one where the target holds that itself: a failover that had stood still was gone on with."""
+    newer = view.epoch > given["epoch"] or (view.epoch == given["epoch"] and not view.fenced)
+    return view.phase == "done" and newer
+
+
 @look("failed-over")
 def failed_over(ports: Ports, given: Given) -> Seen:
     """The target has taken over under a newer epoch than the one given, and its script has ended."""
     view = _view(ports, given)
-    done = view.phase == "done" and view.epoch > given["epoch"]
+    done = _took_over(view, given)
     return Seen(done=done, says=view.says or view.phase, found={"phase": view.phase, "epoch": view.epoch})
 
 
@@ -145,7 +151,7 @@ def failed_over(ports: Ports, given: Given) -> Seen:
 def fail_over(ports: Ports, given: Given, found: Found) -> None:
     """Ask the target to take over (one that stands still: to go on), once an execution, and follow it to its end."""
     view, asked = _view(ports, given), "asked" in found
-    if view.phase == "done" and view.epoch > given["epoch"]:
+    if _took_over(view, given):
         return
     if view.phase == "failed" and asked:
         raise GiveUp(
@@ -164,7 +170,7 @@ def fail_over(ports: Ports, given: Given, found: Found) -> None:
 def undo_failover(ports: Ports, given: Given, found: Found) -> None:
     """The target's executor goes back, while nobody was served there."""
     view = _view(ports, given)
-    if view.phase == "done" and view.epoch > given["epoch"]:
+    if _took_over(view, given):
         reason = (
             f"{ports.host(given['where']).name} serves under epoch {view.epoch}, and clients may have written there"
         )

@@ -101,6 +101,8 @@ def name_elsewhere(view: View) -> Iterator[Finding]:
     pairs = view.settings.failover.dns.addresses
     side = serving(view) if view.settings.failover.moves_names else SOURCE
     wanted = {pair.target if side is TARGET else pair.source for pair in pairs}
+    if not view.settings.failover.moves_names:
+        wanted |= {taken.source for taken in view.settings.failover.identity.addresses}
     for server, addresses in view.inventory.names.resolves_to:
         strange = sorted(set(addresses) - wanted)
         if wanted and strange:

@@ -54,7 +54,8 @@ def _of_samba(pair: Pair, found: Inventory, given: Mapping[str, Any], failover: 
     roots = [
         {"source_path": path, "target_path": volumes.get(path)} for path in sharing.roots_of(shares, tuple(volumes))
     ]
-    taken = {"identity": {"addresses": takeable(pair.source.addresses, found)}}
+    others = [one for one in pair.source.addresses if one != pair.source.engine.address]
+    taken = {"identity": {"addresses": takeable(others, found)}}
     served = {"samba": {}, "services": [SMBD], "health": HEALTH} if shares else {}
     return {"failover": failover | taken | served, "connection": {"roots": roots}}
 
