@@ -1,16 +1,23 @@
-"""What every command finds on its desk: the chosen application, the state directory, the pipeline (opened when first needed)."""
+"""What every command finds on its desk: the chosen application, the state directory, the pipeline (opened when first needed).
+
+Nothing of the pipeline is read before that: ``dtam step`` runs while clients wait, and needs none of it.
+"""
 
 from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator.cli.errors import ApplicationNotChosen, PluginNotInstalled, ProtectionNotChosen
 from orchestrator.cli.guard import open_log, prepare_home
-from orchestrator.model.protections import Protection
-from orchestrator.pipeline import Pipeline, installed_applications
+
+if TYPE_CHECKING:
+    from orchestrator.model.protections import Protection
+    from orchestrator.pipeline import Pipeline
 
 
 @dataclass(slots=True)
@@ -29,6 +36,8 @@ class Desk:
             HomeNotUsable, StoreUnusable.
         """
         if self._pipeline is None:
+            from orchestrator.pipeline import Pipeline  # noqa: PLC0415
+
             open_log(prepare_home(self.home))
             self._pipeline = Pipeline(self.home, who())
         return self._pipeline
@@ -40,7 +49,7 @@ class Desk:
 
     def require_plugin(self, application: str) -> None:
         """Raises PluginNotInstalled with the names of those that are."""
-        installed = installed_applications()
+        installed = _installed()
         if application not in installed:
             raise PluginNotInstalled(application=application, installed=", ".join(sorted(installed)) or "none")
 
@@ -48,7 +57,7 @@ class Desk:
         """The application of the words before the command, else of the file; raises ApplicationNotChosen."""
         chosen = self.application or fallback
         if chosen is None:
-            choices = ", ".join(f"--{name}" for name in sorted(installed_applications()))
+            choices = ", ".join(f"--{name}" for name in sorted(_installed()))
             raise ApplicationNotChosen(command=command, choices=choices)
         self.require_plugin(chosen)
         return chosen
@@ -67,6 +76,12 @@ class Desk:
             return found[0]
         names = ", ".join(each.id for each in found) or "none yet: dtam --fileprint setup makes one"
         raise ProtectionNotChosen(names=names, command=command)
+
+
+def _installed() -> Collection[str]:
+    from orchestrator.pipeline import installed_applications  # noqa: PLC0415
+
+    return installed_applications()
 
 
 def who() -> str:

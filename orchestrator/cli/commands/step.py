@@ -12,7 +12,6 @@ import click
 import msgspec
 
 from orchestrator.cli.examples import Command
-from orchestrator.cli.options import json_option
 from orchestrator.cli.screen import Screen
 
 
@@ -42,7 +41,7 @@ from orchestrator.cli.screen import Screen
     help="The JSON document that says what is to be taken.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
-@json_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of sentences.")
 def command(*, what: str, deed: str, undo: Path, document: IO[bytes], dry_run: bool, as_json: bool) -> None:
     """Take addresses, names, shares or service principal names of the source over on this host, give them back, or show them.
 
