@@ -7,7 +7,7 @@ they lie on their hosts, people's part and all, so that a plan's id covers what 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,6 +30,9 @@ PLACES = {
     "post_restore": Where.SOURCE,
     "post_failback": Where.SOURCE,
 }
+BY_HAND = "post_restore"
+"""Run by no plan: a person runs it on the source, when its data has been restored."""
+STARTS = ("common/start_service", "common/start_unit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ def rendered(plugin: Application, planning: Planning, lying: Iterable[HostScript
 def _one(
     name: str, protection: str, steps: tuple[Step, ...], delivered: Mapping[str, str], own: ScriptSettings
 ) -> HostScript | None:
-    mine = _named_once(step for step in steps if step.script is not None and step.script.script == name)
+    mine = _named_once(_segments(name, steps))
     configured = own_part(getattr(own, name, ""))
     if not mine and not configured and name not in delivered:
         return None
@@ -110,6 +113,23 @@ def _one(
     kept = scripting.own_commands(name, anew.script.text)
     script = anew.script if kept.strip() else scripting.render(name, protection, mine, configured)
     return HostScript(PLACES[name], name, script.text, script.step_ids, anew.edited)
+
+
+def _segments(name: str, steps: Iterable[Step]) -> Iterator[Step]:
+    """The steps that a script holds; the one that is run by hand starts the source's services, as the failback does."""
+    for step in steps:
+        call = step.script
+        if call is None:
+            continue
+        if call.script == name:
+            yield step
+        elif name == BY_HAND and call.script == "post_failback" and call.template in STARTS:
+            yield msgspec.structs.replace(step, script=msgspec.structs.replace(call, script=name))
+
+
+def blank(protection: str, name: str) -> HostScript:
+    """A script without steps, for people's own commands."""
+    return HostScript(PLACES[name], name, scripting.render(name, protection, ()).text)
 
 
 def own_part(text: str) -> str:

@@ -56,6 +56,8 @@ PROBES: dict[str, Callable[[], str]] = {
     "rsync": lambda: _program_missing("rsync"),
     "samba": lambda: _program_missing("smbd", "testparm", "net", "sharesec", "smbclient", "winbindd"),
     "sshd": lambda: _program_missing("/usr/sbin/sshd", "ssh", "ssh-keygen", "unshare", "nsenter"),
+    "systemd-analyze": lambda: _program_missing("systemd-analyze"),
+    "dpkg-deb": lambda: _program_missing("dpkg-deb"),
     "stunnel": lambda: _program_missing("stunnel", "openssl"),
 }
 

@@ -57,3 +57,15 @@ class CommandsUnreadable(DtamError):
     template = "the file {path} with your own commands cannot be read: {why}"
     exit_code = 28
     hint_template = "give a text file with bash commands: --own FILE"
+
+
+class ScriptBelongsToPlan(ScriptUnknown):
+    template = "{script} is run by a plan, never by itself: only {by_hand} is run by hand"
+    hint_template = (
+        "see what it would do: dtam scripts run {script} --dry-run; to have it done: dtam failover, dtam failback"
+    )
+
+
+class ScriptFailed(ScriptBelongsToPlan):
+    template = "{script} {ended} on {server}: {says}"
+    hint_template = "mend it, then go on where it ended: dtam scripts run {script} --run-id {run_id}"

@@ -40,7 +40,7 @@ class ServerDiffers(DtamError):
 class HostWithoutEngine(HostSilent):
     """Somebody is at the address, and nobody at the engine's port."""
 
-    template = "no engine runs on server {server}: {where} {why}"
+    template = "no engine answers on server {server} at {where}: {why}"
     hint_template = (
         "install it: dtam hosts install {server} --address {address} --ssh root@{address}; "
         "or start the one that is there: systemctl start dtengine"

@@ -88,7 +88,7 @@ def shown_fingerprint(server: str, address: str, port: int) -> str:
             certificate = secured.getpeercert(binary_form=True) or b""
     except ConnectionRefusedError as error:
         where = f"{address}:{port}"
-        raise HostWithoutEngine(server=server, where=where, address=address, why="refuses the connection") from error
+        raise HostWithoutEngine(server=server, where=where, address=address, why=error.strerror) from error
     except OSError as error:
         why = "no answer in time" if isinstance(error, TimeoutError) else (error.strerror or str(error))
         raise HostSilent(server=server, where=f"{address}:{port}", why=why) from error

@@ -96,3 +96,37 @@ def test_a_script_edited_on_its_host_is_kept_and_not_run_until_accepted(desk: De
     delivered = script.read_text()
     assert "# tuned" not in delivered
     assert "touch /dev/null # mine" in delivered
+
+
+@pytest.mark.covers("AM-09")
+def test_the_script_after_a_restore_is_run_by_hand_and_by_nothing_else(desk: Desk, tmp_path: Path) -> None:
+    desk.add_hosts()
+    desk.run("--fileprint", "setup", "--file", str(desk.stage.protection_file), "--yes")
+    listed = desk.run("scripts", "list")
+    assert "post_restore is run by no plan" in listed
+    lying = desk.stage.alpha.directory / "engine" / "protections" / ID / "scripts" / "post_restore"
+    assert "start service" in lying.read_text()
+
+    mark = tmp_path / "mark"
+    own = tmp_path / "own"
+    own.write_text(f"echo once >>{mark}\n")
+    desk.run("scripts", "edit", "post_restore", "--own", str(own))
+    assert f"echo once >>{mark}" in lying.read_text()
+
+    dry = desk.run("scripts", "run", "post_restore", "--dry-run")
+    assert "start service" in dry
+    assert not mark.exists()
+    assert "lead the clients'" in desk.run("scripts", "run", "post_failover", "--dry-run")
+    assert "is run by a plan" in desk.run("scripts", "run", "post_failover", "--yes", code=27)
+
+    desk.run("scripts", "run", "post_restore", "--run-id", "hand1", "--yes")
+    desk.run("scripts", "run", "post_restore", "--run-id", "hand1", "--yes")
+    assert mark.read_text() == "once\n"
+    assert "post_restore" not in desk.run("failover", "--graceful", "--plan")
+    desk.run("scripts", "deliver")
+    assert f"echo once >>{mark}" in lying.read_text()
+
+    assert "your own commands" in desk.run("scripts", "show", "pre_failover")
+    pre_failover = desk.stage.beta.directory / "engine" / "protections" / ID / "scripts" / "pre_failover"
+    desk.run("scripts", "edit", "pre_failover", "--own", str(own))
+    assert f"echo once >>{mark}" in pre_failover.read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,11 +10,12 @@ import click
 
 from orchestrator import scripting
 from orchestrator.cli.desk import Desk
-from orchestrator.cli.errors import CommandsUnreadable, ScriptUnknown
+from orchestrator.cli.errors import CommandsUnreadable, ScriptBelongsToPlan, ScriptFailed, ScriptUnknown
 from orchestrator.cli.examples import Group
-from orchestrator.cli.options import json_option, plan_option, protection_option
-from orchestrator.cli.screen import Screen
-from orchestrator.delivering import HostScript, own_part, with_own_part
+from orchestrator.cli.options import json_option, plan_option, protection_option, yes_option
+from orchestrator.cli.screen import Screen, confirm
+from orchestrator.delivering import BY_HAND, PLACES, HostScript, blank, own_part, with_own_part
+from orchestrator.hosts.by_hand import run_by_hand
 from orchestrator.model.conditions import Stage
 from orchestrator.model.protections import Protection
 
@@ -28,7 +30,7 @@ UNDELIVERED = {Stage.CONFIGURED, Stage.DISABLED}
 )
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Scripts of a protection: list, show, edit, deliver, accept. Your own commands have a place in each that is always kept."""
+    """Scripts of a protection: list, show, edit, deliver, accept, run. Your own commands have a place in each that is always kept."""
     if context.invoked_subcommand is None:
         context.invoke(list_, name=None, as_json=False)
 
@@ -46,6 +48,8 @@ def list_(desk: Desk, *, name: str | None, as_json: bool) -> None:
         ("script", "host", "steps", "sha256"),
         [(one.name, _server(protection, one), ", ".join(one.step_ids), one.sha256[:12]) for one in scripts],
     )
+    if any(one.name == BY_HAND for one in scripts):
+        screen.say(f"{BY_HAND} is run by no plan: when the source has been restored, dtam scripts run {BY_HAND}")
     screen.document([_document(protection, one) for one in scripts])
 
 
@@ -127,6 +131,48 @@ def accept(desk: Desk, *, script: str, name: str | None, only_plan: bool, as_jso
     _deliver(desk, screen, protection, lying, only_plan=only_plan)
 
 
+@command.command(
+    "run",
+    examples=(
+        "dtam --fileprint scripts run post_failover --dry-run",
+        "dtam --fileprint scripts run post_restore --yes",
+    ),
+)
+@click.argument("script")
+@click.option(
+    "--dry-run", is_flag=True, help="What would be done, what is so already, and each undo; nothing is changed."
+)
+@click.option("--run-id", metavar="ID", help="Go on with this run; what it did stays done.")
+@protection_option
+@yes_option
+@json_option
+@click.pass_obj
+def run(
+    desk: Desk, *, script: str, dry_run: bool, run_id: str | None, name: str | None, yes: bool, as_json: bool
+) -> None:
+    """Run post_restore on the source, which no plan does; or show with --dry-run what any delivered script would do."""
+    screen = Screen(as_json)
+    protection = desk.protection(name, "scripts run")
+    lying = {one.name: one for one in desk.pipeline.lying(protection)}
+    if script not in lying:
+        raise ScriptUnknown(script=script, protection=protection.id, known=_names(lying.values()))
+    if script != BY_HAND and not dry_run:
+        raise ScriptBelongsToPlan(script=script, by_hand=BY_HAND)
+    server = protection.pair.on(lying[script].where)
+    if not dry_run:
+        confirm(f"Run {script} on {server.name} now?", what=f"running {script}", yes=yes)
+    chosen = run_id or f"hand-{time.time_ns():x}"
+    ended = run_by_hand(desk.pipeline.reach.client(server), protection.id, script, chosen, dry_run=dry_run)
+    for line in ended.says:
+        screen.say(line)
+    if not dry_run:
+        desk.pipeline.store.audit(desk.pipeline.by, protection.id, "scripts", f"{script} {ended.state} as {chosen}")
+    if ended.state != "done":
+        raise ScriptFailed(script=script, ended=ended.state, server=server.name, says=ended.says[-1], run_id=chosen)
+    screen.say(f"{script} {'would do this' if dry_run else 'is done'} on {server.name}, run {chosen}")
+    screen.document({"script": script, "server": server.name, "run_id": chosen, "dry_run": dry_run, "says": ended.says})
+
+
 def _names(scripts: Iterable[HostScript]) -> str:
     return ", ".join(one.name for one in scripts) or "none"
 
@@ -151,7 +197,10 @@ def _deliver(desk: Desk, screen: Screen, protection: Protection, scripts: list[H
 
 
 def _named(desk: Desk, protection: Protection, name: str) -> HostScript:
+    """A script by its name; one of those that may be, and is not yet, is empty but for the place of people's commands."""
     scripts = {one.name: one for one in desk.pipeline.scripts(protection)}
+    if name not in scripts and name in PLACES:
+        return blank(protection.id, name)
     if name not in scripts:
         raise ScriptUnknown(script=name, protection=protection.id, known=_names(scripts.values()))
     return scripts[name]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.hosts.arbiter import PinnedWitness
-from orchestrator.hosts.errors import HostSilent, TokenUnreadable
+from orchestrator.hosts.errors import HostSilent, HostWithoutEngine, TokenUnreadable
 from orchestrator.hosts.reach import read_token, shown_fingerprint
 
 
@@ -46,8 +46,10 @@ def closed_port() -> int:
 
 
 def test_nothing_listens() -> None:
-    with pytest.raises(HostSilent, match=r"alpha at 127.0.0.1:[0-9]+ shows no certificate: Connection refused"):
+    with pytest.raises(HostWithoutEngine, match=r"alpha at 127.0.0.1:[0-9]+: Connection refused") as refused:
         shown_fingerprint("alpha", "127.0.0.1", closed_port())
+    assert isinstance(refused.value, HostSilent)
+    assert "dtam hosts install alpha --address 127.0.0.1 --ssh root@127.0.0.1" in refused.value.hint
 
 
 @pytest.mark.parametrize(
