@@ -10,7 +10,8 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
@@ -22,6 +23,7 @@ from orchestrator.directory.port import DirectoryAccess
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 _GRACE_S = 0.2
+_DNS_TRY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,17 @@ def candidates(access: DirectoryAccess) -> tuple[Candidate, ...]:
     """
     domain = checked_domain(access.domain)
     names = access.controllers or _listed(access, domain)
-    found = tuple(dict.fromkeys(one for name in names for one in _resolved(access, name, domain)))
+    full = {name: name.rstrip(".") if "." in name else f"{name}.{domain}" for name in names if not _is_address(name)}
+    known = addresses(access, full.values())
+    found = tuple(
+        dict.fromkeys(
+            one
+            for name in names
+            for one in (
+                [Candidate(address, full[name]) for address in known[full[name]]] if name in full else [Candidate(name)]
+            )
+        )
+    )
     if not found:
         reason = f"the name {' and '.join(names)} does not resolve"
         raise ControllerUnreachable(domain=domain, reason=reason)
@@ -115,9 +127,11 @@ def first_answers(
     return tuple(answers)
 
 
-def address_of(access: DirectoryAccess, name: str) -> str | None:
-    """The first address of a name; None when it does not resolve."""
-    return next(iter(_addresses(access, name)), None)
+def addresses(access: DirectoryAccess, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The addresses of names, all looked up at once; none for one that does not resolve."""
+    wanted = tuple(dict.fromkeys(names))
+    with ThreadPoolExecutor(max(1, len(wanted))) as pool:
+        return dict(zip(wanted, pool.map(lambda name: _addresses(access, name), wanted), strict=True))
 
 
 def _listen(
@@ -140,13 +154,6 @@ def _listed(access: DirectoryAccess, domain: str) -> tuple[str, ...]:
     return tuple(str(one.target).rstrip(".") for one in ordered)
 
 
-def _resolved(access: DirectoryAccess, given: str, domain: str) -> tuple[Candidate, ...]:
-    if _is_address(given):
-        return (Candidate(given),)
-    name = given.rstrip(".") if "." in given else f"{given}.{domain}"
-    return tuple(Candidate(address, name) for address in _addresses(access, name))
-
-
 def _addresses(access: DirectoryAccess, name: str) -> tuple[str, ...]:
     if not access.dns_servers:
         try:
@@ -154,7 +161,7 @@ def _addresses(access: DirectoryAccess, name: str) -> tuple[str, ...]:
         except OSError:
             return ()
         return tuple(dict.fromkeys(str(one[4][0]) for one in found))
-    return tuple(address for kind in ("A", "AAAA") for address in _asked(access, name, kind))
+    return _asked(access, name, "A") or _asked(access, name, "AAAA")
 
 
 def _asked(access: DirectoryAccess, name: str, kind: str) -> tuple[str, ...]:
@@ -169,6 +176,7 @@ def _resolver(access: DirectoryAccess) -> dns.resolver.Resolver:
     resolver = dns.resolver.Resolver(configure=not access.dns_servers)
     if access.dns_servers:
         resolver.nameservers = list(access.dns_servers)
+        resolver.timeout = min(_DNS_TRY_S, access.timeout_s / (len(access.dns_servers) + 1))
     resolver.lifetime = access.timeout_s
     return resolver
 

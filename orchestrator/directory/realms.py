@@ -19,6 +19,8 @@ _LOCK = threading.Lock()
 _IN_USE: list[tuple[str, tuple[str, ...]]] = []
 _VARIABLE = "KRB5_CONFIG"
 _SYSTEM = "/etc/krb5.conf"
+# Reverse DNS is not to be trusted; tickets with lists of groups do not fit into UDP.
+_ALWAYS = " rdns = false\n dns_canonicalize_hostname = false\n udp_preference_limit = 1\n"
 
 
 class _Place:
@@ -44,16 +46,22 @@ def known_realm(realm: str, kdcs: Sequence[str]) -> Iterator[None]:
 
 
 def settings_text(realms: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """The settings file for these realms, the first one being the default."""
-    kdcs = {realm: [kdc for one, given in realms if one == realm for kdc in given] for realm, _ in realms}
-    known = [
-        f" {realm} = {{\n" + "".join(f"  kdc = {_bracketed(one)}\n" for one in dict.fromkeys(found)) + " }\n"
-        for realm, found in kdcs.items()
-        if found
-    ]
+    """The settings file for these realms, the first one being the default.
+
+    A realm whose KDCs are known is final (``}*``): later files add none, and none is looked for, not even a primary one.
+    """
+    kdcs = {
+        realm: tuple(dict.fromkeys(kdc for one, given in realms if one == realm for kdc in given))
+        for realm, _ in realms
+    }
+    known = "".join(_realm_text(realm, found) for realm, found in kdcs.items() if found)
     hosts = "".join(f" .{realm.lower()} = {realm}\n {realm.lower()} = {realm}\n" for realm in kdcs)
-    head = f"[libdefaults]\n default_realm = {realms[0][0]}\n rdns = false\n dns_canonicalize_hostname = false\n"
-    return f"{head}[realms]\n{''.join(known)}[domain_realm]\n{hosts}"
+    return f"[libdefaults]\n default_realm = {realms[0][0]}\n{_ALWAYS}[realms]\n{known}[domain_realm]\n{hosts}"
+
+
+def _realm_text(realm: str, kdcs: Sequence[str]) -> str:
+    lines = [f"  {word} = {_bracketed(one)}\n" for one in kdcs for word in ("kdc", "primary_kdc")]
+    return f" {realm} = {{\n{''.join(lines)} }}*\n"
 
 
 def _bracketed(address: str) -> str:

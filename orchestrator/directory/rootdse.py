@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from orchestrator.directory.filters import domain_of, filter_text, parent_of, site_of
-from orchestrator.directory.locating import address_of
+from orchestrator.directory.locating import addresses
 from orchestrator.directory.port import Controller, DirectoryAccess, DomainFacts, Entry
 
 if TYPE_CHECKING:
@@ -55,10 +55,11 @@ def listed_controllers(directory: Directory, access: DirectoryAccess) -> tuple[C
     agents = {parent_of(one.dn).lower(): one for one in directory.find(sites, holds, ["options"])}
     servers = directory.find(sites, "(&(objectClass=server)(dNSHostName=*))", ["dNSHostName"])
     named = [(one, (one.first("dNSHostName") or "").lower()) for one in servers if one.dn.lower() in agents]
+    known = addresses(access, (name for _, name in named))
     return tuple(
         Controller(
             name=name,
-            address=address_of(access, name),
+            address=next(iter(known[name]), None),
             site=site_of(one.dn),
             is_gc=bool(int(agents[one.dn.lower()].first("options") or 0) & _IS_GC),
         )

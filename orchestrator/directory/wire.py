@@ -1,20 +1,19 @@
-"""One LDAP connection to one controller, through ldap3. Nothing of ldap3 is known outside this file and ``mended_filters``.
+"""One LDAP connection to one controller, through ldap3; bound with Kerberos and sealed, or inside verified TLS.
 
-Bound with Kerberos and sealed, or inside TLS with the certificate verified. All failures come out as ``DirectoryError``.
+Nothing of ldap3 is known outside this file, ``verified_tls`` and ``mended_filters``. Failures come out as ``DirectoryError``.
 """
 
 from __future__ import annotations
 
 import math
 import re
-import ssl
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import ldap3
-from ldap3.core.exceptions import LDAPCertificateError, LDAPException
+from ldap3.core.exceptions import LDAPException
 from ldap3.protocol.microsoft import security_descriptor_control
 
 from orchestrator.directory.errors import CertificateRefused, ControllerUnreachable, DirectoryError
@@ -22,6 +21,7 @@ from orchestrator.directory.failures import SASL_IN_PROGRESS, SUCCESS, Question,
 from orchestrator.directory.mended_filters import mend
 from orchestrator.directory.port import Add, Change, Delete, DirectoryAccess, Entry, Scope, Value
 from orchestrator.directory.secret_files import read_password
+from orchestrator.directory.verified_tls import VerifiedTls
 
 if TYPE_CHECKING:
     from orchestrator.directory.gss import Tickets
@@ -53,7 +53,7 @@ class Wire:
             address,
             port=636 if access.ca_file else 389,
             use_ssl=access.ca_file is not None,
-            tls=_tls(access, name),
+            tls=VerifiedTls(access.ca_file, name) if access.ca_file else None,
             get_info=ldap3.NONE,
             connect_timeout=access.timeout_s,
         )
@@ -182,8 +182,6 @@ class Wire:
     def _guarded(self, deed: Any) -> None:
         try:
             deed()
-        except LDAPCertificateError as error:
-            raise CertificateRefused(server=self.where, reason=_told(error)) from error
         except (LDAPException, OSError) as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise CertificateRefused(server=self.where, reason=_told(error)) from error
@@ -205,22 +203,6 @@ class Wire:
 def as_bytes(values: Sequence[Value]) -> list[bytes]:
     """Values as they travel."""
     return [one.encode() if isinstance(one, str) else one for one in values]
-
-
-def _tls(access: DirectoryAccess, name: str | None) -> Any:
-    """Without a name (nobody knows yet who answers) the chain alone is verified; nothing secret is said then."""
-    if access.ca_file is None:
-        return None
-    try:
-        return ldap3.Tls(
-            validate=ssl.CERT_REQUIRED,
-            version=ssl.PROTOCOL_TLS_CLIENT,
-            ca_certs_file=str(access.ca_file),
-            valid_names=[name or "*"],
-            sni=name,
-        )
-    except LDAPException as error:
-        raise CertificateRefused(server=name or access.domain, reason=_told(error)) from error
 
 
 def _by_password(access: DirectoryAccess) -> dict[str, Any]:

@@ -31,7 +31,6 @@ def in_a_place_of_its_own(access, deed):
                 directory.remove(dn)
 
 
-@pytest.mark.covers("DNS-02")
 class TestLdapDirectory(DirectoryConformance):
     @pytest.fixture
     def asked(self, lab):

@@ -105,4 +105,4 @@ def test_kerberos_is_told_its_realms_while_they_are_in_use(monkeypatch):
 def test_a_realm_is_written_once_with_all_its_kdcs():
     text = settings_text([("A", ["1.1.1.1"]), ("A", ["1.1.1.1", "1.1.1.2"])])
     assert text.count("A = {") == 1
-    assert text.count("kdc = ") == 2
+    assert text.count(" kdc = ") == 2
