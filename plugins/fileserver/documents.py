@@ -67,6 +67,21 @@ def _failover(planning: Planning) -> dict[str, Any]:
     return {"settle": tab.settle, "settle_timeout_s": tab.settle_timeout_s, "wait": tab.wait}
 
 
+def _kerberos(planning: Planning) -> dict[str, Any]:
+    """How the target itself signs: with the key for DNS where there is one of its own, else with that for the directory."""
+    failover = planning.protection.settings.failover
+    dns, directory = failover.dns, failover.directory
+    keytab = dns.target_keytab_file or (directory.target_keytab_file if directory else "/etc/krb5.keytab")
+    principal = dns.target_principal or (directory.target_principal if directory else None)
+    return {
+        "domain": dns.domain or (directory.domain if directory else ""),
+        "principal": principal or taking.own_account(planning),
+        "keytab": keytab,
+        "ca_file": directory.ca_file if directory else None,
+        "controllers": list(directory.controllers) if directory else [],
+    }
+
+
 def dns_document(planning: Planning) -> dict[str, Any]:
     """What the target's script needs to move names with nobody else alive; the key is named by the file it lies in there."""
     settings = planning.protection.settings
@@ -76,7 +91,9 @@ def dns_document(planning: Planning) -> dict[str, Any]:
     return {
         "name": settings.name,
         "servers": list(dns.servers),
-        "key_file": dns.target_key_file or dns.key_file,
+        "key_file": (dns.target_key_file or dns.key_file) if dns.signing == "tsig" else None,
+        "unsigned": dns.security == "none",
+        "kerberos": _kerberos(planning) if dns.signing == "kerberos" else None,
         "zones": list(dns.zones),
         "addresses": [{"source": pair.source, "target": pair.target} for pair in dns.addresses],
         "ttl_s": dns.ttl_s,

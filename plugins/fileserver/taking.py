@@ -84,11 +84,16 @@ def names(planning: Planning) -> dict[str, Any]:
     return {"server": "samba", "netbios": [source.short.upper()], "dns": list(dns), "conf": _conf(planning)}
 
 
+def own_account(planning: Planning) -> str:
+    """The target's account in the domain."""
+    return f"{account_of(planning.inventory.target).upper()}$"
+
+
 def service_names(planning: Planning) -> dict[str, Any]:
     """The two accounts and the names whose HOST and cifs services move; keys lie on the target, by path."""
     settings, source = planning.protection.settings, _source_account(planning)
     directory = settings.failover.directory
-    target = f"{account_of(planning.inventory.target).upper()}$"
+    target = own_account(planning)
     access: dict[str, Any] = {}
     if directory is not None:
         access = {

@@ -1,0 +1,183 @@
+"""A Samba file server under protection in the lab: alpha shares docs, beta stands by, the witness's machine is the administrator's, too.
+
+Samba's daemon is a service of the engines, so the lab starts winbind and the engine at each boot and nothing else; the client knows
+the name alpha only, and asks with a Kerberos ticket each time anew.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import yaml
+
+from tests.lab.domain import Lab
+from tests.lab.hosts import LabHost
+from tests.lab.waiting import until
+
+ID = "fileprint_alpha_beta"
+STATE, TOKEN, HOME, FILE = (
+    "/var/lib/dtam/engine",
+    "/etc/dtam/{}.token",
+    "/var/lib/dtam/admin",
+    "/etc/dtam/protection.yaml",
+)
+KEYTAB = "/etc/krb5.keytab"
+INTERVAL_S, MISSED, LEASE_S = 0.5, 4, 4.0
+FRESH = ("--option=name cache timeout=0", "--option=name resolve order=host")
+SMBD = {
+    "name": "smbd",
+    "start_command": ["smbd", "--foreground", "--no-process-group"],
+    "health_command": ["smbcontrol", "smbd", "ping"],
+    "grace_s": 5,
+}
+PROBE = "export KRB5CCNAME=FILE:$(mktemp) && kinit -kt {keytab} operator && exec smbclient {fresh} --use-kerberos=required //{name}/docs -c ls"
+
+
+class FileStage:
+    """Two protected servers, their engines, a witness, an administrator and a client."""
+
+    def __init__(self, lab: Lab, beside: str = "") -> None:
+        """``beside``: a further address of alpha, at which its engine is reached when the other one is taken over."""
+        self.lab, self.beside = lab, beside
+        self.alpha, self.beta = lab.host("alpha"), lab.host("beta")
+        self.client, self.admin, self.dc1 = lab.host("client"), lab.host("witness"), lab.host("dc1")
+        self.operator_keytab = str(lab.keytab("operator"))
+
+    # -- setting up
+
+    def begin(self) -> None:
+        """Everything that an administrator would find: engines, a witness that knows them, the target's right in the domain."""
+        self._let_beta_act()
+        self._start_witness()
+        for host in (self.alpha, self.beta):
+            host.run(["sh", "-c", "kill $(cat /run/samba/smbd.pid)"])
+            address = self.beside if host is self.alpha else ""
+            host.services = partial(start_member, beside=address)
+            start_engine(host, address)
+            self._get_to_know(host)
+
+    def _let_beta_act(self) -> None:
+        """The target's own account may change what a failover changes."""
+        self.dc1.run(["samba-tool", "group", "addmembers", "Domain Admins", "BETA$,operator"])
+
+    def _start_witness(self) -> None:
+        log = self.admin.path("/var/log/dtwitness.log").open("ab")
+        words = ["dtwitness", "run", "--state", "/var/lib/dtam/witness", "--address", self.admin.address]
+        self.admin.popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        until("the witness listens", lambda: ":6322 " in self.admin.run(["ss", "-Hltn"]).stdout, 60)
+
+    def _get_to_know(self, host: LabHost) -> None:
+        """Its engine is enrolled at the witness and known to the administrator, who has a token for it."""
+        token = TOKEN.format(host.name)
+        self.engine(host, "token", "create", "administrator", "--scope", "admin", "--to", "/run/token")
+        self.admin.write(token, host.path("/run/token").read_text(), 0o600)
+        who = json.loads(self.engine(host, "server", "--json"))
+        holder = ["--holder", who["engine_id"], "--fingerprint", who["fingerprint"]]
+        words = ["dtwitness", "enrol", "-", "--state", "/var/lib/dtam/witness", "--name", host.name, *holder]
+        self.admin.run(words, input=who["certificate_pem"])
+        known = [
+            "--address",
+            self.beside if host is self.alpha and self.beside else host.address,
+            "--fingerprint",
+            who["fingerprint"],
+            "--token-file",
+            token,
+        ]
+        self.dtam("hosts", "add", host.name, *known)
+
+    def protect(self, failover: Mapping[str, Any]) -> None:
+        """Write the protection file and enable it."""
+        self.admin.write(FILE, yaml.safe_dump(self.settings(failover), sort_keys=False))
+        self.dtam("--fileprint", "setup", "--file", FILE, "--yes")
+
+    def settings(self, failover: Mapping[str, Any]) -> dict[str, Any]:
+        """The protection as a file holds it; ``failover`` says how clients are led."""
+        fingerprint = self.admin.run(["dtwitness", "fingerprint", "--state", "/var/lib/dtam/witness"]).stdout.strip()
+        probe = PROBE.replace("{keytab}", self.operator_keytab).replace(
+            "{fresh}", " ".join(f"'{one}'" for one in FRESH)
+        )
+        return {
+            "application": "fileprint",
+            "source": "alpha",
+            "target": "beta",
+            "name": self.alpha.fqdn,
+            "failover": {
+                "samba": {},
+                "directory": {
+                    "domain": self.lab.domain,
+                    "controllers": [self.dc1.fqdn],
+                    "principal": "operator",
+                    "keytab_file": self.operator_keytab,
+                },
+                "services": [SMBD],
+                "health": {"command": ["sh", "-c", probe], "timeout_s": 30, "within_s": 120},
+            }
+            | failover,
+            "monitoring": {
+                "manual_intervention": False,
+                "addresses": [self.alpha.address],
+                "interval_s": INTERVAL_S,
+                "missed": MISSED,
+                "witness": {"address": self.admin.address, "fingerprint": fingerprint, "lease_s": LEASE_S},
+            },
+            "connection": {"orphans": {"action": "delete"}},
+        }
+
+    # -- asking
+
+    def dtam(self, *words: str, code: int = 0) -> str:
+        """What the administrator's command says."""
+        done = self.admin.run(["dtam", *words], env={"DTAM_HOME": HOME}, check=False, timeout_s=300)
+        assert done.returncode == code, f"dtam {' '.join(words)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def status(self) -> dict[str, Any]:
+        """How the protection stands."""
+        found: dict[str, Any] = json.loads(self.dtam("status", "--protection", ID, "--json"))
+        return found
+
+    def engine(self, host: LabHost, *words: str) -> str:
+        """``dtengine`` on a host."""
+        return host.run(["dtengine", *words, "--state", STATE]).stdout
+
+    def smb(self, user: str, command: str, *, check: bool = True, name: str = "") -> subprocess.CompletedProcess[str]:
+        """A client with a fresh ticket asks ``//alpha.lab.example/docs``."""
+        ticket = self.lab.ticket("client", user)
+        words = ["smbclient", *FRESH, "--use-kerberos=required", f"//{name or self.alpha.fqdn}/docs", "-c", command]
+        return self.client.run(words, env=ticket, check=check)
+
+    def write(self, user: str, name: str, text: str) -> None:
+        """The client writes a file."""
+        self.client.write(f"/run/{name}", text)
+        self.smb(user, f"put /run/{name} {name}")
+
+    def read(self, user: str, name: str) -> str:
+        """The client reads a file."""
+        self.smb(user, f"get {name} /run/{name}.back")
+        return self.client.path(f"/run/{name}.back").read_text()
+
+    def address(self) -> str:
+        """Where the client's resolver leads it."""
+        return self.client.run(["dig", "+short", f"@{self.dc1.address}", self.alpha.fqdn, "A"]).stdout.strip()
+
+
+def start_member(host: LabHost, beside: str = "") -> None:
+    """What a protected member starts at boot: winbind and its engine, which alone starts Samba's daemon."""
+    host.run(["winbindd", "-D"])
+    start_engine(host, beside)
+
+
+def start_engine(host: LabHost, beside: str = "") -> None:
+    """The engine, as the service manager would start it; with a further address of its host."""
+    if beside:
+        (link,) = {one["ifname"] for one in json.loads(host.run(["ip", "-j", "a"]).stdout) if one["ifname"] != "lo"}
+        host.run(["ip", "address", "replace", f"{beside}/24", "dev", link])
+    log = host.path("/var/log/dtengine.log").open("ab")
+    own = [] if beside else ["--address", host.address]
+    words = ["dtengine", "run", "--state", STATE, "--name", host.name, *own]
+    host.popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    until(f"the engine of {host.name} listens", lambda: ":6320 " in host.run(["ss", "-Hltn"]).stdout, 60)
