@@ -33,7 +33,6 @@ COMMANDS = (
     "history",
     "hosts",
     "domain",
-    "domain",
     "credentials",
     "rights",
     "step",
