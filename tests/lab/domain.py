@@ -164,12 +164,14 @@ class Lab:
         """
         for name, host in self._hosts.items():
             self.link(name).mend()
+            self.network.remove_nics(host.place)
             if name not in self._late:
                 host.boot()
         resetting.restore(self._hosts)
 
     def close(self) -> None:
         """Take the lab down; nothing is left of it."""
+        self.network.close()
         self.keeper.close()
         for host in self._hosts.values():
             host.forget()

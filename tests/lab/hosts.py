@@ -126,6 +126,10 @@ class LabHost:
         self._starter.wait()
         self.pid = 0
 
+    def add_nic(self, interface: str, subnet: int, address: str) -> None:
+        """One more network card, on subnet 0 or 1; it goes with the next power cut or ``reset``."""
+        self._network.add_nic(self.place, self.pid, interface, subnet, address)
+
     def forget(self) -> None:
         """Let go of it after its lab has ended."""
         if self._starter is not None:

@@ -19,6 +19,7 @@ class Wire:
     cut: bool = False
     loss_percent: int = 0
     cut_towards: set[str] = field(default_factory=set)
+    delay_ms: float = 0
     delaying: subprocess.Popen[bytes] | None = None
 
 
@@ -50,22 +51,31 @@ class Network:
         self.wires[place.name].plugged = True
         lines = f"addr add {place.address}/24 dev eth0\nlink set eth0 up\nroute add default via {place.router}\n"
         subprocess.run(["nsenter", "-t", str(pid), "--net", "ip", "-batch", "-"], input=lines, text=True, check=True)
+        if self.wires[place.name].delay_ms:
+            self.delay(place, self.wires[place.name].delay_ms)
 
     def add_nic(self, place: Place, pid: int, interface: str, subnet: int, address: str) -> None:
-        """One more card in a running host, on ``subnet`` (0 or 1), with ``address``. It goes with the next power cut."""
-        wire = f"{place.name}.{interface}"[:15]
+        """One more card in a running host; it goes with the next power cut."""
+        wire = f"{place.name}.{interface}"
         self._ip(
             f"link add {wire} type veth peer name {interface} netns {pid}", f"link set {wire} master lan{subnet} up"
         )
         lines = f"addr add {address}/24 dev {interface}\nlink set {interface} up\n"
         subprocess.run(["nsenter", "-t", str(pid), "--net", "ip", "-batch", "-"], input=lines, text=True, check=True)
 
+    def remove_nics(self, place: Place) -> None:
+        """Take out the cards that were added to a host."""
+        self._ip(*(f"link del {one}" for one in self._wires_of(place) if "." in one))
+
+    def _wires_of(self, place: Place) -> list[str]:
+        shown = self._keeper.run(["ip", "-o", "link"], "net").splitlines()
+        names = (line.split(": ")[1].partition("@")[0] for line in shown)
+        return [one for one in names if one == place.name or one.startswith(place.name + ".")]
+
     def unplug(self, place: Place) -> None:
         """Pull all wires of a host."""
         self._stop_delay(self.wires[place.name])
-        shown = self._keeper.run(["ip", "-o", "link"], "net")
-        names = [line.split(": ")[1].partition("@")[0] for line in shown.splitlines()]
-        self._ip(*(f"link del {one}" for one in names if one == place.name or one.startswith(place.name + ".")))
+        self._ip(*(f"link del {one}" for one in self._wires_of(place)))
         self.wires[place.name].plugged = False
 
     def enforce(self) -> None:
@@ -83,6 +93,9 @@ class Network:
         """Every frame of this host arrives ``delay_ms`` later, in each direction; 0 takes the delay away."""
         wire = self.wires[place.name]
         self._stop_delay(wire)
+        wire.delay_ms = delay_ms
+        if not wire.plugged:
+            return
         lan = f"lan{place.subnet}"
         if not delay_ms:
             self._ip(f"link set {place.name} master {lan}")
@@ -103,6 +116,11 @@ class Network:
         assert wire.delaying.stdout is not None
         assert wire.delaying.stdout.readline() == b"ready\n"
 
+    def close(self) -> None:
+        """End the relays of delayed wires; the lab is about to end."""
+        for wire in self.wires.values():
+            self._stop_delay(wire)
+
     def _stop_delay(self, wire: Wire) -> None:
         if wire.delaying is None:
             return
@@ -118,7 +136,7 @@ def _only(rules: str, word: str) -> str:
 
 
 def _rules(name: str, wire: Wire) -> list[str]:
-    ends = [f'{end} {{ "{name}", "{name}-far" }}' for end in ("iifname", "oifname")]
+    ends = [f'{end} "{name}*"' for end in ("iifname", "oifname")]
     if wire.cut:
         return [f"{end} drop" for end in ends]
     rules = [f"{end} {_by_chance(wire.loss_percent)}drop" for end in ends if wire.loss_percent]
@@ -155,7 +173,7 @@ class Link:
         self._wire.cut, self._wire.loss_percent = False, 0
         self._wire.cut_towards.clear()
         self._network.enforce()
-        if self._wire.delaying is not None:
+        if self._wire.delay_ms:
             self._network.delay(self._place, 0)
 
     def loss(self, percent: int) -> None:
