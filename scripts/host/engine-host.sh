@@ -140,6 +140,17 @@ make_groups() {
     done
 }
 
+# People may change what is laid: an upgrade leaves it, a removal takes only what is still ours.
+pam_service=/etc/pam.d/dtam
+has_login() { [ -e $pam_service ] || [ ! -e /etc/pam.d/common-auth ]; }
+lay_login() { install -m 644 "$releases/$release/host/dtam.pam" $pam_service; }
+note_no_login() {
+    [ -e /etc/pam.d/common-auth ] ||
+        tell note login "there is no /etc/pam.d/common-auth to go by: nobody logs in by password until you write $pam_service"
+}
+no_login() { [ ! -e $pam_service ] || ! cmp -s "$current/host/dtam.pam" $pam_service; }
+drop_login() { rm -f $pam_service; }
+
 has_settings() { [ -e "$settings" ]; }
 write_settings() {
     mkdir -p /etc/dtam
@@ -247,6 +258,8 @@ install_engine() {
     act capture "the capture program is in $cache" capture_is_there lay_capture
     note_weaker_capture
     act groups "the groups dtadmin (may act) and dtmon (may look) are there" groups_are_there make_groups
+    act login "accounts of this host log in by $pam_service" has_login lay_login
+    note_no_login
     act settings "settings are in $settings" has_settings write_settings
     act state "state goes to $state" has_state make_state
     act units "units are in /etc/systemd/system" units_are_laid lay_units
@@ -328,6 +341,7 @@ remove_engine() {
     act captures "nothing is captured; the files stay where they are" nothing_captured end_captures
     act stop "the engine does not run" is_stopped stop_for_good
     act units "no unit is in /etc/systemd/system" no_units drop_units
+    act login "$pam_service is not ours any more" no_login drop_login
     act state "its keys, journals and settings are gone; protected files are untouched" no_state drop_state
     [ -z "$(kept)" ] || tell note state "files that were set aside are kept in $state/set-aside"
     act programs "$prefix and $cache are gone" no_programs drop_programs

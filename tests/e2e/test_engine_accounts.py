@@ -30,7 +30,7 @@ shift 3
 exec "$@"
 """
 PASSWORDS = {"ada": "Ring-a-ding ☎ :1", "bo": "b" * 100, "cy": "third", "old": "late"}
-SERVICE = Path(__file__).parents[2] / "packaging" / "pam" / "dtam"
+SERVICE = Path(__file__).parents[2] / "scripts" / "host" / "dtam.pam"
 HURRIED = "auth required pam_unix.so nodelay\naccount required pam_unix.so\n"
 UNKNOWN = (401, "Unauthorised")
 KNOWN = (403, "Forbidden")
@@ -147,7 +147,7 @@ def test_without_the_pam_service_nobody_logs_in_by_password(guarded):
     alpha = guarded("absent")
     told = refused(alpha, "ada", PASSWORDS["ada"])
     assert (told.status, "there is no /etc/pam.d/dtam" in str(told)) == (401, True)
-    assert "packaging/pam/dtam" in told.hint
+    assert "dtam.pam" in told.hint
     with alpha.local() as client:
         secret = client.create_token("boss", schema.Scope.ADMIN).token
     with alpha.remote(token=secret) as client:

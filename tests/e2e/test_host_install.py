@@ -95,13 +95,13 @@ def test_a_host_comes_is_renewed_and_goes(
     # The plan changes nothing.
     before = host.changed()
     planned = dtam.well(*install, "--plan")
-    assert {"unpack", "settings", "units", "current", "engine"} <= words_of(planned, "would")
+    assert {"unpack", "login", "settings", "units", "current", "engine"} <= words_of(planned, "would")
     assert host.changed() == before
 
     # Without a word from anybody the engine is installed, and not trusted.
     unconfirmed = dtam(*install)
     assert "which nobody has confirmed" in unconfirmed.stderr
-    assert {"unpack", "settings", "units", "current", "engine"} <= words_of(unconfirmed.stdout, "done")
+    assert {"unpack", "login", "settings", "units", "current", "engine"} <= words_of(unconfirmed.stdout, "done")
     assert "systemd does not run on this host" in unconfirmed.stdout
     fingerprint = json.loads(host.run("dtengine server --json"))["fingerprint"]
     assert fingerprint in unconfirmed.stderr
@@ -165,7 +165,7 @@ def test_a_host_comes_is_renewed_and_goes(
 
     # It goes, and only the data stays.
     planned = dtam.well("hosts", "remove", "alpha", "--uninstall", "--plan", *way)
-    assert {"captures", "stop", "units", "state", "programs"} <= words_of(planned, "would")
+    assert {"captures", "stop", "units", "login", "state", "programs"} <= words_of(planned, "would")
     assert host.run("dtengine server --json")
     dtam.well("hosts", "remove", "alpha", "--uninstall", "--yes", *way)
     assert leftovers(host.changed() - before) == set()

@@ -16,11 +16,12 @@ import pytest
 from orchestrator.engine.client import AnswerRefused, EngineClient
 from orchestrator.engine.client_login import KerberosLogin, Login, by_password
 from orchestrator.engine.control.errors import TicketMissing
+from orchestrator.engine.control.keytabs import look
 from tests.lab.domain import Lab
 from tests.lab.hosts import LabHost
 
 STATE = "/run/dtam-accounts"
-PAM_SERVICE = Path(__file__).parents[2] / "packaging" / "pam" / "dtam"
+PAM_SERVICE = Path(__file__).parents[2] / "scripts" / "host" / "dtam.pam"
 PORTS = {"control": 6420, "data": 6421, "probe": 6422}
 GROUPS = "is in neither group on this host: dtadmin (may act) or dtmon (may look)"
 
@@ -168,6 +169,29 @@ def _replayed(engine: Engine) -> tuple[int, str]:
     with engine.client(Overheard()) as first:
         first.server()
     return refusal(engine.client(Overheard()))
+
+
+@pytest.mark.covers("ENG-SEC-01", "AM-02")
+def test_dtam_knows_a_server_by_ticket_and_keeps_no_password(lab: Lab, engine: Engine) -> None:
+    client, home = lab.host("client"), "/run/dtam-accounts-home"
+    env = {**lab.ticket("client", "operator"), "DTAM_HOME": home}
+    dtam = [sys.executable, "-m", "orchestrator.cli.dtam", "hosts"]
+    where = ["--address", engine.host.address, "--port", PORTS["control"], "--fingerprint", engine.fingerprint]
+    client.run([*dtam, "add", "alpha", *where, "--kerberos", engine.host.fqdn], env=env)
+    assert "engine alpha" in client.run([*dtam, "test", "alpha"], env=env).stdout
+    assert not client.path(home).joinpath("credentials.json").exists()
+    silent = client.run([*dtam, "test", "alpha"], env={**env, "KRB5CCNAME": "FILE:/run/no-such-cache"}, check=False)
+    assert "no Kerberos ticket for the engine on alpha.lab.example" in silent.stdout
+
+
+@pytest.mark.covers("AM-36")
+def test_the_keytab_of_a_member_holds_its_key_and_is_root_s_alone(lab: Lab) -> None:
+    beta, path = lab.host("beta"), lab.keytab("BETA$")
+    facts = beta.call(look, path)
+    assert (facts.is_link, facts.mode & 0o077, facts.owner) == (False, 0, 0)
+    assert f"BETA$@{lab.realm}" in facts.principals
+    listed = beta.run(["klist", "-k", path]).stdout
+    assert all(principal in listed for principal in facts.principals)
 
 
 def test_no_ticket_is_one_line_with_the_remedy(lab: Lab, engine: Engine) -> None:

@@ -102,6 +102,14 @@ class SystemChecks:
         return accounts.own_domain_prefix()
 
 
+@dataclass(slots=True, weakref_slot=True)
+class Turn:
+    """Whose attempts of a source come next; ``waiting`` counts those that stand in line and the one that is checked."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    waiting: int = 0
+
+
 @dataclass(slots=True)
 class Logins:
     """Recognises remote callers. Used from the event loop's thread only."""
@@ -116,10 +124,7 @@ class Logins:
     _right: collections.OrderedDict[bytes, tuple[accounts.Caller, float]] = field(
         default_factory=collections.OrderedDict, repr=False
     )
-    _turns: weakref.WeakValueDictionary[str, asyncio.Lock] = field(
-        default_factory=weakref.WeakValueDictionary, repr=False
-    )
-    _waiting: int = 0
+    _turns: weakref.WeakValueDictionary[str, Turn] = field(default_factory=weakref.WeakValueDictionary, repr=False)
 
     async def recognise(self, authorization: str, address: str) -> Recognised | None:
         """Who sent this Authorization header from this address; None when it holds no token that counts.
@@ -169,15 +174,17 @@ class Logins:
     @contextlib.asynccontextmanager
     async def _turn(self, source: str) -> AsyncIterator[str]:
         """One attempt of a source at a time; too many that wait are sent away."""
-        if self._waiting >= WAITING_MAX:
-            raise TooManyFailures(why="too many log-ins wait to be checked", hint="try again in a moment")
-        turn = self._turns.setdefault(source, asyncio.Lock())
-        self._waiting += 1
+        turn = self._turns.setdefault(source, Turn())
+        if turn.waiting >= WAITING_MAX:
+            raise TooManyFailures(
+                why=f"too many log-ins from {source} wait to be checked", hint="try again in a moment"
+            )
+        turn.waiting += 1
         try:
-            async with turn:
+            async with turn.lock:
                 yield source
         finally:
-            self._waiting -= 1
+            turn.waiting -= 1
 
     async def _attempt(self, source: str, check: Callable[[], Recognised]) -> Recognised:
         wait_s = self.throttle.pause_s(source, self.now_s())

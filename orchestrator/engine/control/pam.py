@@ -1,4 +1,4 @@
-"""The operating system's own word on an account: PAM, service ``dtam`` (packaging/pam/dtam, installed as /etc/pam.d/dtam).
+"""The operating system's own word on an account: PAM, service ``dtam`` (scripts/host/dtam.pam, installed as /etc/pam.d/dtam).
 
 Where that file is not installed nobody logs in by password: the engine never falls back to the machine's catch-all service.
 Every call opens its own handle, so calls may come from several threads. Calls may take as long as a module likes.
@@ -71,7 +71,7 @@ def _handle(name: str, password: str | None, source: str) -> Iterator[tuple[Any,
 
 def _library() -> Any:
     if not any((place / SERVICE).is_file() for place in PLACES):
-        hint = "on that host, install packaging/pam/dtam as /etc/pam.d/dtam"
+        hint = "on that host, install scripts/host/dtam.pam of dtam as /etc/pam.d/dtam (dtam hosts install does)"
         raise Unauthorised(why="log-in by password is not set up on this host (there is no /etc/pam.d/dtam)", hint=hint)
     try:
         import pamela  # noqa: PLC0415  looks for libpam, which only a host that uses it must have

@@ -13,7 +13,7 @@ import pytest
 
 from orchestrator.engine.control import accounts
 from orchestrator.engine.control.errors import Forbidden, TooManyFailures, Unauthorised
-from orchestrator.engine.control.logins import REMEMBER_S, Logins, Recognised
+from orchestrator.engine.control.logins import REMEMBER_S, WAITING_MAX, Logins, Recognised
 from orchestrator.engine.control.negotiate import Accepted
 from orchestrator.engine.control.schema import Scope
 from orchestrator.engine.control.throttle import FORGET_S, FREE, PAUSE_MAX_S, PAUSE_S, Throttle
@@ -132,6 +132,19 @@ def test_twenty_guesses_at_once_are_worth_no_more(tmp_path):
         told = await asyncio.gather(*guesses, return_exceptions=True)
         assert len(host.asked) == FREE
         assert sum(isinstance(one, TooManyFailures) for one in told) == 20 - FREE
+
+    run(tmp_path, host, story)
+
+
+def test_a_source_that_floods_is_sent_away_and_others_are_served(tmp_path):
+    host = Host()
+
+    async def story(logins: Logins, _: Clock) -> None:
+        flood = [asyncio.create_task(logins.recognise(basic("ada", f"guess {n}"), "192.0.2.1")) for n in range(200)]
+        other = asyncio.create_task(logins.recognise(basic("ada", "right"), "192.0.2.2"))
+        assert await other
+        told = await asyncio.gather(*flood, return_exceptions=True)
+        assert sum("wait to be checked" in str(one) for one in told) == 200 - WAITING_MAX
 
     run(tmp_path, host, story)
 
