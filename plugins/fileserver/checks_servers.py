@@ -30,7 +30,7 @@ def server_unreachable(view: View) -> Iterator[Finding]:
                 f"the {where} {side.name} does not answer: {side.unreachable}",
                 where=side.name,
                 why="an engine that cannot be asked cannot be protected, or taken over to",
-                remedy=f"dtam hosts test {side.name}; if the source is failed over, choose the target first: dtam status",
+                remedy=f"dtam hosts test {side.name}; no engine there yet: dtam hosts install {side.name}; if the source is failed over, choose the target first: dtam status",
             )
 
 

@@ -117,6 +117,8 @@ def test(desk: Desk, *, name: str | None, as_json: bool) -> None:
     answers = [(server, desk.pipeline.reach.sign_of_life(server)) for server in servers]
     screen.table(("name", "answer", "says"), [(server.name, mark, says) for server, (mark, says) in answers])
     screen.document([server_document(server, says) | {"ok": mark == "ok"} for server, (mark, says) in answers])
+    for server in (server for server, (mark, _) in answers if mark != "ok"):
+        screen.say(f"if no engine is there: dtam hosts install {server.name} --ssh root@{server.engine.address}")
     if any(mark != "ok" for _, (mark, _) in answers):
         raise click.exceptions.Exit(1)
 

@@ -290,8 +290,8 @@ dtam hosts add {name} --address {address} --token-file {name}.token
 rm -r /root/dtam-engine.tar.gz /root/host /root/{name}.token
 #
 # All of it in one: dtam hosts install {name} --ssh root@{address}
-# With another Python than here, or to take updates from an index: pipx in place of the second line of step 2, and the units of
-# scripts/host copied to /etc/systemd/system
+# With another Python than here: pipx in place of the second line of step 2, then the units of the package's directory host copied to
+# /etc/systemd/system, and an empty /etc/dtam/dtengine.toml
 #   PIPX_HOME=/opt/dtam/pipx PIPX_BIN_DIR=/opt/dtam/current/bin pipx install PATH_OF_DTAM"""
 
 

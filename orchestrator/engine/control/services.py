@@ -1,7 +1,7 @@
 """The protected services of this host: a systemd unit, or a command that the daemon runs and watches.
 
 A protected service never starts by itself: a start is refused while the fence of its protection holds, and a unit is expected to
-be disabled and ordered behind the boot fence (packaging/systemd). Services outlive the daemon; a restarted daemon finds them.
+be disabled and ordered behind the boot fence (scripts/host). Services outlive the daemon; a restarted daemon finds them.
 
 Locks: one per service, held during start and stop, so that deeds on one service follow each other; status takes none.
 """
