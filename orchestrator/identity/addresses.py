@@ -143,10 +143,16 @@ class Addresses:
         return Report("show", all(_is_here(one, here) for one in document.addresses), lines)
 
     def plan(self, document: AddressDocument) -> Report:
-        """What ``take`` would do, with the question whether somebody still answers."""
+        """What ``take`` would do. A source that still answers is told, not refused: it is there while nothing has happened."""
         missing = self._missing(document)
-        lines = (_line(one, "would-take" if one in missing else "already") for one in document.addresses)
+        lines = (
+            self._planned(one, document) if one in missing else _line(one, "already") for one in document.addresses
+        )
         return Report("take", not missing, tuple(lines))
+
+    def _planned(self, one: WantedAddress, document: AddressDocument) -> Line:
+        by = self._answered_by(one, document)
+        return Line(one.text, "would-take", f"on {one.interface}{f', once {by} answers for it no more' if by else ''}")
 
     def take(self, document: AddressDocument) -> Report:
         """Every address is here and announced; also those that an earlier run took are announced again.
@@ -157,6 +163,10 @@ class Addresses:
             ProgramFailed: ``ip`` refused.
         """
         missing = self._missing(document)
+        for one in missing:
+            by = self._answered_by(one, document)
+            if by is not None:
+                raise AddressInUse(address=one.address, interface=one.interface, by=by)
         kept = self._kept()
         if missing:
             added = dict.fromkeys((*(kept.added if kept else ()), *missing))
@@ -195,13 +205,15 @@ class Addresses:
         """What is not here yet, and may be taken."""
         kept, here = self._kept(), self._interfaces()
         refuse(document, here, kept.added if kept else ())
-        missing = tuple(one for one in document.addresses if not _is_here(one, here))
-        for one in missing if document.conflict_check else ():
-            ip = one.ip
-            by = self.wire.answered_by(one.interface, ip) if isinstance(ip, IPv4Address) else None
-            if by is not None:
-                raise AddressInUse(address=one.address, interface=one.interface, by=by)
-        return missing
+        return tuple(one for one in document.addresses if not _is_here(one, here))
+
+    def _answered_by(self, one: WantedAddress, document: AddressDocument) -> str | None:
+        ip = one.ip
+        return (
+            self.wire.answered_by(one.interface, ip)
+            if document.conflict_check and isinstance(ip, IPv4Address)
+            else None
+        )
 
     def _add(self, one: WantedAddress, document: AddressDocument) -> None:
         """IPv6 stays out of the choice of a source address, so that this server goes on speaking under its own."""

@@ -51,7 +51,7 @@ def test_a_kerberos_client_of_alpha_is_served_by_beta_and_by_alpha_again(lab: La
         beta.run(one)
     deliver(lab)
     before, held = configuration(beta), accounts(lab)
-    assert "would take" in beta.run([SCRIPT, "--dry-run"]).stdout.replace("would-take", "would take")
+    assert beta.run([SCRIPT, "--dry-run"]).stdout.count("would-take") == 6
     assert configuration(beta) == before
     run = f"take{secrets.token_hex(4)}"
     alpha.power_cut()
@@ -60,12 +60,9 @@ def test_a_kerberos_client_of_alpha_is_served_by_beta_and_by_alpha_again(lab: La
         for number, name in enumerate(("alpha", f"alpha.{lab.domain}")):
             is_served(lab, name, f"put /etc/hostname by_client{number}")
             assert beta.path(f"/srv/docs/by_client{number}").read_text() == "client\n"
-        assert "Sharename" not in is_served(lab, "alpha", "ls")
-        beta.run([SCRIPT, "--run", run])
-        beta.run([SCRIPT, "--run", run, "--undo"])
-        assert configuration(beta) == before
-        assert accounts(lab) == held
     finally:
-        beta.run([SCRIPT, "--run", run, "--undo"], check=False)
+        beta.run([SCRIPT, "--run", run, "--undo"])
         alpha.boot()
+    assert configuration(beta) == before
+    assert accounts(lab) == held
     assert "NT_STATUS" not in is_served(lab, "alpha", "ls")

@@ -56,6 +56,7 @@ def test_what_was_here_before_stays(tmp_path):
 
 def test_what_is_answered_for_is_not_taken(tmp_path):
     host, one = world(tmp_path, {"10.0.0.10": "02:00:00:00:00:02"})
+    assert one.plan(BOTH).lines[0].says == "on lan, once 02:00:00:00:00:02 answers for it no more"
     with pytest.raises(AddressInUse, match="02:00:00:00:00:02 still answers"):
         one.take(BOTH)
     assert host.interfaces["lan"]["addresses"] == ["10.0.0.20/24", "fd00::20/64"]
