@@ -41,7 +41,7 @@ T = TypeVar("T")
 _ANY = "(objectClass=*)"
 _DESCRIPTOR = "nTSecurityDescriptor"
 _READ_PARTS = Part.OWNER | Part.GROUP | Part.DACL
-_RENEWAL_LOOK_S = 60.0
+_LOOK_EVERY_S = 60.0
 _ASKED_AT_ONCE = 8
 
 log = logging.getLogger("dtam.directory")
@@ -206,11 +206,12 @@ class LdapDirectory:
             return question(self._wire)
 
     def _fresh(self) -> Wire:
-        """The connection, bound anew when its ticket was about to end; looked at once a minute."""
+        """The connection; once a minute made anew if it broke while idle (so that no change is lost) or its ticket is ending."""
         now_s = time.monotonic()
-        if self._tickets is not None and now_s - self._looked_at_s >= _RENEWAL_LOOK_S:
+        if now_s - self._looked_at_s >= _LOOK_EVERY_S:
             self._looked_at_s = now_s
-            if self._tickets.renew_if_short():
+            renewed = self._tickets is not None and self._tickets.renew_if_short()
+            if renewed or not self._wire.answers():
                 self._wire.bind(self._tickets)
         return self._wire
 

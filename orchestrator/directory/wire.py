@@ -89,6 +89,14 @@ class Wire:
             self._bind_by_ticket(tickets)
         self._check(Question(self.where, self._principal))
 
+    def answers(self) -> bool:
+        """Whether the connection is good; asks the controller for its clock."""
+        try:
+            self.search("", "(objectClass=*)", ["currentTime"], "base")
+        except ControllerUnreachable:
+            return False
+        return True
+
     def search(
         self,
         base: str,

@@ -35,7 +35,7 @@ class PageServer:
     """Stands for the wire: ``count`` entries in pages; breaks where it is told to."""
 
     def __init__(self, count: int = 0) -> None:
-        self.count, self.binds, self.breaks = count, 0, deque[int]()
+        self.count, self.binds, self.breaks, self.good = count, 0, deque[int](), True
         self.alive_max = self.questions = 0
 
     def __call__(self, access, address, name) -> PageServer:
@@ -46,6 +46,9 @@ class PageServer:
 
     def close(self):
         pass
+
+    def answers(self):
+        return self.good
 
     def asked(self, dn, attributes, spns=()):
         return None
@@ -121,6 +124,16 @@ def test_a_change_whose_connection_broke_is_not_made_again(server):
     with pytest.raises(ControllerUnreachable):
         opened().change("CN=a", [Replace("mail", ("a@b",))])
     assert server.questions == 1
+
+
+def test_a_connection_that_broke_while_idle_is_made_anew_before_a_change(server, monkeypatch):
+    now_s = [1000.0]
+    monkeypatch.setattr(session.time, "monotonic", lambda: now_s[0])
+    directory = opened()
+    server.good = False
+    now_s[0] += 900
+    directory.change("CN=a", [Replace("mail", ("a@b",))])
+    assert (server.binds, server.questions) == (2, 1)
 
 
 class ShortTickets:
