@@ -115,6 +115,16 @@ def test_taken_shown_and_given_back(tmp_path):
     assert one.back().remarks == ("nothing was taken, so nothing is given back",)
 
 
+def test_a_second_take_of_more_is_given_back_too(tmp_path):
+    directory = FakeDirectory(accounts())
+    before = {name: sorted(spns) for name, spns in directory.accounts.items()}
+    mover(directory, tmp_path).take(["cifs/alpha"])
+    mover(directory, tmp_path).take(["cifs/alpha", "MSSQLSvc/alpha.lab.example:1433"])
+    assert directory.accounts[SOURCE] == ["HOST/alpha.lab.example", "RestrictedKrbHost/ALPHA"]
+    mover(directory, tmp_path).back()
+    assert {name: sorted(spns) for name, spns in directory.accounts.items()} == before
+
+
 def test_a_collision_changes_nothing(tmp_path):
     directory = FakeDirectory(accounts({THIRD: ["http/alpha.lab.example"]}))
     before = copy.deepcopy(directory.accounts)
@@ -186,6 +196,8 @@ def test_never_two_owners_whatever_interrupts_it(tmp_path_factory, world, wanted
     assert report.so
     for spn in wanted:
         assert owners(directory.accounts, spn) == {TARGET}
+    lost = {spn.lower() for spn in world[SOURCE]} - {spn.lower() for spn in directory.accounts[SOURCE]}
+    assert lost <= {spn.lower() for spn in directory.accounts[TARGET]}, "what goes along is not lost on the way"
     if go_back:
         until_done(lambda one: one.back())
         assert {name: sorted(spns) for name, spns in directory.accounts.items()} == {
