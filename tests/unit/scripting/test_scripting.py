@@ -59,6 +59,27 @@ CASES = {
             ),
         ],
     ),
+    "identity": (
+        "post_failover",
+        [
+            step("put-shares", "common/put_shares", document={"shares": [{"name": "it's", "path": "/srv/$(x) `y`"}]}),
+            step("take-names", "common/take_names", document={"netbios": ["ALPHA"]}),
+            step("take-addresses", "common/take_addresses", document={"addresses": []}, undo_file="/var/lib/a b.json"),
+            step("take-spns", "common/take_spns", document={"source": "ALPHA$", "names": ["alpha"]}),
+        ],
+    ),
+    "identity_back": (
+        "pre_failback",
+        [
+            step(f"give-{what}", f"common/{template}", "", "pre_failback", document={"x": "<&'\n>"})
+            for what, template in (
+                ("spns", "give_spns_back"),
+                ("addresses", "give_addresses_back"),
+                ("names", "give_names_back"),
+                ("shares", "take_shares_away"),
+            )
+        ],
+    ),
     "pre_failback": (
         "pre_failback",
         [
