@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -67,7 +68,7 @@ class CredentialCache:
         kept = self._read()
         found = _find(kept, account, server) or _find(kept, account, "")
         if found is None:
-            advice = f"dtam credentials set {account!r} --server {server}"
+            advice = f"dtam credentials set {shlex.quote(account)} --server {server}"
             raise CredentialUnusable(account=account, why=f"none is remembered for {server}", advice=advice)
         with _explained(account):
             key = self._place(kept.key).read()
@@ -155,7 +156,7 @@ def _explained(account: str) -> Iterator[None]:
     try:
         yield
     except KeyUnusable as error:
-        advice = f"unlock the keyring or mend the key file, or begin anew: dtam credentials clear --all, then dtam credentials set {account!r}"
+        advice = f"unlock the keyring or mend the key file, or begin anew: dtam credentials clear --all, then dtam credentials set {shlex.quote(account)}"
         raise CredentialUnusable(account=account, why=str(error), advice=advice) from error
     except OSError as error:
         advice = "is the directory of DTAM_HOME yours, and is there room?"

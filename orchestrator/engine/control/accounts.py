@@ -12,6 +12,7 @@ import hmac
 import os
 import pwd
 import secrets
+import shlex
 import subprocess
 import threading
 import time
@@ -177,7 +178,7 @@ def _winbind_prefix() -> str:
 def in_neither_group(name: str) -> Forbidden:
     """The refusal of an account that is right and has no rights."""
     why = f"{name} is in neither group on this host: {ADMIN_GROUP} (may act) or {MONITOR_GROUP} (may look)"
-    return Forbidden(why=why, hint=f"on that host, as root: gpasswd -a {name!r} {MONITOR_GROUP}")
+    return Forbidden(why=why, hint=f"on that host, as root: gpasswd -a {shlex.quote(name)} {MONITOR_GROUP}")
 
 
 def user_name(uid: int) -> str:

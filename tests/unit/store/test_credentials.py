@@ -69,6 +69,12 @@ def test_cleared_is_gone_and_the_key_goes_with_the_last(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_remedy_can_be_pasted(tmp_path: Path) -> None:
+    with pytest.raises(CredentialUnusable) as told:
+        cache(tmp_path).password("LAB\\ada", "alpha")
+    assert told.value.hint == "dtam credentials set 'LAB\\ada' --server alpha"
+
+
 def test_a_seal_is_for_its_own_account_only(tmp_path: Path) -> None:
     held = cache(tmp_path)
     held.remember("ada", "", "hers")
