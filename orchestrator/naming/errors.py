@@ -78,6 +78,11 @@ class KerberosFailed(NamingError):
     template = "no Kerberos session with {server}: {reason}"
     exit_code = 78
 
+    @property
+    def may_pass(self) -> bool:
+        """Whether it may come right by waiting: nobody answered."""
+        return bool(self.facts.get("may_pass"))
+
 
 class LockIncomplete(NamingError):
     template = "{name} in zone {zone} is not {wanted} against {account}: {reason}"

@@ -29,7 +29,7 @@ import dns.tsig
 import gssapi
 from gssapi.raw.misc import GSSError
 
-from orchestrator.directory.errors import DirectoryError
+from orchestrator.directory.errors import ControllerUnreachable, DirectoryError
 from orchestrator.directory.gss import Tickets
 from orchestrator.directory.kerberos_failures import explained
 from orchestrator.directory.port import DirectoryAccess
@@ -149,7 +149,8 @@ class Sessions:
 
 def failed(server: object, error: DirectoryError) -> KerberosFailed:
     """The directory's word on Kerberos, said of a DNS server."""
-    return KerberosFailed(server=f"DNS server {server}", reason=str(error), advice=error.hint)
+    may_pass = isinstance(error, ControllerUnreachable)
+    return KerberosFailed(server=f"DNS server {server}", reason=str(error), advice=error.hint, may_pass=may_pass)
 
 
 def _question(key: GssKey, token: bytes) -> dns.message.Message:

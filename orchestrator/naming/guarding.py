@@ -5,17 +5,21 @@ A name that is in no directory has nothing here. What was noted is kept by whoev
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from orchestrator.directory.errors import AccountMissing
+from orchestrator.directory.errors import AccountMissing, DirectoryError
 from orchestrator.model.names import NameNode
 from orchestrator.naming import ageing, locking
-from orchestrator.naming.adzones import AdZones
+from orchestrator.naming.adzones import AdZones, node_dn
 from orchestrator.naming.errors import LockIncomplete, UpdateRefused
 from orchestrator.naming.report import Outcome, State, outcome_of
 from orchestrator.naming.request import Move
 from orchestrator.naming.values import Change, RecordSet
+
+_HURRIED = 20
+log = logging.getLogger("dtam.naming")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,23 @@ class Noted:
 
     nodes: tuple[NameNode, ...]
     remarks: tuple[str, ...] = ()
+
+
+def hurry(zones: AdZones, changes: Sequence[Change]) -> None:
+    """Ask the other controllers to take the changed names at once; many of them come with the next replication anyway."""
+    if len(changes) > _HURRIED:
+        return
+    for change in changes:
+        zone = zones.zone(change.subject.zone)
+        if zone is None:
+            continue
+        try:
+            refused = zones.directory.replicate(node_dn(zone, change.subject.name))
+        except DirectoryError as error:
+            log.info("%s", error)
+            return
+        for one in refused:
+            log.info("%s did not take %s at once: %s", one.controller, change.subject.name, one.reason)
 
 
 def note_stamps(zones: AdZones, changes: Iterable[Change]) -> tuple[NameNode, ...]:

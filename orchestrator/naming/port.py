@@ -38,7 +38,7 @@ from orchestrator.naming.session import Session, directory_failed, opened
 from orchestrator.naming.undo import Undo
 from orchestrator.naming.updating import Failures, apply_changes, read_back, renew
 from orchestrator.naming.values import Change, NameServer, RecordSet, same_set
-from orchestrator.naming.wording import from_change, problem, to_changes, to_move, to_records
+from orchestrator.naming.wording import from_change, may_pass, problem, to_changes, to_move, to_records
 from orchestrator.naming.zones import in_parallel, survey
 
 _SHORT_WAIT_S = 2.0
@@ -95,7 +95,7 @@ class Rfc2136NameService:
         """
         with opened(self._access) as session:
             _log_failures([*session.failures, *self._locked(session, changes)])
-            made = self._lead(session.exchange, to_changes(changes), keep_others=True)
+            made = self._lead(session, to_changes(changes), keep_others=True)
             if session.zones is not None:
                 _log_failures(guarding.make_static(session.zones, made, self._access.await_s))
 
@@ -108,7 +108,7 @@ class Rfc2136NameService:
         """
         with opened(self._access) as session:
             back = tuple(change.reversed() for change in to_changes(changes))
-            shown = self._lead(session.exchange, back, keep_others=False)
+            shown = self._lead(session, back, keep_others=False)
             if changes.nodes:
                 zones = _zones(session)
                 _raise_first(guarding.put_stamps_back(zones, changes.nodes, shown, self._access.await_s))
@@ -176,7 +176,7 @@ class Rfc2136NameService:
             for remark in planned.remarks:
                 log.warning("%s", remark)
             failures = renew(exchange, kept)
-            self._make(exchange, planned.changes, (*kept, *planned.changes), failures)
+            self._make(session, planned.changes, (*kept, *planned.changes), failures)
             if session.zones is not None:
                 _log_failures(guarding.make_static(session.zones, (*kept, *planned.changes), self._access.await_s))
 
@@ -192,7 +192,7 @@ class Rfc2136NameService:
             wanted = [_to_ttl(exchange, change) for change in self._rehomed(exchange, to_changes(changes))]
             todo = [change for change in wanted if change is not None]
             nodes = guarding.note_stamps(session.zones, todo) if session.zones else ()
-            self._make(exchange, todo, todo)
+            self._make(session, todo, todo)
             if session.zones is not None:
                 _log_failures(guarding.put_stamps_back(session.zones, nodes, todo, self._access.await_s))
 
@@ -252,23 +252,27 @@ class Rfc2136NameService:
             except DirectoryError as error:
                 raise TryAgain(str(error), after_s=2.0) from error
 
-    def _lead(self, exchange: Exchange, changes: tuple[Change, ...], *, keep_others: bool) -> tuple[Change, ...]:
+    def _lead(self, session: Session, changes: tuple[Change, ...], *, keep_others: bool) -> tuple[Change, ...]:
         """Make the changes; as they were made, given what was there."""
+        exchange = session.exchange
         every = self._rehomed(exchange, changes)
         todo = [one for change in every if (one := _still_to_do(exchange, change, keep_others=keep_others))]
         wanted = {change.key: change for change in every} | {change.key: change for change in todo}
-        self._make(exchange, todo, tuple(wanted.values()))
+        self._make(session, todo, tuple(wanted.values()))
         return tuple(wanted.values())
 
     def _make(
         self,
-        exchange: Exchange,
+        session: Session,
         todo: Sequence[Change],
         wanted: Collection[Change],
         failed: Failures | None = None,
     ) -> None:
         """Send what is to be done, and see what is wanted everywhere."""
+        exchange = session.exchange
         failures = {**(failed or {}), **apply_changes(exchange, todo)}
+        if session.zones is not None and len(self._access.servers) > 1:
+            guarding.hurry(session.zones, todo)
         seen = read_back(exchange, self._pairs(exchange, wanted), failures, {change.key for change in todo})
         _raise_first(seen, writers=_writers(wanted))
 
@@ -388,7 +392,7 @@ def _raise_first(outcomes: Iterable[Outcome], writers: set[str] | None = None) -
             if writers is None or outcome.server in writers:
                 raise TryAgain(str(outcome.error), after_s=2.0) from outcome.error
             log.warning("%s", outcome.error)
-        elif isinstance(outcome.error, NameChangeIncomplete):
+        elif isinstance(outcome.error, NameChangeIncomplete) or may_pass(outcome.error):
             raise TryAgain(str(outcome.error), after_s=1.0) from outcome.error
         else:
             raise outcome.error

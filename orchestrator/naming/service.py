@@ -96,7 +96,7 @@ class DnsNameService:
             nodes, unsure, notes = _noted(session, move, kept.changes, undo_path)
             locked = guarding.lock(session.zones, nodes) if session.zones else []
             made = _as_made(kept, base, planned)
-            moved = self._change(session.exchange, view.zones, planned.changes, made)
+            moved = self._change(session, view.zones, planned.changes, made)
             static = self._made_static(session, made, moved)
             outcomes = (*view.failures, *unsure, *locked, *moved, *static)
             planned = replace(planned, remarks=(*planned.remarks, *notes))
@@ -141,7 +141,7 @@ class DnsNameService:
             zones, now, unread, rehomed = _view_undo(session.exchange, undo)
             planned, kept = plan_refresh(rehomed, now)
             failed = renew(session.exchange, kept)
-            seen = self._change(session.exchange, zones, planned.changes, (*kept, *planned.changes), failed)
+            seen = self._change(session, zones, planned.changes, (*kept, *planned.changes), failed)
             static = self._made_static(session, (*kept, *planned.changes), seen)
             outcomes = (*session.failures, *zone_failures(zones, ()), *unread, *seen, *static)
             return _report("refresh", began, planned, self._tolerant(zones, outcomes))
@@ -158,7 +158,7 @@ class DnsNameService:
             if planned:
                 undoing.save(undo_path, kept)
             nodes, unsure, _ = _noted(session, None, planned.changes, undo_path)
-            done = self._change(session.exchange, view.zones, planned.changes, planned.changes)
+            done = self._change(session, view.zones, planned.changes, planned.changes)
             aged = self._aged(session, nodes, planned.changes, done)
             outcomes = (*view.failures, *unsure, *done, *aged)
             return _report("ttl", began, planned, self._tolerant(view.zones, outcomes))
@@ -210,7 +210,7 @@ class DnsNameService:
             planned = plan(rehomed, now)
             undoing.save(undo_path, replace(undo, phase=Phase.BACK))
             wanted = _as_returned(rehomed, planned, now)
-            done = self._change(session.exchange, zones, planned.changes, wanted)
+            done = self._change(session, zones, planned.changes, wanted)
             nodes = undoing.load_nodes(undo_path)
             aged = self._aged(session, nodes, wanted, done)
             freed = _unlocked(session, nodes, (*unread, *done))
@@ -239,20 +239,22 @@ class DnsNameService:
 
     def _change(
         self,
-        exchange: Exchange,
+        session: Session,
         zones: Survey,
         changes: tuple[Change, ...],
         wanted: tuple[Change, ...],
         failed: Failures | None = None,
     ) -> list[Outcome]:
-        failures = {**(failed or {}), **apply_changes(exchange, changes)}
+        failures = {**(failed or {}), **apply_changes(session.exchange, changes)}
         watchers = {zone.name.lower(): zone.watchers for zone in zones.zones}
+        if session.zones is not None and any(watchers.values()):
+            guarding.hurry(session.zones, changes)
         pairs = [
             (change, server)
             for change in wanted
             for server in (change.server, *watchers.get(change.subject.zone.lower(), ()))
         ]
-        return read_back(exchange, pairs, failures, {change.key for change in changes})
+        return read_back(session.exchange, pairs, failures, {change.key for change in changes})
 
 
 def _shown(changes: Iterable[Change], seen: Iterable[Outcome]) -> list[Change]:

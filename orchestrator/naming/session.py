@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from orchestrator.directory.errors import DirectoryError
+from orchestrator.directory.errors import ControllerUnreachable, DirectoryError
 from orchestrator.naming.adzones import AdZones
 from orchestrator.naming.errors import KerberosFailed, NamingError
 from orchestrator.naming.exchange import Exchange
@@ -48,7 +48,8 @@ def opened(access: Access) -> Iterator[Session]:
 def directory_failed(access: Access, error: DirectoryError) -> NamingError:
     """The directory's error as one of ours."""
     domain = access.kerberos.domain if access.kerberos else ""
-    return KerberosFailed(server=f"the directory of {domain}", reason=str(error), advice=error.hint)
+    may_pass = isinstance(error, ControllerUnreachable)
+    return KerberosFailed(server=f"the directory of {domain}", reason=str(error), advice=error.hint, may_pass=may_pass)
 
 
 def _beside(access: Access, zones: AdZones) -> Access:

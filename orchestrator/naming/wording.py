@@ -59,3 +59,8 @@ def _to_change(change: NameChange) -> Change:
         for one in (change.before, change.after)
     )
     return Change(NameServer.parse(change.server), before, after)
+
+
+def may_pass(error: NamingError) -> bool:
+    """Whether an error of Kerberos may come right by waiting."""
+    return isinstance(error, KerberosFailed) and error.may_pass

@@ -576,6 +576,21 @@ class DiskNames:
     def is_put_back(self, changes: NameChanges) -> bool:
         return all(self._holds(change.before, change.after) for change in changes.changes)
 
+    def lock(self, changes: NameChanges) -> None:
+        """These names are in no directory."""
+
+    def is_locked(self, changes: NameChanges) -> bool:
+        return True
+
+    def unlock(self, changes: NameChanges) -> None:
+        """These names are in no directory."""
+
+    def is_unlocked(self, changes: NameChanges) -> bool:
+        return True
+
+    def refresh(self, changes: NameChanges) -> None:
+        """These names never age."""
+
     def _holds(self, wanted: NameRecords | None, other: NameRecords | None) -> bool:
         subject = wanted or other
         assert subject is not None

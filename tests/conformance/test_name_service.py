@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dns.update
 import pytest
 
 from orchestrator.model.names import NameMove
 from orchestrator.model.outcomes import TryAgain
 from orchestrator.naming.errors import KeyRefused, NameChangeIncomplete
+from orchestrator.naming.exchange import Exchange
 from orchestrator.naming.keys import Key
 from orchestrator.naming.port import Rfc2136NameService
 from orchestrator.naming.request import Access
@@ -55,6 +57,37 @@ def test_records_that_others_changed_are_refused_by_name(server, names):
     names.apply(names.plan(NameMove("alpha.lab.example", (("10.0.0.20", "10.0.0.77"),))))
     with pytest.raises(NameChangeIncomplete, match=r"alpha\.lab\.example\. A"):
         names.put_back(changes)
+
+
+def test_what_is_in_no_directory_is_nobodys_to_lock(server, names):
+    changes = names.plan(MOVE)
+    assert changes.nodes == ()
+    for deed in (names.lock, names.lock, names.unlock, names.unlock):
+        deed(changes)
+        assert names.is_locked(changes)
+        assert names.is_unlocked(changes)
+    assert names.is_put_back(changes)
+
+
+@pytest.mark.covers("DNS-08")
+def test_refreshed_records_stay_and_lost_ones_come_back(server, names):
+    changes = names.plan(MOVE)
+    names.apply(changes)
+    moved, serial = zone(server), soa_serial(server)
+    names.refresh(changes)
+    assert (zone(server), soa_serial(server)) == (moved, serial)
+    exchange, gone = Exchange(Access((server,), (("", KEY),))), next(c for c in changes.changes if c.after.type == "A")
+    message = dns.update.UpdateMessage("lab.example.")
+    message.delete(gone.after.name, "A")
+    exchange.update(server, message)
+    assert zone(server) != moved
+    names.refresh(changes)
+    assert zone(server) == moved
+    foreign = dns.update.UpdateMessage("lab.example.")
+    foreign.replace(gone.after.name, 60, "A", "10.0.0.99")
+    exchange.update(server, foreign)
+    names.refresh(changes)
+    assert zone(server)[gone.after.name, "A"] == (60, ("10.0.0.99",))
 
 
 def test_records_and_resolving(server, names):
