@@ -32,7 +32,8 @@ class Network:
         lines = []
         for number, subnet in enumerate(SUBNETS):
             lines += [
-                f"link add lan{number} type bridge",
+                # An address of its own: else it is that of a port, and changes under the hosts that know the router by it.
+                f"link add lan{number} address {_card(number, 1)} type bridge",
                 f"addr add {subnet}.1/24 dev lan{number}",
                 f"link set lan{number} up",
             ]
@@ -45,7 +46,7 @@ class Network:
     def plug(self, place: Place, pid: int) -> None:
         """Lay the wire of a host that has just got power."""
         self._ip(
-            f"link add {place.name} type veth peer name eth0 netns {pid}",
+            f"link add {place.name} type veth peer name eth0 address {_card(place.subnet, place.number)} netns {pid}",
             f"link set {place.name} master lan{place.subnet} up",
         )
         self.wires[place.name].plugged = True
@@ -129,6 +130,11 @@ class Network:
         wire.delaying = None
         name = next(name for name, one in self.wires.items() if one is wire)
         self._ip(f"link del {name}-near")
+
+
+def _card(subnet: int, number: int) -> str:
+    """The hardware address of a host's card: the same after each boot, as a real one's."""
+    return f"02:53:00:{subnet:02x}:00:{number:02x}"
 
 
 def _only(rules: str, word: str) -> str:
