@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from tests.lab.hosts import LabHost
 UNDO = "/var/lib/dtam/identity"
 SOURCE, TARGET = "ALPHA$", "BETA$"
 NAMES = {"netbios": ["ALPHA"], "dns": ["alpha.lab.example"]}
+BETWEEN_LOOKS_S = 0.005  # so that the observed have a processor, too
 MOMENTS = ("after save 1", "after change 1", "after change 2")
 
 
@@ -156,6 +158,7 @@ def observe(document: dict[str, Any], stop: str, out: str) -> None:
             seen[state] = seen.get(state, 0) + 1
             if Path(stop).exists():
                 break
+            time.sleep(BETWEEN_LOOKS_S)
     Path(out).write_text(json.dumps([[json.loads(state), count] for state, count in seen.items()]))
 
 
