@@ -260,7 +260,7 @@ class Pipeline:
         """What protecting means for the clients' records: their TTL from now on, and the move of a failover."""
         ttl_s = protection.settings.failover.dns.ttl_s
         found, known = inventory.names.changes, protection.names
-        names = known if known and not found.changes and protection.settings.failover.dns.servers else found
+        names = known if known and not found.changes and protection.settings.failover.moves_names else found
         lowered = names.lowering(ttl_s, self._lowered(protection))
         return msgspec.structs.replace(protection, names=names.protected(ttl_s), lowered=lowered)
 

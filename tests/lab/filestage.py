@@ -7,6 +7,7 @@ the name alpha only, and asks with a Kerberos ticket each time anew.
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from collections.abc import Mapping
 from functools import partial
@@ -46,12 +47,15 @@ class FileStage:
         self.alpha, self.beta = lab.host("alpha"), lab.host("beta")
         self.client, self.admin, self.dc1 = lab.host("client"), lab.host("witness"), lab.host("dc1")
         self.operator_keytab = str(lab.keytab("operator"))
+        self.is_cut = False
+        self._before = {host: host.services for host in (self.alpha, self.beta)}
 
     # -- setting up
 
     def begin(self) -> None:
         """Everything that an administrator would find: engines, a witness that knows them, the target's right in the domain."""
         self._let_beta_act()
+        self._permit()
         self._start_witness()
         for host in (self.alpha, self.beta):
             host.run(["sh", "-c", "kill $(cat /run/samba/smbd.pid)"])
@@ -64,10 +68,17 @@ class FileStage:
         """The target's own account may change what a failover changes."""
         self.dc1.run(["samba-tool", "group", "addmembers", "Domain Admins", "BETA$,operator"])
 
+    def _permit(self) -> None:
+        """The share itself lets the writer change and the reader read: what must be the same on the target."""
+        sids = [self.alpha.run(["wbinfo", "-n", user]).stdout.split()[0] for user in ("writer", "reader", "operator")]
+        masks = ("0x1301bf", "0x1200a9", "0x1301bf")
+        aces = "".join(f"(A;;{mask};;;{sid})" for mask, sid in zip(masks, sids, strict=True))
+        self.alpha.run(["sharesec", "docs", "--setsddl", f"D:{aces}"])
+
     def _start_witness(self) -> None:
-        log = self.admin.path("/var/log/dtwitness.log").open("ab")
-        words = ["dtwitness", "run", "--state", "/var/lib/dtam/witness", "--address", self.admin.address]
-        self.admin.popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        in_background(
+            self.admin, "dtwitness", "run", "--state", "/var/lib/dtam/witness", "--address", self.admin.address
+        )
         until("the witness listens", lambda: ":6322 " in self.admin.run(["ss", "-Hltn"]).stdout, 60)
 
     def _get_to_know(self, host: LabHost) -> None:
@@ -88,6 +99,40 @@ class FileStage:
             token,
         ]
         self.dtam("hosts", "add", host.name, *known)
+
+    def end(self) -> None:
+        """The lab is as it was: nobody protected, Samba's daemon started by the lab itself."""
+        for host in (self.alpha, self.beta):
+            host.services = self._before[host]
+            host.run(
+                [
+                    "sh",
+                    "-c",
+                    "pkill -x smbd; pkill -x winbindd; pkill -f '[d]tengine run'; rm -rf /var/lib/dtam /etc/dtam",
+                ]
+            )
+        self.admin.run(["sh", "-c", "pkill -f '[d]twitness run'; rm -rf /var/lib/dtam /etc/dtam"])
+        self.dc1.run(["samba-tool", "group", "removemembers", "Domain Admins", "BETA$,operator"])
+        self.lab.reset()
+
+    def cut(self) -> None:
+        """Nobody hears alpha."""
+        self.lab.link("alpha").cut()
+        self.is_cut = True
+
+    def mend(self) -> None:
+        """alpha is heard again."""
+        self.is_cut = False
+        self.lab.link("alpha").mend()
+
+    def settled(self) -> None:
+        """All that was written is on the target."""
+
+        def nothing_waits() -> bool:
+            (found,) = json.loads(self.engine(self.alpha, "connections", "list", "--json"))
+            return bool(found["target_data_state"] == "good" and found["lag_s"] == 0)
+
+        until("everything written has arrived", nothing_waits)
 
     def protect(self, failover: Mapping[str, Any]) -> None:
         """Write the protection file and enable it."""
@@ -171,13 +216,16 @@ def start_member(host: LabHost, beside: str = "") -> None:
     start_engine(host, beside)
 
 
+def in_background(host: LabHost, *words: str) -> None:
+    """As a service manager does; what it says is in /var/log."""
+    host.run(["sh", "-c", f"setsid {shlex.join(words)} </dev/null >>/var/log/{words[0]}.log 2>&1 &"])
+
+
 def start_engine(host: LabHost, beside: str = "") -> None:
     """The engine, as the service manager would start it; with a further address of its host."""
     if beside:
         (link,) = {one["ifname"] for one in json.loads(host.run(["ip", "-j", "a"]).stdout) if one["ifname"] != "lo"}
         host.run(["ip", "address", "replace", f"{beside}/24", "dev", link])
-    log = host.path("/var/log/dtengine.log").open("ab")
     own = [] if beside else ["--address", host.address]
-    words = ["dtengine", "run", "--state", STATE, "--name", host.name, *own]
-    host.popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    in_background(host, "dtengine", "run", "--state", STATE, "--name", host.name, *own)
     until(f"the engine of {host.name} listens", lambda: ":6320 " in host.run(["ss", "-Hltn"]).stdout, 60)
