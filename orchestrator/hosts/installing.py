@@ -20,7 +20,7 @@ from orchestrator.hosts.errors import HostNotReached, InstallationFailed
 from orchestrator.hosts.package import Package
 
 REMOTE = (
-    "set -eu; umask 077; d=$(mktemp -d /var/tmp/dtam-install.XXXXXX); trap 'rm -rf \"$d\"' EXIT; trap 'exit 129' HUP INT TERM; "
+    "set -eu; umask 077; d=$(mktemp -d /var/tmp/dtam-install.XXXXXX); trap 'rm -rf \"$d\"' EXIT; trap 'exit 129' HUP INT TERM PIPE; "
     'cat >"$d/package"; sum=$1; verb=$2; shift 2; '
     'echo "$sum  $d/package" | sha256sum --check --status || '
     "{ printf 'failed\\tupload\\tthe package did not arrive whole\\trun the same command again\\n'; exit 1; }; "

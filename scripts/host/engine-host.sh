@@ -47,7 +47,7 @@ act() {
 
 tidy_up() { [ -z "$partial" ] || rm -rf "$partial"; }
 trap tidy_up EXIT
-trap 'exit 129' HUP INT TERM
+trap 'exit 129' HUP INT TERM PIPE
 
 systemd_runs() { [ -d /run/systemd/system ] && command -v systemctl >/dev/null; }
 python_here() { for one in "/usr/bin/python$1" "/usr/local/bin/python$1"; do [ -x "$one" ] && { echo "$one"; return; }; done; command -v "python$1"; }
@@ -215,7 +215,11 @@ start_engine() {
         </dev/null >>/var/lib/dtam/dtengine.log 2>&1 &
     started=$!
 }
-restart_engine() { stop_engine && start_engine && await_answer; }
+# A connection that ends meanwhile must not leave the host without its engine.
+restart_engine() {
+    trap : HUP INT TERM PIPE
+    stop_engine && start_engine && await_answer
+}
 await_answer() {
     left=$((answer_s * 5))
     until answers; do

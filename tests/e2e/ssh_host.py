@@ -50,6 +50,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 UsePAM no
 PidFile none
+Subsystem sftp internal-sftp
 """
 SSH = """\
 Host {name}

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator.engine.client import EngineClient, schema
+from orchestrator.hosts.installing import REMOTE, Way
 from tests.e2e.conftest import Engines, free_port, wait_for
 from tests.e2e.ssh_host import CLONE, SshHost
 
-pytestmark = [pytest.mark.covers("ENG-INS-01"), pytest.mark.slow]
+pytestmark = [pytest.mark.covers("ENG-INS-01"), pytest.mark.slow, pytest.mark.timeout(900)]
 WRITER = """
 import sys, threading
 stop = threading.Event()
@@ -215,6 +216,18 @@ def leftovers(changed: set[str]) -> set[str]:
     return {one for one in changed if one not in folders and not one.startswith(allowed)}
 
 
+def cut_off(host: SshHost) -> None:
+    """An upload whose ssh dies in the middle of it."""
+    words = Way(host.name, host.ssh_config).command(["sh", "-c", REMOTE, "dtam", "0" * 64, "install"])
+    ssh = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    assert ssh.stdin is not None
+    ssh.stdin.write(b"half of it")
+    ssh.stdin.flush()
+    wait_for(lambda: "dtam-install" in host.run("ls /var/tmp"), 60, "the upload")
+    ssh.kill()
+    ssh.communicate()
+
+
 def quoted(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
@@ -232,6 +245,9 @@ def test_a_broken_release_gives_way_and_a_dead_way_is_one_line(
     assert nowhere.returncode == 9
     assert nowhere.stderr.count("dtam: ") == 1
     assert "ssh -o BatchMode=yes" in nowhere.stderr
+
+    cut_off(host)
+    wait_for(lambda: "dtam-install" not in host.run("ls /var/tmp"), 60, "an upload that was cut off being cleared away")
 
     taken = dtam(*install[:-5], "--data-port", str(host.port), "--yes", *way)
     assert taken.returncode == 9, taken.stdout
