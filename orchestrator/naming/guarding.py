@@ -31,7 +31,7 @@ class Noted:
 
 
 def hurry(zones: AdZones, changes: Sequence[Change]) -> None:
-    """Ask the other controllers to take the changed names at once; many of them come with the next replication anyway."""
+    """Ask the other controllers to take the changed names at once; many come with the next replication, and a dead one is asked once."""
     if len(changes) > _HURRIED:
         return
     for change in changes:
@@ -43,8 +43,9 @@ def hurry(zones: AdZones, changes: Sequence[Change]) -> None:
         except DirectoryError as error:
             log.info("%s", error)
             return
-        for one in refused:
-            log.info("%s did not take %s at once: %s", one.controller, change.subject.name, one.reason)
+        if refused:
+            log.info("%s did not take %s at once: %s", refused[0].controller, change.subject.name, refused[0].reason)
+            return
 
 
 def note_stamps(zones: AdZones, changes: Iterable[Change]) -> tuple[NameNode, ...]:

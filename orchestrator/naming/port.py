@@ -271,9 +271,10 @@ class Rfc2136NameService:
         """Send what is to be done, and see what is wanted everywhere."""
         exchange = session.exchange
         failures = {**(failed or {}), **apply_changes(exchange, todo)}
-        if session.zones is not None and len(self._access.servers) > 1:
+        pairs = self._pairs(exchange, wanted)
+        if session.zones is not None and len(pairs) > len(wanted):
             guarding.hurry(session.zones, todo)
-        seen = read_back(exchange, self._pairs(exchange, wanted), failures, {change.key for change in todo})
+        seen = read_back(exchange, pairs, failures, {change.key for change in todo})
         _raise_first(seen, writers=_writers(wanted))
 
     def _shown(self, changes: tuple[Change, ...]) -> bool:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import dns.message
+
 from orchestrator.directory.errors import ControllerUnreachable, DirectoryError
 from orchestrator.naming.adzones import AdZones
 from orchestrator.naming.errors import KerberosFailed, NamingError
@@ -41,7 +43,8 @@ def opened(access: Access) -> Iterator[Session]:
         with Exchange(access) as exchange:
             yield Session(exchange, None, (failure,))
         return
-    with zones, Exchange(_beside(access, zones), strict=not zones.is_samba()) as exchange:
+    with zones, Exchange(access, strict=not zones.is_samba()) as exchange:
+        exchange.access = _beside(exchange, zones)
         yield Session(exchange, zones)
 
 
@@ -52,18 +55,29 @@ def directory_failed(access: Access, error: DirectoryError) -> NamingError:
     return KerberosFailed(server=f"the directory of {domain}", reason=str(error), advice=error.hint, may_pass=may_pass)
 
 
-def _beside(access: Access, zones: AdZones) -> Access:
+def _beside(exchange: Exchange, zones: AdZones) -> Access:
     """Write DNS at the controller that the directory is read and written at, where it is listed and answers."""
-    name = zones.directory.server.lower()
-    address = next((one.address for one in zones.directory.controllers() if one.name.lower() == name), None)
-    if address is None or NameServer(address) not in access.servers or access.each_server:
+    access = exchange.access
+    server = None if access.each_server else _listed(exchange, f"{zones.directory.server.rstrip('.')}.")
+    if server is None:
         return access
-    server = NameServer(address)
-    with Exchange(access) as exchange:
-        try:
-            exchange.ask(server, next(iter(zones.zones), "."), "SOA")
-        except NamingError:
-            return access
     chosen = {zone.lower().rstrip(".") for zone, _ in access.primaries}
     here = tuple((zone, server) for zone in zones.zones if zone.rstrip(".") not in chosen and "" not in chosen)
     return replace(access, primaries=(*access.primaries, *here))
+
+
+def _listed(exchange: Exchange, host: str) -> NameServer | None:
+    """The listed server that has one of this host's addresses, as the first server that knows them says; None if it is silent."""
+    for asked in exchange.access.servers:
+        try:
+            found = {one for kind in ("A", "AAAA") for one in _addresses(exchange.ask(asked, host, kind))}
+        except NamingError:
+            continue
+        if found:
+            own = next((one for one in exchange.access.servers if one.address in found), None)
+            return None if own is None or exchange.is_silent(own) else own
+    return None
+
+
+def _addresses(answer: dns.message.Message) -> list[str]:
+    return [one.address for records in answer.answer for one in records if hasattr(one, "address")]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from orchestrator.directory.port import DirectoryAccess, Replace
 from orchestrator.model.names import NameMove
+from orchestrator.model.outcomes import TryAgain
 from orchestrator.naming.adzones import AdZones
 from orchestrator.naming.dnsp import write_record
 from orchestrator.naming.port import Rfc2136NameService
@@ -240,7 +242,8 @@ def test_a_missing_reverse_zone_a_hosts_file_and_a_scavenged_record(names):
 
 
 def port_of(lab, *servers: str):
-    return Rfc2136NameService(Access(tuple(map(NameServer, servers)), kerberos=replace(admin(lab), controllers=())))
+    domain = replace(admin(lab), controllers=servers, dns_servers=servers, timeout_s=20)
+    return Rfc2136NameService(Access(tuple(map(NameServer, servers)), kerberos=domain, timeout_s=3))
 
 
 def through_the_port(lab):
@@ -266,3 +269,44 @@ def test_the_port_locks_first_and_unlocks_last(names):
     states = names.beta.call(through_the_port, names.lab)
     assert states == [True, False, True, True, True, False, False, True, False, True, True]
     assert names.kept() == before
+
+
+def planned(lab, *servers: str):
+    return port_of(lab, *servers).plan(NameMove(SOURCE, (("10.53.0.10", "10.53.0.20"),)))
+
+
+def applied(lab, changes, *servers: str):
+    ours = port_of(lab, *servers)
+    ours.apply(changes)
+    return ours.applied(changes), ours.is_locked(changes)
+
+
+def put_back(lab, changes, *servers: str):
+    """Put back, waiting as the executor does."""
+    ours = port_of(lab, *servers)
+
+    def done():
+        with suppress(TryAgain):
+            ours.put_back(changes)
+            return ours.is_put_back(changes)
+
+    until("the names are back on both controllers", done, 180)
+    return True
+
+
+@pytest.mark.covers("DNS-08")
+def test_a_dead_controller_is_replaced_by_another(names):
+    """dc1, which the plan speaks of, is cut off: dc2 takes the change, and dc1 hears of it afterwards."""
+    dc2 = names.lab.host("dc2").address
+    both = (DC1, dc2)
+    changes = names.beta.call(planned, names.lab, *both)
+    before = names.kept()
+    assert {change.server for change in changes.changes} <= set(both)
+    names.lab.link("dc1").cut()
+    try:
+        assert names.beta.call(applied, names.lab, changes, *both) == (True, True)
+        assert names.beta.run(["dig", "+short", f"@{dc2}", SOURCE]).stdout.split() == ["10.53.0.20"]
+    finally:
+        names.lab.link("dc1").mend()
+    assert names.beta.call(put_back, names.lab, changes, *both)
+    until("dc1 has it back, too", lambda: names.kept() == before, 180)
