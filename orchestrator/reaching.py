@@ -26,6 +26,7 @@ from orchestrator.model.ports import Host
 from orchestrator.model.protections import Protection
 from orchestrator.model.servers import Pair, Server, Where
 from orchestrator.model.settings import FailoverTab, Settings, WitnessSettings
+from orchestrator.naming.closed import ClosedNames
 from orchestrator.naming.keys import read_key
 from orchestrator.naming.port import Rfc2136NameService
 from orchestrator.naming.request import Access
@@ -89,7 +90,7 @@ class Reach:
             replication=NativeReplication(self._site(pair.source), self._site(pair.target)),
             clients=NameClients([_address_and_port(server) for server in dns.servers]),
             now=time.time,
-            names=Rfc2136NameService(_access(settings.failover)) if dns.servers else None,
+            names=_names(settings.failover) if dns.servers else None,
             witness=self._witness(pair, watched) if watched else None,
             domain=DirectoryView(directory) if directory else None,
             texts=texts or {},
@@ -119,6 +120,14 @@ class Reach:
 def _address_and_port(server: str) -> tuple[str, int]:
     parsed = NameServer.parse(server)
     return parsed.address, parsed.port
+
+
+def _names(failover: FailoverTab) -> Rfc2136NameService:
+    """Signed updates are the target's alone: that is proved, too."""
+    access = _access(failover)
+    if failover.dns.signing == "none":
+        return Rfc2136NameService(access)
+    return ClosedNames(access, [read_key(Path(path)) for path in failover.dns.source_key_files])
 
 
 def _access(failover: FailoverTab) -> Access:

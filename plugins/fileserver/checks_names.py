@@ -69,6 +69,18 @@ def dns_key(view: View) -> Iterator[Finding]:
         )
 
 
+@check("source-may-write", sets=("basic", "names"), passed="no key of the source may write the clients' name")
+def source_may_write(view: View) -> Iterator[Finding]:
+    """A source that comes back would lead the clients to itself again, while the target serves."""
+    for sentence in _problems(view, "source-may-write"):
+        yield view.error(
+            sentence,
+            where=view.place("failover.dns.source_key_files"),
+            why="back from the dead the source could take its record from the target, with nobody to stop it",
+            remedy="let the zone take signed updates only, and of this name only with the key of failover.dns.key_file",
+        )
+
+
 @check("dns-zone-missing", sets=("basic", "names"), passed="the zone of the clients' name is found")
 def dns_zone(view: View) -> Iterator[Finding]:
     """Names live in zones; one of the listed servers must hold this one."""
@@ -195,6 +207,7 @@ NAMES = (
     dns_missing,
     dns_unreachable,
     dns_key,
+    source_may_write,
     dns_zone,
     dns_record,
     name_elsewhere,

@@ -158,7 +158,11 @@ def _names(ports: Ports, settings: Settings) -> NameInventory:
     if settings.failover.moves_names:
         problems += tried(lambda: names.test(settings.name)) or ()
     resolved = tried(lambda: names.resolve(settings.name)) or ()
-    wanted = bool(move.addresses) and not problems and settings.failover.moves_names
+    wanted = (
+        bool(move.addresses)
+        and not [kind for kind, _ in problems if kind != "source-may-write"]
+        and settings.failover.moves_names
+    )
     records = (tried(lambda: names.records(move)) or ()) if wanted else ()
     changes = (tried(lambda: names.plan(move)) or NameChanges()) if wanted else NameChanges()
     return NameInventory(records, changes, resolved, tuple(dict.fromkeys(problems)), query)

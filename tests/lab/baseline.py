@@ -81,6 +81,14 @@ def _put_back(directory: Any, was: Entries, attributes: tuple[str, ...], now: En
             directory.modify(message, controls=["sd_flags:1:7", "relax:0"])
 
 
+def _free_names(directory: Any, was: Entries, now: Entries) -> None:
+    """A name that one account took from another must be free before it is given back: names are unique."""
+    for dn in was:
+        if now.get(dn, {}).get("servicePrincipalName") != was[dn].get("servicePrincipalName"):
+            message = _message(directory, dn, {}, ("servicePrincipalName",), ldb.FLAG_MOD_REPLACE)
+            directory.modify(message, controls=["relax:0"])
+
+
 def restore(directory: Any, was: dict[str, Entries]) -> None:
     """Make accounts and zones what they were."""
     now = _now(directory)
@@ -88,7 +96,8 @@ def restore(directory: Any, was: dict[str, Entries]) -> None:
         if dn not in was["nodes"] and not _is_of_a_late_host(dn, entry):
             directory.delete(dn)
     changing = {dn: entry for dn, entry in was["nodes"].items() if not _is_of_a_late_host(dn, now["nodes"].get(dn, {}))}
-    _put_back(directory, was["accounts"], OF_ACCOUNTS, now["accounts"])
+    _free_names(directory, was["accounts"], now["accounts"])
+    _put_back(directory, was["accounts"], OF_ACCOUNTS, _now(directory)["accounts"])
     _put_back(directory, changing, OF_NODES, now["nodes"])
 
 

@@ -76,6 +76,7 @@ def return_alpha(stage: FileStage) -> None:
     """It boots with its wire cut, and stays fenced; then its wire is mended, and it still is."""
     stage.cut()
     stage.alpha.boot()
+    until("alpha is fenced", lambda: "fenced" in stage.engine(stage.alpha, "protections", "list"))
     assert not serves(stage.alpha)
     stage.mend()
     until("alpha is back, and fenced", lambda: stage.status()["source"].get("fenced"))

@@ -57,6 +57,8 @@ class SourceGuard:
             self._close("it was fenced before", None)
         else:
             self._start_keeper()
+        if self.fence_reason() is not None and not self._rooms.services.any_running(self._id):
+            self._let_addresses_go()
         threading.Thread(target=self._follow, name=f"guard-{self._id}", daemon=True).start()
 
     def let_go(self) -> None:

@@ -111,6 +111,12 @@ CASES: list[tuple[str, Inventory, str, str]] = [
     ("server-unreachable", target(unreachable="no route", engine=None, paths=(), services=()), "error", "no route"),
     ("source-is-target", source(target_of=("fileprint_gamma_alpha",)), "error", "fileprint_gamma_alpha"),
     ("engines-not-paired", replace(SOUND, paired=False), "warning", "do not know each other"),
+    (
+        "source-may-write",
+        names(problems=(("source-may-write", "10.0.0.53 lets the key alpha write"),)),
+        "error",
+        "lets",
+    ),
     ("versions-differ", target(engine=engine("beta", version="2")), "warning", "1 on alpha, 2 on beta"),
     (
         "capture-weaker",
