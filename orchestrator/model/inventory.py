@@ -6,6 +6,8 @@ seconds since the epoch by the orchestrator's clock.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from orchestrator.model.domain import DomainInventory
@@ -99,6 +101,8 @@ class SideInventory(msgspec.Struct, frozen=True):
     captured: tuple[str, ...] = ()
     changed_scripts: tuple[tuple[str, str], ...] = ()
     """(protection, script) of what was edited on this host since its delivery."""
+    takeover: dict[str, Any] | None = None
+    """What its engine was told to take over, at the last enable; None where it knows nothing of the protection."""
     samba: Samba | None = None
     """Its file sharing; None where nobody asked, because the protection moves nothing of it."""
     queries: dict[str, Query] = {}

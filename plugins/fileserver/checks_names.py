@@ -15,6 +15,10 @@ from plugins.fileserver.checks_servers import serving
 from plugins.fileserver.parts import has_probe
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
+NO_REVERSE_ZONE = "no reverse zone"
+STALE_H = 7 * 24
+SECONDS_1601 = 11_644_473_600
+"""From 1601, when the directory's stamps begin, to 1970."""
 
 
 @check("dns-not-configured", sets=("basic", "names"), passed="DNS servers are named")
@@ -159,6 +163,47 @@ def _lowered(change: NameChange, ttl_s: int) -> NameChange:
     return NameChange(change.server, before, msgspec.structs.replace(before, ttl_s=ttl_s))
 
 
+@check("reverse-zone-missing", sets=("basic", "names"), passed="addresses of both servers have reverse zones")
+def reverse_zone(view: View) -> Iterator[Finding]:
+    """Guide: reverse lookup should be enabled; without it the address still says the old name, or none."""
+    for remark in view.inventory.names.changes.remarks:
+        if remark.startswith(NO_REVERSE_ZONE):
+            yield view.warning(
+                remark,
+                where=view.place("failover.dns.zones"),
+                why="whoever asks for the name of an address gets a wrong answer after a failover",
+                remedy="make the reverse zone, or list the server that holds it under failover.dns.servers",
+            )
+
+
+@check("names-left-alone", sets=("strict", "names"), passed="every record of the source is moved")
+def left_alone(view: View) -> Iterator[Finding]:
+    """What a failover will not change is known before."""
+    for remark in view.inventory.names.changes.remarks:
+        if not remark.startswith(NO_REVERSE_ZONE):
+            yield view.warning(
+                remark,
+                where=view.place("failover.dns"),
+                why="clients that use this record stay where they are",
+                remedy="map its address, list its zone, or mend the record",
+            )
+
+
+@check("record-scavengeable", sets=("strict", "names"), passed="no record of the source is about to be scavenged")
+def scavengeable(view: View) -> Iterator[Finding]:
+    """A record that its host refreshes no more is taken away by the directory after some weeks."""
+    now_h = (view.now_s + SECONDS_1601) / 3600
+    for node in view.inventory.names.changes.nodes:
+        for kind, data, stamp_h in node.stamps:
+            if stamp_h and now_h - stamp_h > STALE_H:
+                yield view.warning(
+                    f"{node.name} {kind} {data} was last refreshed {(now_h - stamp_h) / 24:.0f} days ago",
+                    where=f"zone {node.zone}",
+                    why="where scavenging is on, the record goes, and with it the clients' way to the service",
+                    remedy="let its server register it again (net ads dns register), or make it static",
+                )
+
+
 @check("addresses-changed", sets=("basic", "names"), passed="both servers have the addresses of the settings")
 def addresses_changed(view: View) -> Iterator[Finding]:
     """A server that moved since it was configured must be configured anew (guide, chapter 6)."""
@@ -212,6 +257,9 @@ NAMES = (
     dns_record,
     name_elsewhere,
     dns_ttl,
+    reverse_zone,
+    left_alone,
+    scavengeable,
     addresses_changed,
     route_elsewhere,
     health_missing,

@@ -135,6 +135,24 @@ def share_acl(view: View) -> Iterator[Finding]:
             )
 
 
+@check("shares-changed-since", sets=("basic", "failover"), passed="the target knows the shares as they are")
+def shares_changed(view: View) -> Iterator[Finding]:
+    """A failover reads nothing from the source: the target makes the shares that it was told of at the last enable."""
+    theirs, ours = view.inventory.target.takeover, shared(view, SOURCE)
+    if theirs is None or "shares" not in theirs or ours is None or serving(view) is TARGET:
+        return
+    told = {one["name"]: one for one in theirs["shares"]["shares"]}
+    now = {one["name"]: one for one in sharing.documents(view.settings, view.inventory)}
+    differing = sorted(name for name in told.keys() | now.keys() if told.get(name) != now.get(name))
+    if differing:
+        yield view.error(
+            f"the shares {', '.join(differing)} were changed since {view.inventory.target.name} was told of them",
+            where=f"{view.inventory.source.name}, {view.inventory.source.origin('samba')}",
+            why="a failover would make them as they were then",
+            remedy="tell the target anew: dtam enable",
+        )
+
+
 @check(
     "kerberos-by-keytab", sets=("basic", "failover"), passed="the target takes tickets for every name of its account"
 )
@@ -175,6 +193,7 @@ SHARES = (
     share_outside,
     share_on_target,
     share_acl,
+    shares_changed,
     kerberos_method,
     winbind_missing,
 )

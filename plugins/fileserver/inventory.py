@@ -121,6 +121,8 @@ def _ask(host: Host, now: Callable[[], float], settings: Settings, where: Where,
     facts = asked("paths", "GET /v1/facts?" + "&".join(f"path={path}" for path in paths), host.facts(paths))
     services = asked("services", "GET /v1/services", host.services(wanted))
     roles = asked("protections", "GET /v1/protections", host.protections())
+    told = (host.protection_document(protection) for protection, _ in roles)
+    ours = (one for one in told if one is not None and one.get("name") == settings.name)
     edited = [(protection, script) for protection, _ in roles for script in host.changed_scripts(protection)]
     return SideInventory(
         name,
@@ -133,6 +135,7 @@ def _ask(host: Host, now: Callable[[], float], settings: Settings, where: Where,
         protections=tuple(one for one, _ in roles),
         target_of=tuple(one for one, role in roles if role == "target"),
         changed_scripts=tuple(edited),
+        takeover=next((dict(one.get("takeover") or {}) for one in ours), None),
         queries=queries,
     )
 

@@ -20,7 +20,7 @@ from orchestrator.model.inventory import (
     SideInventory,
     WitnessInventory,
 )
-from orchestrator.model.names import NameChange, NameChanges, NameRecords
+from orchestrator.model.names import NameChange, NameChanges, NameNode, NameRecords
 from orchestrator.model.protections import Protection
 from orchestrator.model.servers import ServerName
 from orchestrator.model.settings import Settings
@@ -116,6 +116,21 @@ CASES: list[tuple[str, Inventory, str, str]] = [
         names(problems=(("source-may-write", "10.0.0.53 lets the key alpha write"),)),
         "error",
         "lets",
+    ),
+    (
+        "reverse-zone-missing",
+        names(changes=NameChanges((change(),), ("no reverse zone for 10.0.0.1 was found",))),
+        "warning",
+        "10.0.0.1",
+    ),
+    ("names-left-alone", names(changes=NameChanges((change(),), ("x stays",))), "warning", "x stays"),
+    (
+        "record-scavengeable",
+        names(
+            changes=NameChanges((change(),), (), (NameNode("z", "n", "dn", "", "", (("A", "10.0.0.1", 3_000_000),)),))
+        ),
+        "warning",
+        "days ago",
     ),
     ("versions-differ", target(engine=engine("beta", version="2")), "warning", "1 on alpha, 2 on beta"),
     (

@@ -79,6 +79,10 @@ def domain(**more: Any) -> Inventory:
     return replace(SOUND, domain=replace(LAB, **more))
 
 
+def told(takeover: dict[str, Any]) -> Inventory:
+    return replace(SOUND, target=replace(SOUND.target, takeover=takeover))
+
+
 def docs(**more: Any) -> Inventory:
     return source(shares=(replace(DOCS, **more),))
 
@@ -95,6 +99,7 @@ CASES: list[tuple[str, Inventory, str, str]] = [
     ("share-on-target", target(shares=(replace(DOCS, path="/other"),)), "error", "has a share docs already, of /other"),
     ("share-acl-local", docs(sddl=f"D:(A;;0x1;;;{LOCAL}-1000)"), "error", f"{LOCAL}-1000, known to alpha alone"),
     ("share-acl-local", target(unresolved_sids=(f"{DOMAIN}-513",)), "warning", "knows no name"),
+    ("shares-changed-since", told({"shares": {"shares": []}}), "error", "docs were changed"),
     ("kerberos-by-keytab", target(kerberos_method="dedicated keytab"), "error", "is dedicated keytab"),
     ("winbind-missing", target(winbind_names=False), "error", "nsswitch.conf"),
     ("winbind-missing", source(running=("smbd",)), "error", "a running winbindd"),
@@ -149,6 +154,10 @@ def test_addresses_are_refused_across_subnets(interface: str, address: str, word
     found = [one.what for one in findings(SOUND, chosen) if one.check == "address-across-subnets"]
     assert bool(found) == bool(words)
     assert all(words in one for one in found)
+
+
+def test_a_target_that_was_told_of_the_shares_as_they_are() -> None:
+    assert findings(told({"shares": {"shares": sharing.documents(given(), SOUND)}})) == []
 
 
 def test_shares_of_protected_data_are_not_forgotten() -> None:
