@@ -13,6 +13,7 @@ from plugins.fileserver.application import FileServer
 from plugins.fileserver.inventory import inventory
 from tests.conformance.ondisk import World
 from tests.faults.rehearsal import ports, protection, scripts, settings, unprotected
+from tests.unit.fileserver import test_sharing_checks as samba
 
 
 class TestFileServer(ApplicationConformance):
@@ -27,3 +28,17 @@ class TestFileServer(ApplicationConformance):
         found = inventory(ports(world), settings())
         names = found.names.changes
         return Planning(protection(Stage.ENABLED, 1), found, 1, scripts()[0], names, by="test")
+
+
+class TestSambaFileServer(ApplicationConformance):
+    """The same plugin, for a Samba server of a domain, by identity: everything that it can take over."""
+
+    @pytest.fixture
+    def application(self) -> FileServer:
+        return FileServer()
+
+    @pytest.fixture
+    def planning(self) -> Planning:
+        identity = {"type": "identity", "identity": {"addresses": [{"source": "10.0.0.1", "interface": "eth0"}]}}
+        whole = samba.replace(protection(Stage.ENABLED, 1), settings=samba.given(**identity))
+        return Planning(whole, samba.SOUND, 1, scripts()[0], samba.SOUND.names.changes, by="test")

@@ -126,6 +126,7 @@ CASES: list[tuple[str, Inventory, str, str]] = [
 ]
 
 
+@pytest.mark.covers("AM-37")
 @pytest.mark.parametrize(("check", "inventory", "severity", "words"), CASES)
 def test_each_check_speaks_with_a_reason_and_a_remedy(
     check: str, inventory: Inventory, severity: str, words: str
