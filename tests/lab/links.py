@@ -38,7 +38,9 @@ class Network:
                 f"link set lan{number} up",
             ]
         self._ip(*lines)
-        self._keeper.run(["sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"])
+        # The router answers for its address on its own side only, or hosts would reach it around the relay of a slow wire.
+        settings = "echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore"
+        self._keeper.run(["sh", "-c", settings])
 
     def _ip(self, *lines: str) -> None:
         self._keeper.run(["ip", "-batch", "-"], "net", text="\n".join(lines) + "\n")
