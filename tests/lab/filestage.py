@@ -139,6 +139,11 @@ class FileStage:
         self.admin.write(FILE, yaml.safe_dump(self.settings(failover), sort_keys=False))
         self.dtam("--fileprint", "setup", "--file", FILE, "--yes")
 
+    def planned(self, failover: Mapping[str, Any]) -> str:
+        """What validation says of such a protection, and what would be done; nothing is kept."""
+        self.admin.write(FILE, yaml.safe_dump(self.settings(failover), sort_keys=False))
+        return self.dtam("--fileprint", "setup", "--file", FILE, "--plan")
+
     def settings(self, failover: Mapping[str, Any]) -> dict[str, Any]:
         """The protection as a file holds it; ``failover`` says how clients are led."""
         fingerprint = self.admin.run(["dtwitness", "fingerprint", "--state", "/var/lib/dtam/witness"]).stdout.strip()

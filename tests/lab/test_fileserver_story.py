@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.lab.domain import Lab
-from tests.lab.filestage import FileStage
+from tests.lab.filestage import ID, KEYTAB, STATE, FileStage
 from tests.lab.hosts import LabHost
 from tests.lab.waiting import until
 from tests.lab.watching_story import Watcher
@@ -100,17 +100,48 @@ def go_home(stage: FileStage) -> None:
     assert (status["condition"], status["stage"]) == ("healthy", "enabled")
 
 
+def by_dns(stage: FileStage) -> dict[str, Any]:
+    """Records of alpha lead to beta; the directory that holds them is told with Kerberos."""
+    return {
+        "dns": {
+            "servers": [stage.dc1.address],
+            "security": "kerberos",
+            "addresses": [{"source": stage.alpha.address, "target": stage.beta.address}],
+            "zones": [stage.lab.domain, stage.lab.reverse_zones[0]],
+            "ttl_s": 30,
+        }
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.covers("FS-01", "AM-37")
+def test_what_would_keep_beta_from_serving_is_found_first(stage: FileStage) -> None:
+    hosts, keytab = stage.beta.path("/etc/hosts"), stage.beta.path(KEYTAB)
+    before = hosts.read_text()
+    (local,) = (line.split()[-1] for line in stage.alpha.run(["net", "getlocalsid"]).stdout.splitlines())
+    stage.alpha.run(["net", "conf", "addshare", "old", "/srv/docs"])
+    try:
+        hosts.write_text(f"{before}{stage.alpha.address} {stage.alpha.fqdn} alpha\n")
+        keytab.chmod(0o644)
+        stage.alpha.run(["sharesec", "old", "--setsddl", f"D:(A;;0x1301bf;;;{local}-1000)"])
+        said = stage.planned(by_dns(stage))
+    finally:
+        hosts.write_text(before)
+        keytab.chmod(0o600)
+        stage.alpha.run(["sharesec", "old", "--delete"])
+        stage.alpha.run(["net", "conf", "delshare", "old"])
+    errors = [line for line in said.splitlines() if line.startswith("error")]
+    assert any("/etc/hosts on beta leads alpha, alpha.lab.example" in line for line in errors)
+    assert any("can be read by others than root" in line for line in errors)
+    assert any(f"{local}-1000, known to alpha alone" in line for line in errors)
+    assert stage.dtam("status", "--json").strip() == "[]"
+
+
 @pytest.mark.slow
 @pytest.mark.covers("FS-01", "FS-02", "FS-03", "ID-02", "ID-03", "AM-09")
 def test_by_a_change_of_dns(stage: FileStage) -> None:
-    dns: dict[str, Any] = {
-        "servers": [stage.dc1.address],
-        "security": "kerberos",
-        "addresses": [{"source": stage.alpha.address, "target": stage.beta.address}],
-        "zones": [stage.lab.domain, stage.lab.reverse_zones[0]],
-        "ttl_s": 30,
-    }
-    stage.protect({"dns": dns})
+    stage.protect(by_dns(stage))
+    shows_what_it_would_do(stage)
     with watched(stage, "no address"):
         lose_alpha(stage)
         assert stage.address() == stage.beta.address
@@ -119,6 +150,18 @@ def test_by_a_change_of_dns(stage: FileStage) -> None:
         go_home(stage)
     assert stage.address() == stage.alpha.address
     stage.dtam("disable", "--protection", "fileprint_alpha_beta", "--yes")
+
+
+def shows_what_it_would_do(stage: FileStage) -> None:
+    """The target's own script, by hand: it says what would come, and changes nothing."""
+    script = f"{STATE}/protections/{ID}/scripts/post_failover"
+    environment = {"DTENGINE_STATE": STATE}
+    said = stage.beta.run(["bash", script, "--dry-run", "--run", "TRY"], env=environment).stdout
+    assert "would-take  docs" in said
+    assert f"{stage.alpha.fqdn}" in said
+    assert f"A {stage.beta.address}" in said
+    assert "docs" not in stage.beta.run(["net", "conf", "listshares"]).stdout
+    assert stage.address() == stage.alpha.address
 
 
 def cannot_take_its_record_back(stage: FileStage) -> None:

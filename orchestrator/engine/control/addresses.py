@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from orchestrator.engine.control import hostfacts, hostnaming, store
+from orchestrator.engine.control.answers import NetworkFacts
 from orchestrator.engine.control.errors import ServiceFailed
 from orchestrator.engine.control.schema import Protection
 
@@ -26,17 +27,17 @@ BUDGET_S = 5.0
 ARP, ARP_REQUEST, BROADCAST = 0x0806, 1, b"\xff" * 6
 
 
-class TakenOff(BaseModel):
-    """Where an address was: its interface and prefix length."""
+class Place(BaseModel):
+    """Where an address belongs: its interface and prefix length."""
 
     interface: str
     prefix: int
 
 
 class AddressBook(BaseModel):
-    """What was taken off, by address."""
+    """The place of each address as it was seen last."""
 
-    off: dict[str, TakenOff] = {}
+    places: dict[str, Place] = {}
 
 
 class Addresses:
@@ -57,31 +58,36 @@ class Addresses:
         here = [one for one in hostnaming.networks() if one.address in wanted]
         if not here:
             return []
-        book = self._book()
-        book.off.update({one.address: TakenOff(interface=one.interface, prefix=one.prefix) for one in here})
-        store.save(self._path, book)
+        self._remember(here)
         for one in here:
             _keep_its_neighbours(one.interface)
             _ip("delete", f"{one.address}/{one.prefix}", one.interface)
         return [one.address for one in here]
 
     def hold(self, document: Protection) -> list[str]:
-        """Put back and announce what was taken off; gives those.
+        """Put back and announce what is not here; gives those.
 
         Raises:
             ServiceFailed: ``ip`` refuses.
         """
-        if not self._path.exists():
-            return []
         wanted, book = set(wanted_addresses(document)), self._book()
-        here = {one.address for one in hostnaming.networks()}
-        back = {address: place for address, place in book.off.items() if address in wanted and address not in here}
+        if not wanted:
+            return []
+        here = {one.address: one for one in hostnaming.networks() if one.address in wanted}
+        back = {address: place for address, place in book.places.items() if address in wanted and address not in here}
         for address, place in back.items():
             _ip("add", f"{address}/{place.prefix}", place.interface)
         for address, place in back.items():
             announce(place.interface, address)
-        store.remove(self._path)
+        self._remember(here.values())
         return list(back)
+
+    def _remember(self, here: Iterable[NetworkFacts]) -> None:
+        """Where each address was seen last is on disk, also when the host loses its power while it has it."""
+        places = {one.address: Place(interface=one.interface, prefix=one.prefix) for one in here}
+        known = self._book()
+        if places and known.places != known.places | places:
+            store.save(self._path, AddressBook(places=known.places | places))
 
     def _book(self) -> AddressBook:
         return store.load(self._path, AddressBook) if self._path.exists() else AddressBook()

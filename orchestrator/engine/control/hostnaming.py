@@ -29,10 +29,10 @@ class Naming(TypedDict):
 def gather(keytabs: Sequence[str]) -> Naming:
     """All of it."""
     return {
-        "hosts": hosts_entries(_text(HOSTS)),
+        "hosts": hosts_entries(text_of(HOSTS)),
         "networks": networks(),
         "keytabs": [keytabfiles.look(Path(path)) for path in keytabs],
-        "winbind_names": bool(re.search(r"^passwd:.*\bwinbind\b", _text(NSSWITCH), re.MULTILINE)),
+        "winbind_names": bool(re.search(r"^passwd:.*\bwinbind\b", text_of(NSSWITCH), re.MULTILINE)),
     }
 
 
@@ -58,7 +58,8 @@ def networks() -> list[NetworkFacts]:
     ]
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """A file's text; empty where it cannot be read."""
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -70,7 +70,7 @@ def shares(conf: Path, plain: Mapping[str, str], problems: list[str]) -> list[Sh
     listed = sections(_said(["testparm", "-s", str(conf)], problems))
     registry = sections(_said(["net", "-s", str(conf), "conf", "list"], problems))
     in_registry = {name.lower() for name in registry}
-    configured = sections(conf.read_text(encoding="utf-8", errors="replace")) if conf.exists() else {}
+    configured = sections(hostnaming.text_of(conf))
     in_file = {name.lower() for name in configured}
     found = [
         _share(name, options, "registry" if name.lower() in in_registry - in_file else "smb.conf", conf, problems)
@@ -78,7 +78,7 @@ def shares(conf: Path, plain: Mapping[str, str], problems: list[str]) -> list[Sh
         if name.lower() not in TEMPLATES
     ]
     known = {one.name.lower() for one in found}
-    return found + [one for one in _usershares(Path(plain.get("usershare path", ""))) if one.name.lower() not in known]
+    return found + [one for one in _usershares(plain.get("usershare path", "")) if one.name.lower() not in known]
 
 
 def _share(name: str, options: Mapping[str, str], origin: str, conf: Path, problems: list[str]) -> ShareFacts:
@@ -101,16 +101,17 @@ def _is_administrative(name: str, options: Mapping[str, str]) -> bool:
     return drive or name.lower() in ADMINISTRATIVE or _is_on(options.get("printable", "no"))
 
 
-def _usershares(folder: Path) -> list[ShareFacts]:
-    """Shares that users made: one file each."""
-    if not str(folder) or not folder.is_dir():
+def _usershares(folder: str) -> list[ShareFacts]:
+    """Shares that users made: one file each; none where this user may not look."""
+    try:
+        paths = sorted(Path(folder).iterdir()) if folder.startswith("/") else []
+    except OSError:
         return []
-    files = (path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(":"))
-    return [one for one in map(_usershare, files) if one is not None]
+    return [one for one in map(_usershare, paths) if one is not None]
 
 
 def _usershare(path: Path) -> ShareFacts | None:
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = hostnaming.text_of(path).splitlines()
     facts = dict(line.partition("=")[::2] for line in lines if "=" in line)
     if not lines or not lines[0].startswith("#VERSION") or not facts.get("path"):
         return None
