@@ -24,8 +24,7 @@ class DnsSettings(Tab):
     ``target_key_file`` is where the same key lies on the target, whose script changes DNS when nobody else is alive.
     ``security``: how updates are signed; without it tsig when there is a key file, kerberos when there is a keytab, else none.
     For Kerberos ``domain``, ``principal`` and ``keytab_file`` stand in for those of failover.directory.
-    ``lock``: with Kerberos the source's account is denied its record while the target serves. ``source_key_files`` are copies
-    of keys that the source has: validation demands that none of them may write the clients' name.
+    ``source_key_files`` are copies of keys that the source has: validation demands that none of them may write the clients' name.
     ``ttl_limit_s`` is the TTL above which validation complains: clients would go on asking the dead server for that long.
     """
 
@@ -38,7 +37,6 @@ class DnsSettings(Tab):
     keytab_file: AbsolutePath | None = None
     target_principal: Principal | None = None
     target_keytab_file: AbsolutePath | None = None
-    lock: bool = True
     source_key_files: Annotated[tuple[AbsolutePath, ...], Field(max_length=20)] = ()
     zones: Annotated[tuple[Annotated[str, Field(max_length=253)], ...], Field(max_length=100)] = ()
     addresses: Annotated[tuple[AddressPair, ...], Field(max_length=64)] = ()

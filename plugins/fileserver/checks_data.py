@@ -9,6 +9,7 @@ from orchestrator.model.inventory import PathFacts
 from orchestrator.model.servers import Where
 from orchestrator.sdk import steps
 from orchestrator.sdk.checks import View, check
+from plugins.fileserver.sharing import root_of
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
 SPARE = 1.1
@@ -25,6 +26,19 @@ def nothing_to_protect(view: View) -> Iterator[Finding]:
             why="there is nothing to replicate",
             remedy="name it: connection.roots: [{source_path: /srv/files}]",
         )
+
+
+@check("volume-not-protected", sets=("basic", "data"), passed="every volume that was chosen is protected")
+def volume_left_out(view: View) -> Iterator[Finding]:
+    """Where directories are listed by hand, what was chosen besides the shares must be among them."""
+    for position, volume in enumerate(view.settings.connection.volumes):
+        if root_of(view.settings, volume.source_path) is None:
+            yield view.error(
+                f"the volume {volume.source_path} is in no protected directory",
+                where=view.place(f"connection.volumes.{position}"),
+                why="connection.roots is given, and counts alone: the volume would not be replicated",
+                remedy=f"add {{source_path: {volume.source_path}}} to connection.roots, or leave roots out",
+            )
 
 
 @check("source-directory-missing", sets=("basic", "data"), passed="every protected directory is there")
@@ -151,6 +165,7 @@ def _size(count_bytes: int) -> str:
 
 DATA = (
     nothing_to_protect,
+    volume_left_out,
     source_directory,
     target_directory,
     target_not_directory,

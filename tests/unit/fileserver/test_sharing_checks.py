@@ -166,6 +166,12 @@ def test_shares_of_protected_data_are_not_forgotten() -> None:
     assert "samba-not-configured" in found
 
 
+def test_a_volume_beside_directories_listed_by_hand_is_told() -> None:
+    values = given().model_dump(mode="json", exclude_none=True)
+    values["connection"] |= {"volumes": [{"source_path": "/data"}]}
+    assert [one.check for one in findings(SOUND, Settings.model_validate(values))] == ["volume-not-protected"]
+
+
 def test_updates_that_nobody_signs_are_told() -> None:
     chosen = given(dns={"servers": ["10.0.0.53"], "addresses": [{"source": "10.0.0.1", "target": "10.0.0.2"}]})
     assert [one.check for one in findings(SOUND, chosen)] == ["updates-unsigned"]
