@@ -125,7 +125,7 @@ def _with_domain(wanted: Wanted, protection: Protection, accounts: tuple[str, ..
             accounts=tuple(Account(one, places.sid(one)) for one in accounts or _accounts(protection)),
             computers=tuple(_computers(protection, places)),
             nodes=tuple(_nodes(protection, places)),
-            locks=protection.settings.failover.dns.lock,
+            locks=protection.settings.failover.dns.signing == "kerberos",
             remarks=(*wanted.remarks, *remarks),
         )
 

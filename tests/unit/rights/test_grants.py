@@ -78,16 +78,6 @@ def test_in_a_domain_each_object_is_named_and_nothing_above_it():
 
 
 @pytest.mark.covers("AM-36")
-def test_without_lock_no_permission_is_given_away():
-    dns = {"servers": ["192.0.2.53"], "security": "kerberos", "lock": False}
-    found = printed(
-        protection({"directory": DIRECTORY, "dns": dns}, NameChanges((change("lab.example.", "files.lab.example."),)))
-    )
-    assert "change permissions" not in {grant.right for grant in found}
-    assert not any("WD" in line for grant in found for line in grant.commands if grant.right.startswith("write"))
-
-
-@pytest.mark.covers("AM-36")
 def test_a_key_gets_exactly_its_names_and_types(tmp_path: Path):
     key = tmp_path / "dtam.key"
     key.touch(mode=0o600)
