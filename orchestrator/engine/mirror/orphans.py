@@ -97,14 +97,16 @@ class Orphans:
 
     def _move(self, dir_fd: int, name: bytes, path: bytes) -> None:
         place = self._destination(path, directory=False)
+        info = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+        if st.S_ISREG(info.st_mode) and info.st_nlink > 1:  # moved as it is, it would change with the names that stay
+            _copy_away(dir_fd, name, info, place)
+            return
         try:
             os.rename(name, place, src_dir_fd=dir_fd)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            source = f"/proc/self/fd/{dir_fd}/{os.fsdecode(name)}"
-            shutil.copy2(source, place, follow_symlinks=False)
-            os.unlink(name, dir_fd=dir_fd)
+            _copy_away(dir_fd, name, info, place)
 
     def _destination(self, path: bytes, *, directory: bool) -> Path:
         place = Path(self._policy.move_to) / os.fsdecode(path)
@@ -117,3 +119,10 @@ class Orphans:
     def _say(self, path: bytes) -> None:
         done = {OrphanAction.LOG: "found", OrphanAction.MOVE: "moved", OrphanAction.DELETE: "deleted"}
         self._log(f"orphan {done[self._policy.action]}: {os.fsdecode(path)}")
+
+
+def _copy_away(dir_fd: int, name: bytes, info: os.stat_result, place: Path) -> None:
+    source = f"/proc/self/fd/{dir_fd}/{os.fsdecode(name)}"
+    shutil.copy2(source, place, follow_symlinks=False)
+    os.chown(place, info.st_uid, info.st_gid, follow_symlinks=False)
+    os.unlink(name, dir_fd=dir_fd)

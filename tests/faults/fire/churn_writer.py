@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
+import time
 from pathlib import Path
 
 from tests.faults.fire.churn import LEDGER, Churn
@@ -18,12 +18,13 @@ GENERATION = 1_000_000
 
 def main(place: Path, diary: Diary, generation: int, seed: int, pace_s: float) -> None:
     """Go on until SIGTERM. A deed is durable once the file system was told to sync it with its line in the ledger."""
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    stop: list[int] = []  # no Event: set() from a handler that interrupts wait() would wait for ever
+    signal.signal(signal.SIGTERM, lambda number, _: stop.append(number))
     place.mkdir()
     ledger = os.open(place / LEDGER, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     churn, number = Churn(seed + generation), 0
-    while not stop.wait(pace_s):
+    while not stop:
+        time.sleep(pace_s)
         number += 1
         churn.next().do(place)
         os.write(ledger, f"{number}\n".encode())

@@ -163,12 +163,17 @@ class Field:
         eventually(good, "a good replica", PATIENCE_S)
 
     def _watch_acknowledged(self) -> None:
-        """The highest sequence of each log that the source was told to be acknowledged."""
+        """The highest sequence of each log that the source was told to be acknowledged.
+
+        Just after a log was begun anew the status still tells of the last session, and thus of the log before.
+        """
         while not self._ended.wait(LOOK_S):
             with contextlib.suppress(DtamError, OSError):
                 before = diary.log_end(self.page)[0]
                 status = self.status()
-                if status.target_data_state == "good" and before == diary.log_end(self.page)[0]:
+                log_id, committed = diary.log_end(self.page)
+                of_this_log = before == log_id and status.acknowledged_sequence <= committed
+                if status.target_data_state == "good" and of_this_log:
                     known = self._acknowledged.get(before, 0)
                     self._acknowledged[before] = max(known, status.acknowledged_sequence)
 
@@ -234,7 +239,8 @@ class Field:
         self.wait_good()
         with self.alpha.local() as client:
             client.connection_action(self.key, "settle", timeout_s=PATIENCE_S)
-        assert not differences(self.source, self.target)
+        found = differences(self.source, self.target)
+        assert not found, "; ".join(map(str, found))
         with self.copied() as tree:
             self.prove_prefix(tree, *diary.log_end(self.page))
 

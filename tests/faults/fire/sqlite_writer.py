@@ -11,7 +11,7 @@ import random
 import signal
 import sqlite3
 import sys
-import threading
+import time
 from pathlib import Path
 
 from tests.faults.fire.diary import Diary
@@ -59,12 +59,13 @@ def commit(db: sqlite3.Connection, number: int, chance: random.Random) -> None:
 
 def main(path: Path, journal: str, diary: Diary, seed: int, pace_s: float) -> None:
     """Commit until SIGTERM; then close in order."""
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    stop: list[int] = []  # no Event: set() from a handler that interrupts wait() would wait for ever
+    signal.signal(signal.SIGTERM, lambda number, _: stop.append(number))
     with contextlib.closing(opened(path, journal)) as db:
         number = db.execute("select coalesce(max(n), 0) from deed").fetchone()[0]
         chance = random.Random(seed + number)
-        while not stop.wait(pace_s):
+        while not stop:
+            time.sleep(pace_s)
             number += 1
             commit(db, number, chance)
             diary.note(number)

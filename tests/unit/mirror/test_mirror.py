@@ -169,6 +169,20 @@ def test_orphans(places, tmp_path, action):
 
 
 @pytest.mark.covers("ENG-MIR-04")
+def test_a_moved_orphan_is_no_longer_one_file_with_the_names_that_stay(places, tmp_path):
+    source, target = places
+    (source / "stays").write_bytes(b"as it is")
+    (target / "stays").write_bytes(b"as it was")
+    os.link(target / "stays", target / "orphan")
+    policy = OrphanPolicy(OrphanAction.MOVE, move_to=str(tmp_path / "orphans"))
+    checksum = MirrorOptions(MirrorKind.DIFFERENCE, checksum=True, orphans=policy)
+    exchange(MirrorSource(source, RuleSet(), checksum), MirrorTarget(target))
+    assert (target / "stays").read_bytes() == b"as it is"
+    assert (target / "stays").stat().st_nlink == 1
+    assert (tmp_path / "orphans/orphan").stat().st_nlink == 1
+
+
+@pytest.mark.covers("ENG-MIR-04")
 def test_only_orphans_older_than_the_period_go(places):
     source, target = places
     for name, age_s in [("young", 10), ("old", 5000)]:
