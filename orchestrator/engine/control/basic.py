@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass, field
 
 from orchestrator.engine.control.errors import Unauthorised
@@ -41,7 +40,7 @@ def read_basic(credentials: str) -> Given:
     """
     try:
         text = base64.b64decode(credentials, validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:  # binascii.Error and UnicodeDecodeError are two of them
         raise Unauthorised(why="the Basic credentials are not base64 of UTF-8 text", hint=HINT) from error
     name, colon, password = text.partition(":")
     check_name(name)

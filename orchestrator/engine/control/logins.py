@@ -8,8 +8,9 @@
 
 What an account may do is its groups' word (``accounts.account_scope``), looked up through NSS. A password that was right is remembered
 for ``REMEMBER_S`` as an HMAC with a key of this process, so that a caller who asks often costs one check; withdrawn rights count
-after that time. Attempts of one source are checked one after the other, its failures slowed and limited (``throttle``); tokens are not,
-they cannot be guessed.
+after that time. It counts for the source that sent it, and is looked up only while no attempt of that source is checked or must wait:
+else somebody could guess as fast as they can send. Attempts of one source are checked one after the other, its failures slowed and
+limited (``throttle``); tokens are not, they cannot be guessed.
 """
 
 from __future__ import annotations
@@ -146,11 +147,11 @@ class Logins:
                 return None
 
     async def _by_password(self, credentials: str, address: str) -> Recognised:
-        given = read_basic(credentials)
-        digest = hmac.digest(self._key, f"{given.name}\0{given.password}".encode(), hashlib.sha256)
-        if (known := self._remembered(digest)) is not None:
+        given, source = read_basic(credentials), source_of(address)
+        digest = hmac.digest(self._key, f"{source}\0{given.name}\0{given.password}".encode(), hashlib.sha256)
+        if self._is_calm(source) and (known := self._remembered(digest)) is not None:
             return known
-        async with self._turn(source_of(address)) as source:
+        async with self._turn(source):
             if (known := self._remembered(digest)) is not None:
                 return known
             found = await self._attempt(source, functools.partial(self._ask_pam, given, address))
@@ -158,8 +159,14 @@ class Logins:
         return found
 
     async def _by_ticket(self, ticket: str, address: str) -> Recognised:
-        async with self._turn(source_of(address)) as source:
+        source = source_of(address)
+        async with self._turn(source):
             return await self._attempt(source, functools.partial(self._ask_kerberos, ticket, address))
+
+    def _is_calm(self, source: str) -> bool:
+        """Nothing of this source is being checked, and it need not wait: so an answer at once tells a guesser one thing at a time."""
+        turn = self._turns.get(source)
+        return (turn is None or turn.waiting == 0) and self.throttle.pause_s(source, self.now_s()) <= 0
 
     def _remembered(self, digest: bytes) -> Recognised | None:
         caller, until_s = self._right.get(digest, (None, 0.0))
@@ -172,8 +179,8 @@ class Logins:
             self._right.popitem(last=False)
 
     @contextlib.asynccontextmanager
-    async def _turn(self, source: str) -> AsyncIterator[str]:
-        """One attempt of a source at a time; too many that wait are sent away."""
+    async def _turn(self, source: str) -> AsyncIterator[None]:
+        """One attempt of a source at a time; too many that wait are sent away, and so is who was wrong too often."""
         turn = self._turns.setdefault(source, Turn())
         if turn.waiting >= WAITING_MAX:
             raise TooManyFailures(
@@ -182,16 +189,19 @@ class Logins:
         turn.waiting += 1
         try:
             async with turn.lock:
-                yield source
+                self._refuse_hasty(source)
+                yield
         finally:
             turn.waiting -= 1
 
-    async def _attempt(self, source: str, check: Callable[[], Recognised]) -> Recognised:
+    def _refuse_hasty(self, source: str) -> None:
         wait_s = self.throttle.pause_s(source, self.now_s())
         if wait_s > 0:
             why = f"too many failed log-ins from {source}: try again in {math.ceil(wait_s)} s"
             hint = "tokens, the UNIX socket and other addresses are not held up; the engine's events name the failures"
             raise TooManyFailures(why=why, hint=hint)
+
+    async def _attempt(self, source: str, check: Callable[[], Recognised]) -> Recognised:
         try:
             return await self.threads.run(check)
         except TimeoutError as error:

@@ -8,7 +8,6 @@ caller gets the answer that proves our key to them (mutual authentication). Wher
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
 from typing import Any
@@ -53,7 +52,7 @@ def accept(ticket: str, binding: bytes) -> Accepted:
         if not context.complete:
             raise Unauthorised(why="the Negotiate token is no Kerberos ticket", hint=HINT)
         caller, service = str(context.initiator_name), str(context.target_name)
-    except (binascii.Error, gssapi.exceptions.GSSError) as error:
+    except (ValueError, gssapi.exceptions.GSSError) as error:
         raise Unauthorised(why=f"the Kerberos ticket was refused ({_short(error)})", hint=HINT) from error
     if not service.lower().startswith(SERVICES):
         raise Unauthorised(why=f"the Kerberos ticket is for {service}, not for HTTP/ or host/", hint=HINT)

@@ -7,7 +7,7 @@ Every call opens its own handle, so calls may come from several threads. Calls m
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ WHY_NOT_NOW = {
     12: "the password has expired and must be changed first",
     13: NOT_NOW,
 }
+NO_EMPTY_PASSWORD = 0x1
+"""PAM_DISALLOW_NULL_AUTHTOK: an account without a password logs in at the console at most, whatever the stack says ("nullok")."""
 HINT = "try the same account with 'pamtester dtam NAME authenticate' on that host; its auth log has PAM's reasons"
 
 
@@ -43,7 +45,7 @@ def check_password(name: str, password: str, source: str) -> None:
         Unauthorised: no; the reason without the password.
     """
     with _handle(name, password, source) as (pam, handle):
-        _agreed(name, pam.PAM_AUTHENTICATE(handle, 0), WHY_NOT_AUTHENTICATED)
+        _agreed(name, pam.PAM_AUTHENTICATE(handle, NO_EMPTY_PASSWORD), WHY_NOT_AUTHENTICATED)
         _agreed(name, pam.PAM_ACCT_MGMT(handle, 0), WHY_NOT_NOW)
 
 
@@ -61,9 +63,13 @@ def check_account(name: str, source: str) -> None:
 def _handle(name: str, password: str | None, source: str) -> Iterator[tuple[Any, Any]]:
     pam = _library()
     answers = pam.new_simple_password_conv([] if password is None else [password], "utf-8")
-    handle = pam.pam_start(SERVICE, name, conv_func=answers)
     try:
-        handle.set_item(pam.PAM_RHOST, source)
+        handle = pam.pam_start(SERVICE, name, conv_func=answers)
+    except pam.PAMError as error:
+        raise Unauthorised(why=f"{name}: PAM does not begin ({error})", hint=HINT) from error
+    try:
+        with suppress(pam.PAMError):  # it is for PAM's own logs
+            handle.set_item(pam.PAM_RHOST, source)
         yield pam, handle
     finally:
         pam.PAM_END(handle, 0)

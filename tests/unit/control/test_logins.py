@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engine.control import accounts
+from orchestrator.engine.control import accounts, negotiate
 from orchestrator.engine.control.errors import Forbidden, TooManyFailures, Unauthorised
 from orchestrator.engine.control.logins import REMEMBER_S, WAITING_MAX, Logins, Recognised
 from orchestrator.engine.control.negotiate import Accepted
@@ -134,6 +134,47 @@ def test_twenty_guesses_at_once_are_worth_no_more(tmp_path):
         assert sum(isinstance(one, TooManyFailures) for one in told) == 20 - FREE
 
     run(tmp_path, host, story)
+
+
+@pytest.mark.covers("ENG-SEC-01")
+def test_what_is_remembered_is_no_way_to_guess_faster(tmp_path):
+    """While somebody is logged in their password would else be told from others at once, as often as one likes."""
+    host = Host()
+
+    async def story(logins: Logins, clock: Clock) -> None:
+        assert await logins.recognise(basic("ada", "right"), "192.0.2.1")
+        for attempt in range(FREE):
+            with pytest.raises(Unauthorised, match="ada: wrong"):
+                await logins.recognise(basic("ada", f"guess {attempt}"), "192.0.2.2")
+        for address in ("192.0.2.2", "192.0.2.2"):
+            with pytest.raises(TooManyFailures, match="too many failed"):
+                await logins.recognise(basic("ada", "right"), address)
+        assert await logins.recognise(basic("ada", "right"), "192.0.2.1")
+        guesses = [logins.recognise(basic("ada", f"guess {n}"), "192.0.2.1") for n in range(FREE)]
+        told = await asyncio.gather(
+            *guesses, logins.recognise(basic("ada", "right"), "192.0.2.1"), return_exceptions=True
+        )
+        assert isinstance(told[-1], TooManyFailures), "a right one among many at once is told from none of them"
+        clock.s = PAUSE_S
+        assert await logins.recognise(basic("ada", "right"), "192.0.2.1")
+
+    run(tmp_path, host, story)
+
+
+@pytest.mark.parametrize("header", ["Basic \xe9", "Basic ===", "Basic /w==", "Basic OnB3", "Basic YWRhOg=="])
+def test_credentials_that_are_none_are_refused_in_a_line(tmp_path, header):
+    async def story(logins: Logins, _: Clock) -> None:
+        with pytest.raises(Unauthorised):
+            await logins.recognise(header, "192.0.2.1")
+
+    run(tmp_path, Host(), story)
+
+
+@pytest.mark.parametrize("ticket", ["\xe9", "===", "bm8gdGlja2V0"])
+def test_tickets_that_are_none_are_refused_in_a_line(ticket):
+    pytest.importorskip("gssapi")
+    with pytest.raises(Unauthorised, match="the Kerberos ticket was refused"):
+        negotiate.accept(ticket, b"")
 
 
 def test_a_source_that_floods_is_sent_away_and_others_are_served(tmp_path):
