@@ -74,6 +74,7 @@ def _queues_in_memory_leave_nothing() -> Iterator[None]:
         del os.environ["DTAM_MEMORY_DIRECTORY"]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of one file share what they set up; those of the lab share one lab. Each group stays in one of the test processes."""
     for item in items:
