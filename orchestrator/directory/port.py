@@ -59,15 +59,30 @@ class DirectoryAccess:
         """From what ``to_document`` gave.
 
         Raises:
-            AccessInvalid: a word is not known, or the domain is missing.
+            AccessInvalid: a word is not known or does not hold what it should, or the domain is missing.
         """
         unknown = sorted(set(document) - {one.name for one in fields(cls)})
         if unknown or not document.get("domain"):
             reason = f"{', '.join(unknown)} is not a word of it" if unknown else "it names no domain"
             raise AccessInvalid(reason=reason, advice=f"its words: {', '.join(one.name for one in fields(cls))}")
+        wrong = sorted(word for word, value in document.items() if not _fits(word, value))
+        if wrong:
+            advice = (
+                "controllers and dns_servers are lists of texts, timeout_s is a number above 0, all others are texts"
+            )
+            raise AccessInvalid(reason=f"{', '.join(wrong)} holds what it should not", advice=advice)
         paths = {word: Path(document[word]) for word in ("keytab", "password_file", "ca_file") if document.get(word)}
         lists = {word: tuple(document[word]) for word in ("controllers", "dns_servers") if document.get(word)}
         return cls(**{**document, **paths, **lists})
+
+
+def _fits(word: str, value: object) -> bool:
+    """Whether a word of an access as JSON may hold this."""
+    if word in ("controllers", "dns_servers"):
+        return isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+    if word == "timeout_s":
+        return isinstance(value, int | float) and value > 0
+    return isinstance(value, str) or (value is None and word != "domain")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ that routers are led over. Nothing is taken that was there already, so giving ba
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
 from pathlib import Path
@@ -17,7 +18,14 @@ from typing import Any
 import msgspec
 
 from orchestrator.identity import taken
-from orchestrator.identity.errors import AcrossSubnets, AddressInUse, DocumentInvalid, InterfaceUnusable, ProgramFailed
+from orchestrator.identity.errors import (
+    AcrossSubnets,
+    AddressInUse,
+    DocumentInvalid,
+    InterfaceUnusable,
+    ProgramFailed,
+    TakenUnusable,
+)
 from orchestrator.identity.report import Line, Report
 from orchestrator.identity.running import Runner, need
 from orchestrator.identity.wire import Wire
@@ -138,6 +146,8 @@ class Addresses:
 
     def show(self, document: AddressDocument) -> Report:
         """Which of the addresses are here."""
+        for one in document.addresses:
+            _refuse_form(one)
         here = self._interfaces()
         lines = tuple(_line(one, "taken" if _is_here(one, here) else "not-taken") for one in document.addresses)
         return Report("show", all(_is_here(one, here) for one in document.addresses), lines)
@@ -159,7 +169,7 @@ class Addresses:
 
         Raises:
             AddressInUse: somebody answers for one; none was taken.
-            AcrossSubnets, InterfaceUnusable, DocumentInvalid: see ``refuse``.
+            AcrossSubnets, InterfaceUnusable, DocumentInvalid: see ``refuse``; also where this process may not ask or tell the network.
             ProgramFailed: ``ip`` refused.
         """
         missing = self._missing(document)
@@ -174,7 +184,8 @@ class Addresses:
         for one in missing:
             self._add(one, document)
         for one in document.addresses:
-            self.wire.announce(one.interface, one.ip)
+            with _on_the_wire(one):
+                self.wire.announce(one.interface, one.ip)
         lines = (_line(one, "taken" if one in missing else "already") for one in document.addresses)
         return Report("take", so=True, lines=tuple(lines))
 
@@ -197,6 +208,7 @@ class Addresses:
             there = _is_here(one, here)
             if there:
                 self._remove(one, here)
+                here = self._interfaces()  # others of its subnet may have gone with it
             lines.append(_line(one, "given-back" if there else "already"))
         taken.retire(self.undo)
         return Report("back", so=True, lines=tuple(lines), remarks=() if kept else ("nothing was taken",))
@@ -209,11 +221,10 @@ class Addresses:
 
     def _answered_by(self, one: WantedAddress, document: AddressDocument) -> str | None:
         ip = one.ip
-        return (
-            self.wire.answered_by(one.interface, ip)
-            if document.conflict_check and isinstance(ip, IPv4Address)
-            else None
-        )
+        if not document.conflict_check or not isinstance(ip, IPv4Address):
+            return None
+        with _on_the_wire(one):
+            return self.wire.answered_by(one.interface, ip)
 
     def _add(self, one: WantedAddress, document: AddressDocument) -> None:
         """IPv6 stays out of the choice of a source address, so that this server goes on speaking under its own."""
@@ -237,6 +248,7 @@ class Addresses:
             self.sleep(_POLL_S)
 
     def _remove(self, one: WantedAddress, here: Mapping[str, Interface]) -> None:
+        _keep_its_neighbours(one.interface)
         for text in here[one.interface].addresses:
             if ip_interface(text).ip == one.ip:
                 need(self.runner, ["ip", "address", "delete", text, "dev", one.interface])
@@ -248,7 +260,29 @@ class Addresses:
             raise ProgramFailed(program="ip", reason=str(error), command="ip -json address show") from error
 
     def _kept(self) -> TakenAddresses | None:
-        return taken.load(self.undo, TakenAddresses)
+        kept = taken.load(self.undo, TakenAddresses)
+        try:
+            for one in kept.added if kept else ():
+                _refuse_form(one)
+        except DocumentInvalid as error:
+            advice = "give back by hand what is readable in it, then move the file away"
+            raise TakenUnusable(path=self.undo, reason=f"it is damaged ({error})", advice=advice) from error
+        return kept
+
+
+@contextlib.contextmanager
+def _on_the_wire(one: WantedAddress) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = f"the network cannot be asked through it ({error.strerror or error})"
+        raise InterfaceUnusable(interface=one.interface, address=one.address, reason=reason) from error
+
+
+def _keep_its_neighbours(interface: str) -> None:
+    """Linux deletes all addresses of a subnet with its first one, which may be ours, unless it is told to promote the next."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/sys/net/ipv4/conf/{interface}/promote_secondaries").write_text("1\n", encoding="ascii")
 
 
 def _is_here(one: WantedAddress, here: Mapping[str, Interface]) -> bool:

@@ -155,5 +155,5 @@ def _again(access: DirectoryAccess, controller: str, hands: Hands) -> Directory 
 def _read(text: bytes, kind: type[Document]) -> Document:
     try:
         return msgspec.json.decode(text, type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DocumentInvalid(reason=str(error)) from error

@@ -37,7 +37,7 @@ def load(path: Path, kind: type[Kept]) -> Kept | None:
         return None
     except OSError as error:
         raise TakenUnusable(path=path, reason=error.strerror or error, advice="may this user read it?") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         advice = "give back by hand what is readable in it, then move the file away"
         raise TakenUnusable(path=path, reason=f"it is damaged ({error})", advice=advice) from error
 

@@ -142,7 +142,7 @@ def _load(path: Path, kind: type[_Kind]) -> _Kind | None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise UndoUnusable(path=path, reason=reason, advice="may this user read it?") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UndoUnusable(path=path, reason=f"it is damaged ({error})", advice=_ADVICE_DAMAGED) from error
     if stored.version != _VERSION:
         reason = f"its version is {stored.version}, known is {_VERSION}"
@@ -176,8 +176,9 @@ def _save(path: Path, stored: _Stored | _StoredNodes) -> None:
 def retire(path: Path) -> Path:
     """Keep a finished undo beside its place, so that the next failover begins with a clean one."""
     done = path.with_name(path.name + ".done")
+    retire_nodes(path)  # first: what was noted once must not count for the next failover
     path.replace(done)
-    retire_nodes(path)
+    _sync_directory(path.parent)
     return done
 
 

@@ -113,7 +113,7 @@ class CredentialCache:
             return msgspec.json.decode(self._path.read_bytes(), type=Kept)
         except FileNotFoundError:
             return Kept("keyring" if self._keyring() is not None else "file")
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or "it is damaged"
             advice = f"move {self._path} away and set the passwords again: dtam credentials set ACCOUNT"
             raise CredentialUnusable(account="any account", why=f"{self._path}: {why}", advice=advice) from error

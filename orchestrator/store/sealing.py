@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 NONCE_BYTES = 12
+KEY_BYTES = 32
 KEYRING_SERVICE = "dtam"
 
 
@@ -61,12 +62,15 @@ class KeyFile:
             facts = os.fstat(file.fileno())
             if facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o077:
                 raise KeyUnusable(f"{self._path} is not this user's alone (mode {stat.S_IMODE(facts.st_mode):04o})")
-            return file.read()
+            key = file.read(KEY_BYTES + 1)
+        if key and len(key) != KEY_BYTES:
+            raise KeyUnusable(f"{self._path} holds no key")
+        return key or None  # a power cut may have left it empty before anything was sealed with it
 
     def make(self) -> bytes:
-        """A new key in a new file."""
+        """A new key, where ``read`` has found none."""
         key = AESGCM.generate_key(bit_length=256)
-        handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(key)
             file.flush()

@@ -80,6 +80,9 @@ def test_an_access_travels_as_json():
         DirectoryAccess.from_document({"domain": "lab.example", "secret": "x"})
     with pytest.raises(AccessInvalid, match="no domain"):
         DirectoryAccess.from_document({"principal": "x"})
+    for wrong in ({"domain": 5}, {"controllers": "dc1"}, {"dns_servers": [5]}, {"timeout_s": "10"}, {"keytab": ["x"]}):
+        with pytest.raises(AccessInvalid, match=f"{next(iter(wrong))} holds what it should not"):
+            DirectoryAccess.from_document({"domain": "lab.example", **wrong})
 
 
 def test_an_entry_is_read_without_regard_to_case():

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from ipaddress import ip_interface
 
 from orchestrator.directory.errors import AccountMissing, SpnNotUnique, ValueChanged
 from orchestrator.directory.port import Add, Delete, DomainFacts, Entry
@@ -130,18 +131,28 @@ class FakeHost:
 
     def _change(self, deed, text, name):
         addresses = self.interfaces[name]["addresses"]
-        addresses.append(text) if deed == "add" else addresses.remove(text)
+        if deed == "add":
+            addresses.append(text)
+            return Ran(0, "")
+        if text not in addresses:
+            return Ran(2, "", "RTNETLINK answers: Cannot assign requested address")
+        subnet = [one for one in addresses if ip_interface(one).network == ip_interface(text).network]
+        for one in subnet if subnet[0] == text and "." in text else [text]:
+            addresses.remove(one)  # without promote_secondaries the first of a subnet takes the others along
         return Ran(0, "")
 
 
 @dataclass
 class FakeWire:
-    """A network on which some addresses are answered for."""
+    """A network on which some addresses are answered for; ``closed``: one that this process may not ask."""
 
     owned: dict[str, str] = field(default_factory=dict)
     announced: list[tuple[str, str]] = field(default_factory=list)
+    closed: bool = False
 
     def answered_by(self, interface, address):
+        if self.closed:
+            raise PermissionError(1, "Operation not permitted")
         return self.owned.get(str(address))
 
     def announce(self, interface, address):

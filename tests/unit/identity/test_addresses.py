@@ -8,7 +8,13 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 
 from orchestrator.identity.addresses import AddressDocument, Addresses, TakenAddresses, WantedAddress
-from orchestrator.identity.errors import AcrossSubnets, AddressInUse, DocumentInvalid, InterfaceUnusable
+from orchestrator.identity.errors import (
+    AcrossSubnets,
+    AddressInUse,
+    DocumentInvalid,
+    InterfaceUnusable,
+    TakenUnusable,
+)
 from orchestrator.identity.taken import load
 from orchestrator.identity.wire import advertisement, arp, owner_in
 from orchestrator.model.subnets import on_link
@@ -44,6 +50,44 @@ def test_taken_announced_and_given_back(tmp_path):
     assert [line.state for line in one.back().lines] == ["given-back", "given-back"]
     assert json.dumps(host.interfaces) == before
     assert one.back().remarks == ("nothing was taken",)
+
+
+def test_a_subnet_of_its_own_is_given_back_whole(tmp_path):
+    """Linux may delete the other addresses of a subnet with its first one."""
+    host, one = world(tmp_path)
+    elsewhere = document(("10.9.0.10", 24, "lan"), ("10.9.0.11", 24, "lan"), across_subnets=True)
+    assert one.take(elsewhere).so
+    assert one.back().so
+    assert host.interfaces["lan"]["addresses"] == ["10.0.0.20/24", "fd00::20/64"]
+
+
+def test_a_network_that_may_not_be_asked_is_told(tmp_path):
+    host, one = world(tmp_path)
+
+    with pytest.raises(InterfaceUnusable, match=r"cannot be asked through it \(Operation not permitted\)"):
+        Addresses(host, FakeWire(closed=True), one.undo, lambda _: None).take(BOTH)
+    assert not one.undo.exists()
+
+
+@pytest.mark.parametrize("damage", ["\\xff", "nonsense"])
+def test_a_damaged_undo_file_changes_nothing_and_is_told(tmp_path, damage):
+    host, one = world(tmp_path)
+    before = json.dumps(host.interfaces)
+    one.take(BOTH)
+    raw = one.undo.read_bytes().replace(b"10.0.0.10", damage.encode().replace(b"\\xff", b"\xff"))
+    one.undo.write_bytes(raw)
+    taken = json.dumps(host.interfaces)
+    with pytest.raises(TakenUnusable, match="it is damaged"):
+        one.back()
+    assert json.dumps(host.interfaces) == taken != before
+    assert one.undo.read_bytes() == raw
+
+
+def test_an_address_without_form_is_refused_by_every_deed(tmp_path):
+    _, one = world(tmp_path)
+    for deed in (one.show, one.plan, one.take):
+        with pytest.raises(DocumentInvalid, match="nonsense"):
+            deed(document(("nonsense", 24, "lan")))
 
 
 def test_what_was_here_before_stays(tmp_path):

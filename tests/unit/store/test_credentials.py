@@ -121,3 +121,25 @@ def test_with_a_keyring_no_key_lies_in_a_file(tmp_path: Path) -> None:
     ring.locked = False
     held.clear()
     assert ring.held == {}
+
+
+def test_a_key_file_that_a_power_cut_left_empty_is_filled(tmp_path: Path) -> None:
+    (tmp_path / "credentials.key").touch(mode=0o600)
+    cache(tmp_path).remember("ada", "", SECRET)
+    assert cache(tmp_path).password("ada", "alpha") == SECRET
+
+
+def test_a_key_file_that_holds_no_key_is_told(tmp_path: Path) -> None:
+    cache(tmp_path).remember("ada", "", SECRET)
+    (tmp_path / "credentials.key").write_bytes(b"short")
+    for deed in (lambda: cache(tmp_path).remember("ben", "", SECRET), lambda: cache(tmp_path).password("ada", "alpha")):
+        with pytest.raises(CredentialUnusable, match="holds no key"):
+            deed()
+
+
+def test_a_cache_that_is_no_text_is_told(tmp_path: Path) -> None:
+    cache(tmp_path).remember("ada", "", SECRET)
+    path = tmp_path / "credentials.json"
+    path.write_bytes(path.read_bytes().replace(b"ada", b"\xff\xff\xff"))
+    with pytest.raises(CredentialUnusable, match="it is damaged"):
+        cache(tmp_path).password("ada", "alpha")
