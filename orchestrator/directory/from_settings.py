@@ -11,7 +11,10 @@ DNS_PORT = "53"
 
 
 def directory_access(failover: FailoverTab) -> DirectoryAccess | None:
-    """The access of ``failover.directory``; None where the protection names no domain."""
+    """The access of ``failover.directory``; None where the protection names no domain.
+
+    Servers that take TSIG keys are not the domain's: its controllers are looked for as this machine is set up to.
+    """
     given = failover.directory
     if given is None:
         return None
@@ -22,7 +25,7 @@ def directory_access(failover: FailoverTab) -> DirectoryAccess | None:
         keytab=_path(given.keytab_file),
         password_file=_path(given.password_file),
         ca_file=_path(given.ca_file),
-        dns_servers=resolvers(failover.dns.servers),
+        dns_servers=() if failover.dns.signing == "tsig" else resolvers(failover.dns.servers),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from orchestrator.model.domain import Account
 from orchestrator.model.servers import Where
-from orchestrator.model.settings import Item
+from orchestrator.model.settings import Item, Settings
 from orchestrator.model.steps import Step
 from orchestrator.sdk import steps
 from orchestrator.sdk.application import Planning
@@ -102,7 +102,7 @@ def service_names(planning: Planning) -> dict[str, Any]:
             "principal": directory.target_principal or target,
             "keytab": directory.target_keytab_file,
             "ca_file": directory.ca_file,
-            "dns_servers": [one for one in settings.failover.dns.servers if ":" not in one],
+            "dns_servers": _resolvers(settings),
         }
     every = dict.fromkeys((source.short, source.dns_name, settings.name))
     return {
@@ -111,6 +111,12 @@ def service_names(planning: Planning) -> dict[str, Any]:
         "names": [name for name in every if name],
         "directory": {word: value for word, value in access.items() if value},
     }
+
+
+def _resolvers(settings: Settings) -> list[str]:
+    """Where the target asks for controllers: not at servers that take TSIG keys, which are not the domain's."""
+    dns = settings.failover.dns
+    return [] if dns.signing == "tsig" else [one for one in dns.servers if ":" not in one]
 
 
 def addresses(planning: Planning) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from tests.lab.hosts import LabHost
 from tests.lab.places import BRANCH, PLACES, REVERSE_ZONES, TSIG_KEY, TSIG_KEY_FILE
@@ -38,19 +40,30 @@ def new_secret() -> str:
 
 def configure(host: LabHost) -> None:
     """Write its configuration and its zones."""
+    _write_config(host, {TSIG_KEY: TSIG_KEY_FILE}, (TSIG_KEY,))
+    for name, text in ZONES.items():
+        host.write(f"/var/lib/bind/{name}.zone", text)
+
+
+def know(host: LabHost, keys: Mapping[str, Path], writers: Sequence[str]) -> None:
+    """From now on it knows these keys, by the files that they lie in on it, and takes updates signed with those of ``writers``."""
+    stop(host)
+    _write_config(host, keys, writers)
+    start(host)
+
+
+def _write_config(host: LabHost, keys: Mapping[str, Path], writers: Sequence[str]) -> None:
+    allowed = " ".join(f'key "{name}";' for name in writers)
     zones = "".join(
-        f'zone "{name}" {{ type primary; file "{name}.zone"; allow-update {{ key "{TSIG_KEY}"; }}; }};\n'
-        for name in ZONES
+        f'zone "{name}" {{ type primary; file "{name}.zone"; allow-update {{ {allowed} }}; }};\n' for name in ZONES
     )
+    known = "".join(f'include "{file}";\n' for file in keys.values())
     host.write(
         "/etc/bind/named.conf",
-        f'include "{TSIG_KEY_FILE}";\n'
-        'options { directory "/var/lib/bind"; pid-file "/run/named/named.pid"; session-keyfile "/run/named/session.key";\n'
+        f'{known}options {{ directory "/var/lib/bind"; pid-file "/run/named/named.pid"; session-keyfile "/run/named/session.key";\n'
         f"  listen-on {{ any; }}; listen-on-v6 {{ none; }}; recursion no; dnssec-validation no; notify no;\n"
         f'  allow-transfer {{ key "{TSIG_KEY}"; }}; }};\ncontrols {{ }};\n{zones}',
     )
-    for name, text in ZONES.items():
-        host.write(f"/var/lib/bind/{name}.zone", text)
 
 
 def start(host: LabHost) -> None:

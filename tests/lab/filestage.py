@@ -46,6 +46,8 @@ class FileStage:
         self.lab, self.beside = lab, beside
         self.alpha, self.beta = lab.host("alpha"), lab.host("beta")
         self.client, self.admin, self.dc1 = lab.host("client"), lab.host("witness"), lab.host("dc1")
+        self.name = self.alpha.fqdn
+        """What clients ask for."""
         self.operator_keytab = str(lab.keytab("operator"))
         self.is_cut = False
         self._before = {host: host.services for host in (self.alpha, self.beta)}
@@ -154,7 +156,7 @@ class FileStage:
             "application": "fileprint",
             "source": "alpha",
             "target": "beta",
-            "name": self.alpha.fqdn,
+            "name": self.name,
             "failover": {
                 "samba": {},
                 "directory": {
@@ -194,10 +196,10 @@ class FileStage:
         """``dtengine`` on a host."""
         return host.run(["dtengine", *words, "--state", STATE]).stdout
 
-    def smb(self, user: str, command: str, *, check: bool = True, name: str = "") -> subprocess.CompletedProcess[str]:
-        """A client with a fresh ticket asks ``//alpha.lab.example/docs``."""
+    def smb(self, user: str, command: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """A client with a fresh ticket asks ``//alpha.lab.example/docs``, or what alpha's name is otherwise."""
         ticket = self.lab.ticket("client", user)
-        words = ["smbclient", *FRESH, "--use-kerberos=required", f"//{name or self.alpha.fqdn}/docs", "-c", command]
+        words = ["smbclient", *FRESH, "--use-kerberos=required", f"//{self.name}/docs", "-c", command]
         return self.client.run(words, env=ticket, check=check)
 
     def write(self, user: str, name: str, text: str) -> None:
@@ -212,7 +214,7 @@ class FileStage:
 
     def address(self) -> str:
         """Where the client's resolver leads it."""
-        return self.client.run(["dig", "+short", f"@{self.dc1.address}", self.alpha.fqdn, "A"]).stdout.strip()
+        return self.client.run(["dig", "+short", f"@{self.dc1.address}", self.name, "A"]).stdout.strip()
 
 
 def start_member(host: LabHost, beside: str = "") -> None:

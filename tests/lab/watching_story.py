@@ -10,7 +10,8 @@ import contextlib
 import json
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from tests.lab.controllers import PYTHON
 from tests.lab.domain import Lab
@@ -28,7 +29,7 @@ lp.load_default()
 directory = SamDB(lp=lp, session_info=system_session())
 names = sys.argv[3:]
 wanted = "(|" + "".join(f"(servicePrincipalName={kind}/{name})" for name in names for kind in ("HOST", "cifs")) + ")"
-looks, twice, owners = 0, set(), []
+looks, twice, owners, times = 0, set(), [], []
 while not os.path.exists(sys.argv[1]):
     found = sorted(str(one["sAMAccountName"]) for one in directory.search(expression=wanted, attrs=["sAMAccountName"]))
     looks += 1
@@ -36,15 +37,25 @@ while not os.path.exists(sys.argv[1]):
         twice.add(" and ".join(found))
     if owners[-1:] != [found]:
         owners.append(found)
+        times.append(time.time())
     with open(sys.argv[2] + ".new", "w") as out:
-        json.dump({"looks": looks, "twice": sorted(twice), "owners": owners}, out)
+        json.dump({"looks": looks, "twice": sorted(twice), "owners": owners, "times": times}, out)
     os.rename(sys.argv[2] + ".new", sys.argv[2])
     time.sleep(0.05)
 """
 
 
+@dataclass(frozen=True)
+class Seen:
+    """Every moment with two owners, in words; who owned the service names in turn; how long nobody did, each time, in seconds."""
+
+    twice: list[str]
+    owners: list[list[str]]
+    without_s: list[float]
+
+
 class Watcher:
-    """From ``start`` to ``stop``; ``stop`` gives every moment with two owners, in words, and who owned the names in turn."""
+    """From ``start`` to ``stop``, which tells what was seen."""
 
     def __init__(self, lab: Lab, cut: Callable[[LabHost], bool], address: str) -> None:
         self._dc1 = lab.host("dc1")
@@ -65,7 +76,7 @@ class Watcher:
         self._thread.start()
         until("the watchers look", lambda: self.looks and self._dc1.path(SEEN).exists())
 
-    def stop(self) -> tuple[list[str], list[list[str]]]:
+    def stop(self) -> Seen:
         """End, and tell."""
         self._over.set()
         self._thread.join(30)
@@ -73,7 +84,9 @@ class Watcher:
         assert self._process.wait(30) == 0
         seen = json.loads(self._dc1.path(SEEN).read_text())
         assert seen["looks"] > 20
-        return sorted(self._found) + [f"service names: {one}" for one in seen["twice"]], seen["owners"]
+        twice = sorted(self._found) + [f"service names: {one}" for one in seen["twice"]]
+        changes = zip(seen["owners"], seen["times"], seen["times"][1:], strict=False)
+        return Seen(twice, seen["owners"], [round(after - at, 2) for owners, at, after in changes if not owners])
 
     def _watch_hosts(self) -> None:
         while not self._over.wait(0.1):
@@ -91,3 +104,14 @@ class Watcher:
                 said = host.run(["sh", "-c", "ip -4 -o address; ss -Hltn"], timeout_s=20).stdout
                 return f" {self._address}/" in said, ":445 " in said
         return False, False
+
+
+@contextlib.contextmanager
+def watching(lab: Lab, cut: Callable[[LabHost], bool], address: str, *names: str) -> Iterator[list[Seen]]:
+    """Watch alpha's names (and further ones), its ``address`` and its daemon; what was seen is in the list at the end."""
+    watcher, seen = Watcher(lab, cut, address), list[Seen]()
+    watcher.start(*dict.fromkeys(("ALPHA", lab.host("alpha").fqdn, *names)))
+    try:
+        yield seen
+    finally:
+        seen.append(watcher.stop())
