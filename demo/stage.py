@@ -18,6 +18,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,19 @@ def end_on_signals() -> None:
     """SIGTERM and a closed terminal end the program as Ctrl-C does: what was started is taken down."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda received, _: sys.exit(128 + received))
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Nobody ends the program meanwhile; afterwards signals mean what they meant before."""
+    before = {
+        number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, meaning in before.items():
+            signal.signal(number, meaning)
 
 
 def program(name: str) -> str:
@@ -296,12 +310,11 @@ class Stage:
 
     def strike(self) -> None:
         """End everything that was started and leave nothing behind; impatience does not stop it half-way."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
-        for host in (self.alpha, self.beta, self.third):
-            host.shut_down()
-            shutil.rmtree(self.memory_directory(host), ignore_errors=True)
-        shutil.rmtree(self.directory, ignore_errors=True)
+        with undisturbed():
+            for host in (self.alpha, self.beta, self.third):
+                host.shut_down()
+                shutil.rmtree(self.memory_directory(host), ignore_errors=True)
+            shutil.rmtree(self.directory, ignore_errors=True)
 
 
 def _tsig_key() -> str:
