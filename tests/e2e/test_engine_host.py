@@ -232,6 +232,27 @@ def test_a_script_killed_with_its_daemon_goes_on_with_the_same_run(engines, unti
     assert (alpha.state / "runs").stat().st_mode & 0o777 == 0o700
 
 
+def test_no_script_gives_back_what_another_still_takes(engines, until, tmp_path):
+    """A failover that does not wait for its script may be followed by a failback at once."""
+    alpha = engines.make("alpha")
+    gate = tmp_path / "gate"
+    with alpha.local() as client:
+        client.put_protection(document(alpha))
+        client.put_script("files", "post_failover", ONE_STEP.replace("GATE", str(gate)))
+        client.put_script("files", "pre_failback", "#!/bin/bash\nexit 0\n")
+        client.run_script("files", "post_failover", schema.RunRequest(run_id="out", segments=["one", "two"]))
+        until(lambda: len(client.run("out").lines) >= 3, 10)
+        back = schema.RunRequest(run_id="back")
+        with pytest.raises(AnswerRefused, match=r"post_failover of it still runs \(out\)"):
+            client.run_script("files", "pre_failback", back)
+        looking = schema.RunRequest(run_id="look", dry_run=True)
+        assert client.run_script("files", "pre_failback", looking).run_id == "look", "looking holds nobody up"
+        gate.touch()
+        assert client.wait_run("out", 20).state == "done"
+        client.run_script("files", "pre_failback", back)
+        assert client.wait_run("back", 20).state == "done"
+
+
 def test_a_script_changed_on_the_host_or_of_an_older_epoch_is_not_run(engines):
     alpha = engines.make("alpha")
     with alpha.local() as client:

@@ -60,7 +60,8 @@ class Runs:
         """Start a run, or answer how it is when the very same is running.
 
         Raises:
-            Conflict: another request runs under this run id, or the request carries an older epoch.
+            Conflict: another request runs under this run id, another script of the protection runs, or the request carries an
+                older epoch.
             ScriptRefused: the script is not what was delivered.
         """
         script = self._scripts.read(protection.id, name)
@@ -78,6 +79,7 @@ class Runs:
             if self._is_running(record.key):
                 self._refuse_different(record)
             else:
+                self._refuse_beside(record)
                 self._start(record)
         return self.status(record.key)
 
@@ -123,6 +125,25 @@ class Runs:
                 why="one with other arguments is running under this id",
                 hint=f"wait for it: dtengine runs show {record.key}",
             )
+
+    def _refuse_beside(self, record: RunRecord) -> None:
+        """One script gives back what another still takes: those of a protection run one after the other, but for parts of one run."""
+        if record.request.dry_run:
+            return
+        for key in [path.stem for path in self._runs.glob("*.process")]:
+            other = self._beside(key, record) if self._is_running(key) else None
+            if other is not None:
+                raise Conflict(
+                    what=f"running {record.script} of {record.protection}",
+                    why=f"{other.script} of it still runs ({other.run_id})",
+                    hint=f"wait for its end: dtengine runs show {other.key}",
+                )
+
+    def _beside(self, key: str, record: RunRecord) -> RunRecord | None:
+        """A run of another script of the same protection that changes something; None when it is none."""
+        other = store.load(self._runs / f"{key}.json", RunRecord)
+        same = other.protection == record.protection and not other.request.dry_run
+        return other if same and other.script != record.script and other.run_id != record.run_id else None
 
     def _start(self, record: RunRecord) -> None:
         base = self._runs / record.key
