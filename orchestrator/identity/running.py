@@ -66,8 +66,13 @@ def need(runner: Runner, words: Sequence[str], text: str = "") -> str:
     """
     ran = runner.run(words, text)
     if not ran.ok:
-        raise ProgramFailed(program=words[0], reason=_last_line(ran), command=shlex.join(words))
+        raise failed(words, ran)
     return ran.out
+
+
+def failed(words: Sequence[str], ran: Ran) -> ProgramFailed:
+    """The error that says how a program ended."""
+    return ProgramFailed(program=words[0], reason=_last_line(ran), command=shlex.join(words))
 
 
 def _last_line(ran: Ran) -> str:

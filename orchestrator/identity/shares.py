@@ -16,12 +16,13 @@ import msgspec
 from orchestrator.identity import taken
 from orchestrator.identity.errors import ProgramFailed, ShareRefused
 from orchestrator.identity.report import Line, Report
-from orchestrator.identity.running import Runner, need
+from orchestrator.identity.running import Runner, failed, need
 from orchestrator.identity.sddl import numeric
 from orchestrator.identity.smbconf import Store, is_true, parameter, reload, sections_of, store_for, whole
 
 EVERYONE = "D:(A;;0x001f01ff;;;WD)"
 _LEFT_OUT = {"global", "homes", "printers", "print$", "ipc$", "admin$", "netlogon", "sysvol"}
+_NO_SHARE = "Invalid sharename"
 _OWN_FIELDS = ("path", "comment")
 
 
@@ -92,10 +93,22 @@ def user_shares(runner: Runner, conf: Path) -> dict[str, dict[str, str]]:
 
 
 def read_sddl(runner: Runner, conf: Path, name: str) -> str:
-    """The permissions of a share; those of everyone where none are stored."""
-    ran = runner.run(["sharesec", f"--configfile={conf}", name, "--viewsddl"])
+    """The permissions of a share; those of everyone where none are stored, or no such share is there.
+
+    Raises:
+        ProgramFailed: they cannot be asked; they are never taken for everyone's then.
+    """
+    words = _sharesec(conf, name, "--viewsddl")
+    ran = runner.run(words)
+    if not ran.ok and _NO_SHARE not in ran.out + ran.err:
+        raise failed(words, ran)
     found = [line for line in ran.out.splitlines() if "D:" in line]
     return numeric(found[-1]) if ran.ok and found else EVERYONE
+
+
+def _sharesec(conf: Path, name: str, *options: str) -> list[str]:
+    """The words of a call; a name may begin with a dash."""
+    return ["sharesec", f"--configfile={conf}", *options, "--", name]
 
 
 def _is_left_out(says: Mapping[str, str]) -> bool:
@@ -183,7 +196,7 @@ class Shares:
 
     def _put_back(self, store: Store, conf: Path, name: str, before: ShareBefore) -> None:
         if before.says is None:
-            self.runner.run(["sharesec", f"--configfile={conf}", name, "--delete"])
+            self.runner.run(_sharesec(conf, name, "--delete"))
             store.write(name, None)
             self.runner.run(["smbcontrol", f"--configfile={conf}", "smbd", "close-share", name])
         else:
@@ -192,7 +205,7 @@ class Shares:
 
     def _set_sddl(self, conf: Path, name: str, sddl: str) -> None:
         if (wanted := numeric(sddl or EVERYONE)) != read_sddl(self.runner, conf, name):
-            need(self.runner, ["sharesec", f"--configfile={conf}", name, "--setsddl", wanted])
+            need(self.runner, _sharesec(conf, name, f"--setsddl={wanted}"))
 
     def _missing(self, document: ShareDocument) -> dict[str, Share]:
         if not document.shares:

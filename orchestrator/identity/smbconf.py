@@ -14,10 +14,11 @@ from typing import Protocol
 
 from orchestrator.identity import taken
 from orchestrator.identity.errors import DocumentInvalid
-from orchestrator.identity.running import Runner, need
+from orchestrator.identity.running import Runner, failed, need
 
 GLOBAL = "global"
 _HEADER = re.compile(r"^\s*\[(?P<name>[^\]]*)\]")
+_NO_SECTION = "NO_SUCH_SERVICE"
 _TRUE = {"yes", "true", "1", "on"}
 Section = Mapping[str, str]
 
@@ -112,8 +113,15 @@ class Registry:
     conf: Path
 
     def read(self, section: str) -> dict[str, str] | None:
-        """From ``net conf showshare``."""
-        ran = self.runner.run(self._net("showshare", section))
+        """From ``net conf showshare``.
+
+        Raises:
+            ProgramFailed: it cannot be asked; that is never taken for a section that is not there.
+        """
+        words = self._net("showshare", section)
+        ran = self.runner.run(words)
+        if not ran.ok and _NO_SECTION not in ran.out + ran.err:
+            raise failed(words, ran)
         return sections_of(ran.out).get(_word(section), {}) if ran.ok else None
 
     def write(self, section: str, says: Section | None) -> None:
@@ -137,8 +145,9 @@ class Registry:
         elif not value and now is not None:
             need(self.runner, self._net("delparm", GLOBAL, word))
 
-    def _net(self, *words: str) -> list[str]:
-        return ["net", f"--configfile={self.conf}", "conf", *words]
+    def _net(self, deed: str, *words: str) -> list[str]:
+        """The words of a call; a section may begin with a dash."""
+        return ["net", f"--configfile={self.conf}", "conf", deed, "--", *words]
 
 
 @dataclass(frozen=True, slots=True)

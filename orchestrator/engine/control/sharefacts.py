@@ -83,7 +83,7 @@ def shares(conf: Path, plain: Mapping[str, str], problems: list[str]) -> list[Sh
 
 def _share(name: str, options: Mapping[str, str], origin: str, conf: Path, problems: list[str]) -> ShareFacts:
     rest = {key: value for key, value in options.items() if key not in {"path", "comment"}}
-    sddl = _said(["sharesec", "-s", str(conf), name, "--viewsddl"], problems).strip() or EVERYONE_FULL
+    sddl = _said(["sharesec", "-s", str(conf), "--viewsddl", "--", name], problems).strip() or EVERYONE_FULL
     path, comment = options.get("path", ""), options.get("comment", "")
     return ShareFacts(
         name=name,

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.identity.errors import DocumentInvalid, ShareRefused, TakeoverIncomplete
+from orchestrator.identity.errors import DocumentInvalid, ProgramFailed, ShareRefused, TakeoverIncomplete
 from orchestrator.identity.names import NameDocument, Names
 from orchestrator.identity.running import Ran
 from orchestrator.identity.sddl import numeric
-from orchestrator.identity.shares import Share, ShareDocument, Shares
+from orchestrator.identity.shares import Share, ShareDocument, Shares, read_sddl
 from orchestrator.identity.smbconf import (
     Included,
     Registry,
@@ -42,6 +42,7 @@ class FakeSamba:
         self.registry: dict[str, dict[str, str]] = {}
         self.sddl: dict[str, str] = {}
         self.reloads = 0
+        self.silent = False
 
     def says(self):
         found = sections_of(self.conf.read_text())
@@ -54,22 +55,25 @@ class FakeSamba:
         return found
 
     def run(self, words, text=""):
+        return Ran(126, "", "timed out") if self.silent else self._answer(words, text)
+
+    def _answer(self, words, text):
         match words:
             case ["testparm", "-s", first, _] if first.startswith("--parameter-name="):
                 return Ran(0, self.says()["global"].get(first.partition("=")[2], "") + "\n")
             case ["testparm", "-s", _]:
                 return Ran(0, text_of(self.says()))
-            case ["sharesec", _, name, "--viewsddl"]:
+            case ["sharesec", _, "--viewsddl", "--", name]:
                 return Ran(0, self.sddl.get(name, "D:(A;;0x001f01ff;;;WD)") + "\n")
-            case ["sharesec", _, name, "--setsddl", sddl]:
-                self.sddl[name] = sddl
-            case ["sharesec", _, name, "--delete"]:
+            case ["sharesec", _, sddl, "--", name] if sddl.startswith("--setsddl="):
+                self.sddl[name] = sddl.partition("=")[2]
+            case ["sharesec", _, "--delete", "--", name]:
                 self.sddl.pop(name, None)
             case ["smbcontrol", _, "all", "reload-config"]:
                 self.reloads += 1
             case ["smbcontrol", _, "nmbd", *_]:
                 return Ran(1, "", "no nmbd")
-            case ["net", _, "conf", deed, *more]:
+            case ["net", _, "conf", deed, "--", *more]:
                 return self._net(deed, more, text)
         return Ran(0, "")
 
@@ -77,7 +81,7 @@ class FakeSamba:
         match deed, more:
             case "showshare", [name]:
                 known = self.registry.get(name)
-                return Ran(0, text_of({name: known})) if known is not None else Ran(255, "")
+                return Ran(0, text_of({name: known})) if known is not None else Ran(255, "", "SBC_ERR_NO_SUCH_SERVICE")
             case "import", [_, name]:
                 self.registry[name] = sections_of(text)[name]
             case "setparm", [section, word, value]:
@@ -203,6 +207,14 @@ def test_shares_that_cannot_be_put_change_nothing(samba, tmp_path, share, says):
     with pytest.raises(ShareRefused, match=says):
         Shares(samba, tmp_path / "undo.json").take(ShareDocument(str(samba.conf), (good, share)))
     assert samba.conf.read_text() == CONF
+
+
+def test_permissions_that_cannot_be_asked_are_never_everyone_s(samba):
+    samba.silent = True
+    with pytest.raises(ProgramFailed, match="sharesec failed: timed out"):
+        read_sddl(samba, samba.conf, "docs")
+    with pytest.raises(ProgramFailed, match="net failed: timed out"):
+        Registry(samba, samba.conf).read("docs")
 
 
 def test_rights_are_numbers_on_both_ways():
