@@ -32,6 +32,7 @@ from orchestrator.engine.control.errors import (
 from orchestrator.engine.control.events import Events
 from orchestrator.engine.control.listening import PEER
 from orchestrator.engine.control.logins import Logins, Recognised
+from orchestrator.engine.control.refusals import Refusals, shown
 from orchestrator.errors import DtamError
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class Gate:
         self._app = app
         self._logins = logins
         self._events = events
+        self._refusals = Refusals(events)
         self._own_uid = os.geteuid()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,11 +81,13 @@ class Gate:
             found = await self._recognised(scope)
             caller = accounts.require(found.caller if found else None, needed, local=PEER in scope)
         except Unauthorised as error:
-            self._events.tell("refused", f"{scope['method']} {scope['path']}: {error}", client=_client(scope))
+            self._refusals.tell(scope["method"], scope["path"], str(error), _client(scope))
             await refusal(error)(scope, receive, send)
             return
         if needed is schema.Scope.ADMIN:
-            self._events.tell("asked", f"{caller.name} asked {scope['method']} {scope['path']}", client=_client(scope))
+            self._events.tell(
+                "asked", f"{caller.name} asked {shown(scope['method'] + ' ' + scope['path'])}", client=_client(scope)
+            )
         scope["dtam.caller"] = caller
         await self._app(scope, _limited(receive), _proving(send, found.answer) if found and found.answer else send)
 
