@@ -211,6 +211,23 @@ def engine_address(view: View) -> Iterator[Finding]:
         )
 
 
+@check("engine-name-taken", sets=("basic", "failover"), passed="the source's engine is known by a name that stays")
+def engine_name(view: View) -> Iterator[Finding]:
+    """A ticket for a service name that was moved is made for the target's account: the source's engine cannot read it."""
+    pair, account = view.protection.pair, view.protection.pair.source.engine.account
+    if account is None or not account.kerberos_host or not view.settings.failover.fails_over("spns"):
+        return
+    found = view.inventory.domain.source
+    moved = {name.lower() for name in (found.dns_name if found else "", view.settings.name, pair.source.name) if name}
+    if account.kerberos_host.lower() in moved:
+        yield view.warning(
+            f"dtam logs in at the engine of {pair.source.name} with tickets for {account.kerberos_host}, whose service names a failover moves",
+            where=view.place("failover.items.spns"),
+            why=f"the domain may then give tickets that only {pair.target.name} can read: restore and failback would not reach the source",
+            remedy=f"know it by a token or a password: dtam hosts add {pair.source.name} --address {pair.source.engine.address} --token-file ...",
+        )
+
+
 @check("updates-unsigned", sets=("basic", "names"), passed="the source cannot take its record back by itself")
 def updates_unsigned(view: View) -> Iterator[Finding]:
     """Guide: dynamic updates should be secure only, or the source can reclaim its record."""
@@ -236,5 +253,6 @@ DOMAIN = (
     address_leased,
     across_subnets,
     engine_address,
+    engine_name,
     updates_unsigned,
 )

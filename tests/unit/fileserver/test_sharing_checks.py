@@ -11,6 +11,7 @@ from orchestrator.model.domain import Account, DomainInventory, service_names
 from orchestrator.model.findings import Finding, Severity
 from orchestrator.model.inventory import Inventory
 from orchestrator.model.protections import Protection
+from orchestrator.model.servers import EngineAccount
 from orchestrator.model.settings import Settings
 from orchestrator.model.shares import HostsLine, Keytab, Network, Samba, Share
 from orchestrator.validate import validate
@@ -155,6 +156,15 @@ def test_addresses_are_refused_across_subnets(interface: str, address: str, word
     found = [one.what for one in findings(SOUND, chosen) if one.check == "address-across-subnets"]
     assert bool(found) == bool(words)
     assert all(words in one for one in found)
+
+
+@pytest.mark.parametrize(("host", "check"), [("Alpha.lab.example", ["engine-name-taken"]), ("wache.lab.example", [])])
+def test_a_log_in_by_a_name_that_is_moved_is_told(host: str, check: list[str]) -> None:
+    known = protection()
+    engine = replace(known.pair.source.engine, account=EngineAccount(kerberos_host=host))
+    pair = replace(known.pair, source=replace(known.pair.source, engine=engine))
+    report = validate(FileServer().checks(), SOUND, replace(known, settings=given(), pair=pair), 1000.0)
+    assert [one.check for one in report.findings if one.severity is not Severity.PASSED] == check
 
 
 def test_a_target_that_was_told_of_the_shares_as_they_are() -> None:
