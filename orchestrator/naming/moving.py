@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 from orchestrator.naming.finding import ZoneContent, reverse_name
 from orchestrator.naming.request import Move
@@ -52,7 +53,7 @@ def concerns(content: ZoneContent, records: RecordSet, move: Move) -> bool:
             held = any(address in move.address_of for address in records.data)
             return held and records.name.lower() not in _name_servers(content)
         case "PTR":
-            return records.name.lower() in {reverse_name(address).lower() for address in move.address_of}
+            return records.name.lower() in _reverse_names(move.addresses)
         case "MX" | "SRV" | "CNAME":
             return any(_named_in(data) == move.source_name.lower() for data in records.data)
         case _:
@@ -92,6 +93,12 @@ def _renamed(data: str, source_name: str, target_name: str) -> str:
     if _named_in(data) != source_name.lower():
         return data
     return data[: len(data) - len(source_name)] + target_name
+
+
+@lru_cache(maxsize=64)
+def _reverse_names(addresses: tuple[tuple[str, str], ...]) -> frozenset[str]:
+    """The reverse names of the source's addresses; made once, for a zone may hold a hundred thousand of them."""
+    return frozenset(reverse_name(source).lower() for source, _ in addresses)
 
 
 def _name_servers(content: ZoneContent) -> set[str]:
@@ -152,6 +159,7 @@ def _landing(contents: tuple[ZoneContent, ...], origin: ZoneContent, target: str
 def _remarks(content: ZoneContent, move: Move) -> Iterator[str]:
     if not content.whole:
         yield f"{content.server} does not transfer zone {content.zone}: only the names listed were looked at (--name adds more)"
+    servers = _name_servers(content)
     for records in content.records:
         at_source = records.name.lower() == move.source_name.lower()
         if records.type in ("A", "AAAA") and at_source:
@@ -159,6 +167,6 @@ def _remarks(content: ZoneContent, move: Move) -> Iterator[str]:
             for address in records.data:
                 if address not in known:
                     yield f"{records.name} also has {address}, which is mapped to no target address and stays"
-        if records.type in ("A", "AAAA") and records.name.lower() in _name_servers(content):
+        if records.type in ("A", "AAAA") and records.name.lower() in servers:
             for address in set(records.data) & set(move.address_of):
                 yield f"{records.name} {address} is a name server of {content.zone} and stays"

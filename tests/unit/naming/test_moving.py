@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.naming import moving
 from orchestrator.naming.errors import AddressMapInvalid, NameInvalid
 from orchestrator.naming.finding import ZoneContent
 from orchestrator.naming.moving import plan_move, plan_ttl
@@ -76,6 +77,18 @@ def test_pointers_move_beside_those_of_the_target():
     assert there.after == rr(
         "20.0.0.10.in-addr.arpa.", "PTR", "alpha.lab.example.", "beta.lab.example.", ttl=60, zone=REVERSE
     )
+
+
+def test_a_zone_is_gone_through_once_however_many_names_it_has(monkeypatch):
+    """A domain of 50,000 computers has as many names in its zones, and clients wait meanwhile."""
+    forward = content(*(rr(f"h{one}.lab.example.", "A", f"10.1.0.{one}") for one in range(200)))
+    back = content(*(rr(f"{one}.0.1.10.in-addr.arpa.", "PTR", f"h{one}.lab.example.") for one in range(200)))
+    found, reversed_ = [], []
+    look, turn = ZoneContent.find, moving.reverse_name
+    monkeypatch.setattr(ZoneContent, "find", lambda *asked: found.append(asked) or look(*asked))
+    monkeypatch.setattr(moving, "reverse_name", lambda address: reversed_.append(address) or turn(address))
+    plan_move([forward, back], Move("h1.lab.example.", (("10.1.0.1", "10.2.0.1"), ("10.1.0.2", "10.2.0.2"))))
+    assert len(found) + len(reversed_) < 40
 
 
 def test_no_reverse_zone_for_the_target_is_a_remark():
