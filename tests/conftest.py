@@ -74,12 +74,9 @@ def _queues_in_memory_leave_nothing() -> Iterator[None]:
         del os.environ["DTAM_MEMORY_DIRECTORY"]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Tests of one file share what they set up; those of the lab share one lab. Each group stays in one of the test processes."""
-    for item in items:
-        folder, file = item.path.parent.name, item.path.stem
-        item.add_marker(pytest.mark.xdist_group("lab" if folder == "lab" else file))
+    item.add_marker(pytest.mark.xdist_group("lab" if item.path.parent.name == "lab" else item.path.stem))
 
 
 @pytest.fixture(scope="session", autouse=True)
