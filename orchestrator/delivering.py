@@ -32,6 +32,8 @@ PLACES = {
 }
 BY_HAND = "post_restore"
 """Run by no plan: a person runs it on the source, when its data has been restored."""
+MOVES_NAMES = "common/move_names"
+REFRESH, REFRESHES = "refresh-names", "register the clients' names in DNS again"
 STARTS = ("common/start_service", "common/start_unit")
 
 
@@ -116,12 +118,18 @@ def _one(
 
 
 def _segments(name: str, steps: Iterable[Step]) -> Iterator[Step]:
-    """The steps that a script holds; the one that is run by hand starts the source's services, as the failback does."""
+    """The steps that a script holds; the one that is run by hand starts the source's services, as the failback does.
+
+    Before the step that moves names stands the one that the target's engine asks for by its name while it serves.
+    """
     for step in steps:
         call = step.script
         if call is None:
             continue
         if call.script == name:
+            if call.template == MOVES_NAMES:
+                refreshing = msgspec.structs.replace(call, template="common/refresh_names")
+                yield msgspec.structs.replace(step, id=REFRESH, sentence=REFRESHES, script=refreshing)
             yield step
         elif name == BY_HAND and call.script == "post_failback" and call.template in STARTS:
             yield msgspec.structs.replace(step, script=msgspec.structs.replace(call, script=name))

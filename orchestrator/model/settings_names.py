@@ -25,6 +25,8 @@ class DnsSettings(Tab):
     ``security``: how updates are signed; without it tsig when there is a key file, kerberos when there is a keytab, else none.
     For Kerberos ``domain``, ``principal`` and ``keytab_file`` stand in for those of failover.directory.
     ``source_key_files`` are copies of keys that the source has: validation demands that none of them may write the clients' name.
+    ``refresh_interval_s``: while the target serves, it registers the moved records again that often, so that scavenging never takes
+    them; None: never.
     ``ttl_limit_s`` is the TTL above which validation complains: clients would go on asking the dead server for that long.
     """
 
@@ -42,6 +44,7 @@ class DnsSettings(Tab):
     addresses: Annotated[tuple[AddressPair, ...], Field(max_length=64)] = ()
     ttl_s: Annotated[int, Field(ge=0, le=604800)] | None = None
     ttl_limit_s: Annotated[int, Field(ge=1, le=604800)] = 300
+    refresh_interval_s: Annotated[int, Field(ge=1, le=31_536_000)] | None = 86400
 
     @property
     def signing(self) -> Literal["tsig", "kerberos", "none"]:

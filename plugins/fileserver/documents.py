@@ -7,7 +7,7 @@ from typing import Any
 from orchestrator.model.inventory import EngineFacts
 from orchestrator.model.servers import Server, Where
 from orchestrator.sdk.application import Planning
-from plugins.fileserver import taking
+from plugins.fileserver import parts, taking
 
 SCRIPTS = ("post_failover", "pre_failback", "post_restore", "post_failback")
 
@@ -64,7 +64,8 @@ def _monitor(planning: Planning) -> dict[str, Any]:
 
 def _failover(planning: Planning) -> dict[str, Any]:
     tab = planning.protection.settings.failover
-    return {"settle": tab.settle, "settle_timeout_s": tab.settle_timeout_s, "wait": tab.wait}
+    told = {"settle": tab.settle, "settle_timeout_s": tab.settle_timeout_s, "wait": tab.wait}
+    return told | {"refresh_names_s": tab.dns.refresh_interval_s if parts.moves_names(planning) else None}
 
 
 def _kerberos(planning: Planning) -> dict[str, Any]:

@@ -51,6 +51,11 @@ def service_call(script: str, deed: str, document: dict[str, Any]) -> ScriptCall
     return ScriptCall(script, f"common/{deed}", {"service": document})
 
 
+def moves_names(planning: Planning) -> bool:
+    """Whether a failover changes records in DNS."""
+    return planning.names is not None and bool(planning.names.changes)
+
+
 def engines_answer(planning: Planning) -> Step:
     """Both engines are those that the plan was made for."""
     sides = {where: planning.inventory.on(where).engine for where in (Where.SOURCE, Where.TARGET)}

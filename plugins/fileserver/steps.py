@@ -106,7 +106,7 @@ def failover(planning: Planning) -> Iterator[Step]:
     yield from taking.take_before_services(planning)
     yield from parts.start_services(planning, TARGET, script="post_failover")
     yield from taking.take_after_services(planning)
-    if planning.names is not None and planning.names.changes:
+    if planning.names is not None and parts.moves_names(planning):
         call = ScriptCall("post_failover", "common/move_names", dns_document(planning))
         yield steps.move_names(planning.names, call)
     yield from parts.clients_served(planning, "post_failover")

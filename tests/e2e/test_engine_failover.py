@@ -26,6 +26,11 @@ POST = """#!/bin/bash
 set -eu
 input=$(cat)
 run=$(printf '%s' "$input" | sed 's/.*"run_id": "\\([^"]*\\)".*/\\1/')
+if [[ $input == *refresh-names* ]]; then
+  [ ! -e "$DTENGINE_STATE/refuse" ] || exit 1
+  echo again >>"$DTENGINE_STATE/refreshed"
+  exit 0
+fi
 say() { printf '{"step": "services", "event": "%s"}\\n' "$1" >>"$RUNDIR/$run.post_failover.run"; }
 say about-to
 PYTHON -m orchestrator.engine.cli.dtengine services start files-web --state "$DTENGINE_STATE"
@@ -121,6 +126,7 @@ class Scene:
                 lease_s=self.lease_s,
             ),
             monitor=schema.Monitor(interval_s=0.2, missed=5, manual_intervention=self.manual),
+            failover=schema.FailoverSettings(refresh_names_s=1.0),
         )
 
     def connect(self, epoch: int) -> None:
@@ -209,8 +215,27 @@ def test_source_dies_target_takes_over_old_source_stays_fenced_and_back(scene):
         assert client.service("files-web").state == "running"
         assert client.replicas()[0].promoted
         assert [mount.path for mount in client.mounts()] == [str(scene.target)]
+    _registers_the_names_again(scene)
     _comes_back_fenced(scene)
     _fail_back(scene)
+
+
+def _registers_the_names_again(scene: Scene) -> None:
+    """Again and again, never two at once, also after the daemon was killed; a failure is told, and passes."""
+    register = scene.beta.state / "refreshed"
+    scene.until(register.exists, 90, "names registered again")
+    assert "registered again" not in scene.state(scene.beta).says
+    (scene.beta.state / "refuse").touch()
+    scene.until(lambda: "could not be registered again" in scene.state(scene.beta).says, 90, "the failure is told")
+    (scene.beta.state / "refuse").unlink()
+    scene.beta.kill()
+    register.unlink()
+    scene.beta.start()
+    scene.until(register.exists, 90, "names registered again")
+    with scene.beta.local() as client:
+        assert any("could not be registered again" in event.sentence for event in client.events(0))
+        scene.until(lambda: any("were registered again" in one.sentence for one in client.events(0)), 90)
+        assert client.service("files-web").state == "running"
 
 
 def _comes_back_fenced(scene: Scene) -> None:

@@ -27,6 +27,7 @@ from orchestrator.engine.control.scripts import Scripts
 
 RUN_THEN_SAY_HOW = '/bin/bash "$1"; code=$?; printf "%s" "$code" >"$2.new" && mv "$2.new" "$2"; exit "$code"'
 OUTPUT_SHOWN_BYTES = 64 * 1024
+END_GRACE_S = 0.5
 
 
 class RunRecord(Request):
@@ -99,6 +100,13 @@ class Runs:
         """How the run RUN_ID.SCRIPT is, or None when there was none."""
         path = self._runs / f"{key}.json"
         return self._status(store.load(path, RunRecord), whole=False) if path.exists() else None
+
+    def end(self, key: str) -> None:
+        """Kill the run RUN_ID.SCRIPT with all that it started, should it be at work."""
+        process = commands.running(self._at(self._runs / key, ".process"))
+        if process is not None:
+            commands.end_group(process, END_GRACE_S)
+            self._is_running(key)  # whoever was our child is reaped
 
     def listed(self) -> list[RunStatus]:
         """All runs, newest first, without lines and output."""

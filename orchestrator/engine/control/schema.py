@@ -302,7 +302,7 @@ class Monitor(Request):
 
 
 class FailoverSettings(Request):
-    """What the target does when it takes over."""
+    """What the target does when it takes over. While it serves, moved names are registered again each ``refresh_names_s``; None: never."""
 
     settle: Literal["apply", "discard"] = "apply"
     settle_timeout_s: float = Field(default=300.0, gt=0, le=86400)
@@ -310,6 +310,7 @@ class FailoverSettings(Request):
     post_script: ScriptName | None = "post_failover"
     wait: bool = True
     capture: bool = True
+    refresh_names_s: float | None = Field(default=None, ge=1, le=31_536_000)
 
 
 class Protection(Request):

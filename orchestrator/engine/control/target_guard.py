@@ -16,6 +16,7 @@ from orchestrator.engine.control.confirming import SystemClock, witness_client
 from orchestrator.engine.control.documents import ProtectionRecord
 from orchestrator.engine.control.errors import Conflict
 from orchestrator.engine.control.guard import Rooms
+from orchestrator.engine.control.refreshing import Refreshing
 from orchestrator.engine.control.schema import Protection, ProtectionAction, ProtectionActionKind
 from orchestrator.engine.monitor.decisions import DecisionLog
 from orchestrator.engine.monitor.executor import Executor, ExecutorSettings, Trigger
@@ -75,6 +76,7 @@ class TargetGuard:
             decisions=DecisionLog(folder / "decisions.jsonl"),
         )
         self._watch.enabled = rooms.documents.record(protection).monitor_enabled
+        self._refreshing = Refreshing(protection, rooms, self._serving_since_ns)
         self._stop = asyncio.Event()
         self._ended = False
 
@@ -93,6 +95,7 @@ class TargetGuard:
         elif self._executor.open_run is None:
             self._rooms.services.start_wanted(self._id)
         asyncio.run_coroutine_threadsafe(self._watch.run(self._stop), self._loop)
+        asyncio.run_coroutine_threadsafe(self._refreshing.run(self._stop), self._loop)
 
     def let_go(self) -> None:
         """The daemon ends, or the document changed: the watch ends, all else goes on."""
@@ -102,11 +105,13 @@ class TargetGuard:
     def retire(self) -> None:
         """Another guard takes over; no deed of this one is under way and nothing is promised by it when this returns."""
         self.let_go()
+        self._refreshing.retire()
         self._executor.retire()
 
     def end(self) -> None:
         """The protection is no more."""
         self.retire()
+        self._refreshing.end()
         guard.fence_mounts(self._rooms, self.record.document, on=False)
 
     # -- what is so
@@ -129,7 +134,7 @@ class TargetGuard:
             role="target",
             epoch=record.document.epoch,
             phase=phase_of(run),
-            says=says_of(run) or self._watch.sentence,
+            says="; ".join(filter(None, (says_of(run) or self._watch.sentence, self._refreshing.problem))),
             fence=FenceStatus(held=reason is not None, reason=reason or ""),
             monitor=self._monitor_status(),
             run_id=run.run_id if run else None,
@@ -151,6 +156,11 @@ class TargetGuard:
             return None
         ends = [entry.time_ns for entry in self._journal.entries if (entry.run_id, entry.event) == (run.run_id, "end")]
         return ends[-1] if ends else None
+
+    def _serving_since_ns(self) -> int | None:
+        """Since when this target serves after a failover that is over; None while it does not."""
+        closed = self.fence_reason() is not None or self._executor.open_run is not None
+        return None if closed else self._finished_ns(self._current_run()) or 0
 
     def _monitor_status(self) -> MonitorStatus:
         settings, verdict = self._watch.settings, self._watch.verdict
@@ -304,6 +314,7 @@ class TargetGuard:
         self._rooms.events.tell("fence", f"{self._id} is open: {why}", started=started)
 
     def _close(self, why: str) -> None:
+        self._refreshing.end()
         stopped = self._rooms.services.stop_all(self._id)
         guard.fence_mounts(self._rooms, self.record.document, on=True)
         self._rooms.events.tell("fence", f"{self._id} is fenced: {why}", stopped=stopped)

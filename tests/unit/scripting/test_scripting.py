@@ -121,6 +121,10 @@ CASES = {
             step("unit", "common/start_unit", "start", "pre_failover", unit="a b@c.service"),
         ],
     ),
+    "refreshing": (
+        "post_failover",
+        [step("refresh-names", "common/refresh_names", "register the names again", **DNS)],
+    ),
 }
 
 
