@@ -211,6 +211,7 @@ stop_engine() {
 # Left alone by the shell that starts it: descriptors, session and directory of its own.
 start_engine() {
     if systemd_runs; then systemctl start dtengine.service; return; fi
+    (umask 077 && : >>/var/lib/dtam/dtengine.log) # what the engine says is root's alone
     (cd / && umask 077 && exec setsid "$current/bin/dtengine" run --config "$settings") \
         </dev/null >>/var/lib/dtam/dtengine.log 2>&1 &
     started=$!

@@ -41,6 +41,7 @@ class SourceGuard:
         self._ended = threading.Event()
         self._closing = ""
         self._opened = False
+        self._held_by = ""
         self._addresses = Addresses(rooms.layout.addresses / protection)
         self._target = TargetArbiter(self._route_to_target, rooms.identity)
 
@@ -292,8 +293,11 @@ class SourceGuard:
         try:
             off = self._addresses.release(self.record.document)
         except (DtamError, OSError) as error:
-            self._rooms.events.tell("fence", f"{self._id}: its addresses are still here: {error}", level="error")
+            if str(error) != self._held_by:  # it is tried again and again, and told once
+                self._held_by = str(error)
+                self._rooms.events.tell("fence", f"{self._id}: its addresses are still here: {error}", level="error")
             return
+        self._held_by = ""
         if off:
             self._rooms.events.tell("fence", f"{self._id}: {', '.join(off)} is off this host while it is fenced")
 
