@@ -41,7 +41,7 @@ lab-shell:
 test:
 	@sh packaging/system-packages.sh test
 	@sh packaging/bootstrap.sh dev
-	PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $(TEST_JOBS) --dist loadgroup $(PYTEST_ARGS)
+	PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $(TEST_JOBS) $(PYTEST_ARGS)
 
 lint:
 	@sh packaging/bootstrap.sh dev
@@ -58,4 +58,4 @@ bench:
 torture:
 	@sh packaging/system-packages.sh test
 	@sh packaging/bootstrap.sh dev
-	TORTURE_MINUTES=$${TORTURE_MINUTES:-30} $(PY) -m pytest tests/simulation tests/faults tests/properties --timeout=0 $(PYTEST_ARGS)
+	TORTURE_MINUTES=$${TORTURE_MINUTES:-30} $(PY) -m pytest tests/simulation tests/faults tests/properties tests/lab/test_fileserver_story.py --timeout=0 $(PYTEST_ARGS)

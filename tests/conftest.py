@@ -11,6 +11,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,9 +75,17 @@ def _queues_in_memory_leave_nothing() -> Iterator[None]:
         del os.environ["DTAM_MEMORY_DIRECTORY"]
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Tests of one file share what they set up; those of the lab share one lab. Each group stays in one of the test processes."""
-    item.add_marker(pytest.mark.xdist_group("lab" if item.path.parent.name == "lab" else item.path.stem))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests of one file share what they set up; those of the lab share one lab. Each of these stays in one of the test processes."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "tests/lab" if file.startswith("tests/lab/") else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
