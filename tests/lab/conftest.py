@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
 from tests.conftest import require
 from tests.lab.domain import Lab
+from tests.lab.filestage import FileStage
+
+BESIDE = "10.53.0.11"
+"""A further address of alpha, at which its engine is reached when the other one is taken over."""
+Told = Callable[[str, Mapping[str, object]], None]
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +28,25 @@ def lab() -> Iterator[Lab]:
     began_s = time.monotonic()
     made.close()
     sys.stdout.write(f"\nlab down in {time.monotonic() - began_s:.1f} s\n")
+
+
+@pytest.fixture(scope="module")
+def stage(lab: Lab) -> Iterator[FileStage]:
+    """A Samba file server and its target, known to an administrator, not protected yet."""
+    lab.reset()
+    made = FileStage(lab, BESIDE)
+    made.begin()
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def told(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Told:
+    """Says what was measured, on the screen and in the report."""
+
+    def tell(what: str, figures: Mapping[str, object]) -> None:
+        request.node.user_properties.extend((f"{what}: {name}", value) for name, value in figures.items())
+        with capsys.disabled():
+            sys.stdout.write(f"\n  {what}: {', '.join(f'{name} {value}' for name, value in figures.items())}\n")
+
+    return tell

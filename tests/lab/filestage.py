@@ -196,10 +196,21 @@ class FileStage:
         """``dtengine`` on a host."""
         return host.run(["dtengine", *words, "--state", STATE]).stdout
 
-    def smb(self, user: str, command: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def smb(
+        self, user: str, command: str, *, check: bool = True, within_s: float = 100
+    ) -> subprocess.CompletedProcess[str]:
         """A client with a fresh ticket asks ``//alpha.lab.example/docs``, or what alpha's name is otherwise."""
         ticket = self.lab.ticket("client", user)
-        words = ["smbclient", *FRESH, "--use-kerberos=required", f"//{self.name}/docs", "-c", command]
+        words = [
+            "timeout",
+            str(within_s),
+            "smbclient",
+            *FRESH,
+            "--use-kerberos=required",
+            f"//{self.name}/docs",
+            "-c",
+            command,
+        ]
         return self.client.run(words, env=ticket, check=check)
 
     def write(self, user: str, name: str, text: str) -> None:

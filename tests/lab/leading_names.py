@@ -1,6 +1,6 @@
-"""Two ways in which a file server's names lead its clients: a domain's DNS changed with Kerberos, and BIND changed with a TSIG key.
+"""Three ways in which clients are led: a domain's DNS is changed with Kerberos, BIND with a TSIG key, or alpha's address is taken over.
 
-Each says what the protection file has under ``failover.dns``, what its DNS servers hold, and how alpha would try to take its name back.
+Each says what the protection file has under ``failover``, what the DNS servers hold, and how alpha would try to take its name back.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ TAKEN_BACK = "server {server}\nupdate delete {name} A\nupdate add {name} 3600 A 
 
 @dataclass(frozen=True)
 class Names:
-    """What leads the clients. ``held`` gives all records of the zones as text, ``refusals`` what each try of alpha's is answered."""
+    """What leads the clients, as ``failover`` in the protection file. ``held`` gives all records of the zones as text, ``refusals`` what each try of alpha's is answered."""
 
-    dns: dict[str, Any]
+    failover: dict[str, Any]
     held: Callable[[], list[str]]
     refusals: Callable[[], list[str]]
 
@@ -43,7 +43,15 @@ def by_kerberos(stage: FileStage) -> Iterator[Names]:
     def held() -> list[str]:
         return _records(stage, server, [(stage.name, "A"), (_reverse(stage.alpha.address), "PTR")])
 
-    yield Names(_settings(stage, server, zones) | {"security": "kerberos"}, held, refusals)
+    yield Names({"dns": _settings(stage, server, zones) | {"security": "kerberos"}}, held, refusals)
+
+
+@contextmanager
+def by_address(stage: FileStage) -> Iterator[Names]:
+    """Records stay as they are: beta has alpha's address, and alpha has nothing to sign."""
+    server = stage.dc1.address
+    failover = {"type": "identity", "dns": {"servers": [server]}}
+    yield Names(failover, lambda: _records(stage, server, [(stage.name, "A")]), list)
 
 
 @contextmanager
@@ -56,6 +64,7 @@ def by_tsig(stage: FileStage) -> Iterator[Names]:
     own = stage.alpha.path(TSIG_KEY_FILE).read_text()
     stage.alpha.path(TSIG_KEY_FILE).unlink()
     _give_alpha_a_key(stage)
+    let_alpha_write(stage, too=False)
 
     def refusals() -> list[str]:
         return [_taken_back(stage, server, words) for words in (["-k", str(ALPHAS_KEY_FILE)], [])]
@@ -65,7 +74,7 @@ def by_tsig(stage: FileStage) -> Iterator[Names]:
 
     keys = {"key_file": str(TSIG_KEY_FILE), "source_key_files": [str(ALPHAS_KEY_FILE)]}
     try:
-        yield Names(_settings(stage, server, zones) | {"security": "tsig"} | keys, held, refusals)
+        yield Names({"dns": _settings(stage, server, zones) | {"security": "tsig"} | keys}, held, refusals)
     finally:
         stage.alpha.write(TSIG_KEY_FILE, own, 0o600)
         for service in ("HOST", "cifs"):
