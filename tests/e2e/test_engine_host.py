@@ -247,6 +247,8 @@ def test_no_script_gives_back_what_another_still_takes(engines, until, tmp_path)
             client.run_script("files", "pre_failback", back)
         looking = schema.RunRequest(run_id="look", dry_run=True)
         assert client.run_script("files", "pre_failback", looking).run_id == "look", "looking holds nobody up"
+        again = schema.RunRequest(run_id="refresh-names-1", segments=["refresh-names"])
+        assert client.run_script("files", "pre_failback", again).run_id == again.run_id, "nor does what takes nothing"
         gate.touch()
         assert client.wait_run("out", 20).state == "done"
         client.run_script("files", "pre_failback", back)

@@ -16,10 +16,11 @@ from collections.abc import Callable
 
 from orchestrator.engine.control.answers import RunStatus
 from orchestrator.engine.control.guard import Rooms
+from orchestrator.engine.control.runs import REFRESH
 from orchestrator.engine.control.schema import Protection, RunRequest
 from orchestrator.errors import DtamError
 
-STEP = "refresh-names"
+STEP = REFRESH
 LOOK_S = 60.0
 RETRY_S = 3600.0
 NS = 1_000_000_000

@@ -26,6 +26,8 @@ from orchestrator.engine.control.layout import Layout
 from orchestrator.engine.control.scripts import Scripts
 
 RUN_THEN_SAY_HOW = '/bin/bash "$1"; code=$?; printf "%s" "$code" >"$2.new" && mv "$2.new" "$2"; exit "$code"'
+REFRESH = "refresh-names"
+"""The step of a script that registers again what is so: it may run beside others."""
 OUTPUT_SHOWN_BYTES = 64 * 1024
 END_GRACE_S = 0.5
 
@@ -150,6 +152,8 @@ class Runs:
     def _beside(self, key: str, record: RunRecord) -> RunRecord | None:
         """A run of another script of the same protection that changes something; None when it is none."""
         other = store.load(self._runs / f"{key}.json", RunRecord)
+        if [REFRESH] in (other.request.segments, record.request.segments):
+            return None
         same = other.protection == record.protection and not other.request.dry_run
         return other if same and other.script != record.script and other.run_id != record.run_id else None
 
