@@ -93,7 +93,7 @@ def test_killed_again_and_again_while_two_race_no_epoch_has_two_owners(witness: 
     stop = threading.Event()
 
     def ask(name: str) -> None:
-        client, epoch = witness.client(name, budget_s=0.5), 1
+        client, epoch = witness.client(name, budget_s=5), 1
         while not stop.is_set():
             try:
                 answer = client.grant("shop", epoch, name)
