@@ -348,8 +348,8 @@ def _in_force(exchange: Exchange, undo: Undo | None) -> Undo | None:
     if undo is None:
         return None
     now, unread = present(exchange, undo.changes)
-    stale = not unread and not any(same_set(now[change.key], change.after) for change in undo.changes)
-    return None if stale else undo
+    put_back = not unread and all(same_set(now[change.key], change.before) for change in undo.changes)
+    return None if put_back else undo
 
 
 def _as_made(kept: Undo, base: Undo, planned: ChangeSet) -> tuple[Change, ...]:
