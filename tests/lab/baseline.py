@@ -54,10 +54,10 @@ def _now(directory: Any) -> dict[str, Entries]:
 
 
 def _is_of_a_late_host(dn: str, entry: dict[str, list[str]]) -> bool:
-    name = dn.split(",", maxsplit=1)[0].removeprefix("DC=")
+    name = dn.split(",", maxsplit=1)[0].removeprefix("DC=").lower()  # a second controller writes its own in capitals
     reverse = dn.split(",")[1].removeprefix("DC=").removesuffix(".in-addr.arpa")
     data = b"".join(base64.b64decode(value) for value in entry.get("dnsRecord", []))
-    return name in LATE or f"{name}.{reverse}" in LATE or b"dc2" in data
+    return name in LATE or f"{name}.{reverse}" in LATE or b"dc2" in data.lower()
 
 
 def _message(directory: Any, dn: str, entry: dict[str, list[str]], attributes: tuple[str, ...], flag: int) -> Any:

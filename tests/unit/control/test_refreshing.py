@@ -75,7 +75,7 @@ def state_of(desk) -> str:
 def begin(desk) -> None:
     desk.made.look(1.0)
     until_s = time.monotonic() + 60
-    while not desk.begun.exists() and time.monotonic() < until_s:
+    while not (desk.begun.exists() and desk.begun.read_text()) and time.monotonic() < until_s:
         time.sleep(0.01)
 
 
