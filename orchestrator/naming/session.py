@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import dns.message
 
 from orchestrator.directory.errors import ControllerUnreachable, DirectoryError
+from orchestrator.directory.port import DirectoryAccess
 from orchestrator.naming.adzones import AdZones
 from orchestrator.naming.errors import KerberosFailed, NamingError
 from orchestrator.naming.exchange import Exchange
@@ -37,7 +38,7 @@ def opened(access: Access) -> Iterator[Session]:
             yield Session(exchange)
         return
     try:
-        zones = AdZones.open(access.kerberos)
+        zones = _directory_of(access, access.kerberos)
     except DirectoryError as error:
         failure = failure_of("directory", directory_failed(access, error))
         with Exchange(access) as exchange:
@@ -46,6 +47,17 @@ def opened(access: Access) -> Iterator[Session]:
     with zones, Exchange(access, strict=not zones.is_samba()) as exchange:
         exchange.access = _beside(exchange, zones)
         yield Session(exchange, zones)
+
+
+def _directory_of(access: Access, way: DirectoryAccess) -> AdZones:
+    """The directory at a controller that is a listed DNS server, where one answers: what is written there is seen there at once."""
+    listed = tuple(one.address for one in access.servers)
+    if way.controllers or not listed:
+        return AdZones.open(way)
+    try:
+        return AdZones.open(replace(way, controllers=listed))
+    except ControllerUnreachable:
+        return AdZones.open(way)
 
 
 def directory_failed(access: Access, error: DirectoryError) -> NamingError:
