@@ -178,7 +178,7 @@ class Stage:
             sys.executable, "-m", "demo.dnsserver", "--listen", f"{self.third.address}:{DNS_PORT}",
             "--key-file", str(directory / "dns.key"), "--zone", zones[0], "--zone", zones[1], log="dns",
         )  # fmt: skip
-        wait_until(lambda: _answers(self.third.address, DNS_PORT), 15, "the DNS server's start")
+        wait_until(lambda: _answers(self.third.address, DNS_PORT), 60, "the DNS server's start")
 
     def start_witness(self) -> None:
         """The witness, on the third machine."""
@@ -186,7 +186,7 @@ class Stage:
             program("dtwitness"), "run", "--state", str(self.third.directory / "witness"),
             "--address", self.third.address, "--port", str(WITNESS_PORT), log="witness",
         )  # fmt: skip
-        wait_until(lambda: _answers(self.third.address, WITNESS_PORT), 15, "the witness's start")
+        wait_until(lambda: _answers(self.third.address, WITNESS_PORT), 60, "the witness's start")
 
     def start_engine(self, host: DemoHost) -> None:
         """A host's engine, as its service manager would start it after a boot."""
