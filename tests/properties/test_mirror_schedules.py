@@ -50,10 +50,17 @@ def test_schedules_that_once_went_wrong(tmp_path, seed):
     assert differences(tmp_path, seed, kind, how) == []
 
 
+@pytest.mark.xfail(strict=False, reason="names of one file, linked while they are sent: see docs/explanation/limits.md")
+@pytest.mark.parametrize("seed", [3585442785])
+def test_schedules_that_still_go_wrong(tmp_path, seed):
+    assert differences(tmp_path, seed, "difference", "any") == []
+
+
 @pytest.mark.timeout(0)
+@pytest.mark.skipif("TORTURE_MINUTES" not in os.environ, reason="only for as long as asked")
 def test_new_seeds_for_as_long_as_asked(tmp_path):
-    """``make torture`` sets TORTURE_MINUTES; elsewhere a second of new seeds."""
-    until = time.monotonic() + 60 * float(os.environ.get("TORTURE_MINUTES", "0.02"))
+    """``make torture`` sets TORTURE_MINUTES."""
+    until = time.monotonic() + 60 * float(os.environ["TORTURE_MINUTES"])
     bad = []
     while time.monotonic() < until:
         seed, kind, how = random.getrandbits(32), random.choice(list(OPTIONS)), random.choice(HOW)

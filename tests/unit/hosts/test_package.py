@@ -6,6 +6,7 @@ import configparser
 import io
 import subprocess
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -134,7 +135,8 @@ def test_lines_are_read_and_a_greeting_is_a_note(text: str, line: Line) -> None:
     assert Line.parse(text) == line
 
 
-def test_a_failed_step_is_one_error_with_what_to_do(tmp_path: Path, built: Package) -> None:
+def test_a_failed_step_is_one_error_with_what_to_do(tmp_path: Path, built: Package, needs: Callable[..., None]) -> None:
+    needs("root")
     said: list[Line] = []
     script = b"printf 'done\\tone\\tit is so\\nfailed\\ttwo\\tno room\\tmake room\\n'; exit 1"
     stand_in = Package(built.release, {SCRIPT: script}, frozenset())
