@@ -51,9 +51,11 @@ def test_schedules_that_once_went_wrong(tmp_path, seed):
 
 
 @pytest.mark.xfail(strict=False, reason="names of one file, linked while they are sent: see docs/explanation/limits.md")
-@pytest.mark.parametrize("seed", [3585442785])
-def test_schedules_that_still_go_wrong(tmp_path, seed):
-    assert differences(tmp_path, seed, "difference", "any") == []
+@pytest.mark.parametrize(
+    ("seed", "kind", "how"), [(3585442785, "difference", "any"), (2223645869, "checksum of all", "at once")]
+)
+def test_schedules_that_still_go_wrong(tmp_path, seed, kind, how):
+    assert differences(tmp_path, seed, kind, how) == []
 
 
 @pytest.mark.timeout(0)
