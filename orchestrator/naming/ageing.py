@@ -60,14 +60,6 @@ def put_back(zones: AdZones, nodes: Iterable[NameNode], shown: Iterable[RecordSe
     ]
 
 
-def is_put_back(zones: AdZones, node: NameNode) -> bool:
-    """Whether every record that was there has its stamp again."""
-    zone = zones.zone(node.zone)
-    found = zones.node(zone, node.name) if zone else None
-    now = {(kind, text.lower()): stamp for kind, text, stamp in found.stamps()} if found else {}
-    return all(now.get((kind, text.lower())) == stamp for kind, text, stamp in node.stamps)
-
-
 def _oldest_kept(properties: ZoneProperties) -> int:
     """The oldest stamp with which a record is not scavenged at once, hours since 1601; 0 where the zone does not age."""
     if not properties.ageing:

@@ -24,7 +24,7 @@ from orchestrator.model.ports import Link, LinkStatus
 from orchestrator.model.servers import Where
 from orchestrator.patience import absent_is_fine, patience
 
-CAPABILITIES = frozenset({"order", "checksum", "compression", "restore", "orphans", "route"})
+CAPABILITIES = frozenset({"order", "checksum", "restore", "orphans", "route"})
 SETTLE_LOOK_S = 2.0
 SETTLE_AGAIN_S = 0.2
 

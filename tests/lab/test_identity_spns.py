@@ -100,7 +100,7 @@ def test_killed_at_every_point_and_run_again_there_are_never_two_owners(lab: Lab
             now = accounts(lab)
             assert {f"cifs/alpha.{lab.domain}", "cifs/alpha"} <= set(now[TARGET])
             assert not [one for one in now[SOURCE] if one.startswith("HOST/")]
-            step_killed(beta, returning, "back", document)
+            assert step_killed(beta, returning, "back", document), returning
             assert not step_killed(beta, "", "back", document)
             assert accounts(lab) == before
 
