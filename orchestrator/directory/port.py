@@ -237,6 +237,18 @@ class Directory(Protocol):
         """The controllers of this domain, ordered by name."""
         ...
 
+    def domains(self) -> tuple[str, ...]:
+        """The DNS names of all domains of the forest, in order."""
+        ...
+
+    def find_in_forest(self, filter_: str, attributes: Sequence[str]) -> Iterator[Entry]:
+        """Objects of every domain of the forest, as a global catalog has them; it holds some attributes only, and may be a little behind.
+
+        Raises:
+            ControllerUnreachable: no global catalog of the forest answers.
+        """
+        ...
+
     def security(self, dn: str) -> Descriptor:
         """Owner, group and DACL of an object.
 

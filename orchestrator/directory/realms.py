@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from orchestrator.directory.run_place import new_directory
 
 _LOCK = threading.Lock()
 _IN_USE: list[tuple[str, tuple[str, ...]]] = []
@@ -74,7 +75,7 @@ def _write() -> None:
         _forget()
         return
     if _Place.directory is None:
-        _Place.directory, _Place.before = Path(tempfile.mkdtemp(prefix="dtam-krb5-")), os.environ.get(_VARIABLE)
+        _Place.directory, _Place.before = new_directory("krb5-"), os.environ.get(_VARIABLE)
     path, new = _Place.directory / "krb5.conf", _Place.directory / "new"
     new.write_text(settings_text(_IN_USE), encoding="ascii")
     new.replace(path)

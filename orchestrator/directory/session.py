@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from orchestrator.directory.errors import AccountMissing, ControllerUnreachable, DirectoryError, EntryMissing
 from orchestrator.directory.failures import spn_values
 from orchestrator.directory.filters import filter_text
+from orchestrator.directory.forest import PLAIN_PORT, TLS_PORT, catalogs, listed_domains
 from orchestrator.directory.locating import Answer
 from orchestrator.directory.port import (
     Change,
@@ -137,6 +138,22 @@ class LdapDirectory:
         """The controllers of this domain, ordered by name."""
         return listed_controllers(self, self._access)
 
+    def domains(self) -> tuple[str, ...]:
+        """The DNS names of all domains of the forest, in order."""
+        return listed_domains(self, self.facts())
+
+    def find_in_forest(self, filter_: str, attributes: Sequence[str]) -> Iterator[Entry]:
+        """Objects of every domain of the forest, as a global catalog has them."""
+        wire = self._catalog()
+        try:
+            cookie: bytes | None = None
+            while cookie is None or cookie:
+                page = wire.search("", filter_, attributes, "subtree", cookie=cookie)
+                yield from page.entries
+                cookie = page.cookie
+        finally:
+            wire.close()
+
     def security(self, dn: str) -> Descriptor:
         """Owner, group and DACL of an object."""
         page = self._asked(lambda wire: wire.search(dn, _ANY, [_DESCRIPTOR], "base", sd_parts=int(_READ_PARTS)))
@@ -204,6 +221,22 @@ class LdapDirectory:
         except ControllerUnreachable:
             self._wire.bind(self._tickets)
             return question(self._wire)
+
+    def _catalog(self) -> Wire:
+        """A connection to the first global catalog that lets us in."""
+        facts, port = self.facts(), TLS_PORT if self._access.ca_file else PLAIN_PORT
+        failures = []
+        for one in catalogs(self, self._access, facts):
+            wire = Wire(self._access, one.address, one.name, port)
+            try:
+                wire.bind(self._tickets)
+            except DirectoryError as error:
+                wire.close()
+                failures.append(f"{one.name}: {error}")
+                continue
+            return wire
+        reason = f"no global catalog of the forest {facts.forest_root}: {'; '.join(failures) or 'none is listed'}"
+        raise ControllerUnreachable(domain=self._access.domain, reason=reason)
 
     def _fresh(self) -> Wire:
         """The connection; once a minute made anew if it broke while idle (so that no change is lost) or its ticket is ending."""

@@ -1,22 +1,21 @@
 """A Kerberos ticket cache of our own, filled from a keytab or a password file, and gone when it is no longer needed.
 
 Neither key nor password is ever on a command line or in a message. The cache is a file of mode 0600 in a directory of mode
-0700 in the temporary directory. Without a keytab and a password file, the ticket cache of this process is used as it is.
+0700 below the state (``run_place``). Without a keytab and a password file, the ticket cache of this process is used as it is.
 """
 
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.directory.errors import AccessInvalid
 from orchestrator.directory.locating import kdc_addresses
 from orchestrator.directory.port import DirectoryAccess
 from orchestrator.directory.realms import known_realm
+from orchestrator.directory.run_place import new_directory
 
 if TYPE_CHECKING:
     from orchestrator.directory.gss import Tickets
@@ -34,7 +33,7 @@ def ticket_cache(access: DirectoryAccess, kdcs: Sequence[str] = ()) -> Iterator[
         if access.keytab is None and access.password_file is None:
             yield tickets_of(access, None)
             return
-        directory = Path(tempfile.mkdtemp(prefix="dtam-tickets-"))
+        directory = new_directory("tickets-")
         try:
             tickets = tickets_of(access, directory / "cache")
             tickets.acquire()

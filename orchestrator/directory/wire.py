@@ -42,16 +42,19 @@ class Page:
 
 
 class Wire:
-    """A connection. Not for several threads at once. Opened by ``open``; bound by ``bind``, else anonymous."""
+    """A connection. Not for several threads at once. Opened by ``open``; bound by ``bind``, else anonymous.
 
-    def __init__(self, access: DirectoryAccess, address: str, name: str | None) -> None:
+    ``port``: another than that of LDAP, with and without TLS.
+    """
+
+    def __init__(self, access: DirectoryAccess, address: str, name: str | None, port: int | None = None) -> None:
         self._access = access
         self._name = name
         self._principal = access.principal or "the owner of the ticket cache"
         self.where = name or address
         self._server = ldap3.Server(
             address,
-            port=636 if access.ca_file else 389,
+            port=port or (636 if access.ca_file else 389),
             use_ssl=access.ca_file is not None,
             tls=VerifiedTls(access.ca_file, name) if access.ca_file else None,
             get_info=ldap3.NONE,

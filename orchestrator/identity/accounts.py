@@ -16,10 +16,10 @@ from pathlib import Path
 import msgspec
 
 from orchestrator.directory.errors import DirectoryError, EntryMissing, RightMissing, SpnNotUnique, ValueChanged
-from orchestrator.directory.filters import filter_text
 from orchestrator.directory.port import Add, Delete, Directory, Entry
 from orchestrator.identity import taken
 from orchestrator.identity.errors import TakenUnusable, TakeoverIncomplete
+from orchestrator.identity.forest import Forest
 from orchestrator.identity.report import Line, Report
 from orchestrator.identity.spns import Aliases, Held, Move, plan_back, plan_take, refuse_collisions, unique
 
@@ -78,6 +78,7 @@ class SpnMover:
         self._clock = clock
         self._facts = directory.facts()
         self._aliases = self._read_aliases()
+        self._forest = Forest(directory, self._facts)
 
     def show(self, wanted: Sequence[str]) -> Report:
         """Who owns each wanted name."""
@@ -96,7 +97,7 @@ class SpnMover:
         self._refuse(move, names, seen.held)
         if not move.is_empty:
             self._refuse_without_rights(seen)
-        return Report("take", move.is_empty, self._lines(move, "would-take", "would-give", names))
+        return Report("take", move.is_empty, self._lines(move, "would-take", "would-give", names), self._forest.remarks)
 
     def plan_back(self) -> Report:
         """What ``back`` would do."""
@@ -177,7 +178,7 @@ class SpnMover:
             Entry(old.dn, new.attributes if new else {}) for old, new in zip((source, target), fresh, strict=True)
         )
         others = tuple(
-            (entry.first("sAMAccountName") or entry.dn, spn)
+            (self._forest.name_of(entry), spn)
             for entry in self._owners([*spns, *source.text(ATTRIBUTE)])
             if entry.dn.lower() not in ours
             for spn in entry.text(ATTRIBUTE)
@@ -187,8 +188,7 @@ class SpnMover:
     def _owners(self, spns: Iterable[str]) -> Iterable[Entry]:
         rivals = sorted({rival for spn in spns if "/" in spn for rival in self._aliases.rivals(spn)})
         for start in range(0, len(rivals), _SEARCH_AT_ONCE):
-            each = "".join(f"({ATTRIBUTE}={filter_text(one)})" for one in rivals[start : start + _SEARCH_AT_ONCE])
-            yield from self._directory.find(self._facts.base_dn, f"(|{each})", ["sAMAccountName", ATTRIBUTE])
+            yield from self._forest.holders(ATTRIBUTE, rivals[start : start + _SEARCH_AT_ONCE], "sAMAccountName")
 
     def _read_aliases(self) -> Aliases:
         dn = f"CN=Directory Service,CN=Windows NT,CN=Services,{self._facts.config_dn}"
@@ -265,7 +265,8 @@ class SpnMover:
             if done.is_empty
             else self._spread(seen if deed == "take" else _Seen(seen.target, seen.source, seen.held))
         )
-        return Report(deed, so=True, lines=self._lines(done, *words, names), remarks=remarks, measured=measured)
+        lines = self._lines(done, *words, names)
+        return Report(deed, so=True, lines=lines, remarks=(*self._forest.remarks, *remarks), measured=measured)
 
     def _spread(self, seen: _Seen) -> tuple[str, ...]:
         """See the change on every controller. They are asked to pull the loser first, so that none shows two owners; then the winner.

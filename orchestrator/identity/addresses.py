@@ -10,10 +10,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -31,8 +32,10 @@ from orchestrator.identity.running import Runner, need
 from orchestrator.identity.wire import Wire
 from orchestrator.model.subnets import WHY_NOT_ACROSS, on_link
 
+Answer = TypeVar("Answer")
 DETECTION_BUDGET_S = 5.0
 _POLL_S = 0.1
+_AT_ONCE = 32
 
 
 class WantedAddress(msgspec.Struct, frozen=True):
@@ -155,14 +158,9 @@ class Addresses:
     def plan(self, document: AddressDocument) -> Report:
         """What ``take`` would do. A source that still answers is told, not refused: it is there while nothing has happened."""
         missing = self._missing(document)
-        lines = (
-            self._planned(one, document) if one in missing else _line(one, "already") for one in document.addresses
-        )
+        owners = self._owners(missing, document)
+        lines = (_planned(one, owners[one]) if one in owners else _line(one, "already") for one in document.addresses)
         return Report("take", not missing, tuple(lines))
-
-    def _planned(self, one: WantedAddress, document: AddressDocument) -> Line:
-        by = self._answered_by(one, document)
-        return Line(one.text, "would-take", f"on {one.interface}{f', once {by} answers for it no more' if by else ''}")
 
     def take(self, document: AddressDocument) -> Report:
         """Every address is here and announced; also those that an earlier run took are announced again.
@@ -173,8 +171,7 @@ class Addresses:
             ProgramFailed: ``ip`` refused.
         """
         missing = self._missing(document)
-        for one in missing:
-            by = self._answered_by(one, document)
+        for one, by in self._owners(missing, document).items():
             if by is not None:
                 raise AddressInUse(address=one.address, interface=one.interface, by=by)
         kept = self._kept()
@@ -183,9 +180,7 @@ class Addresses:
             taken.save(self.undo, TakenAddresses(taken.OUT, tuple(added)))
         for one in missing:
             self._add(one, document)
-        for one in document.addresses:
-            with _on_the_wire(one):
-                self.wire.announce(one.interface, one.ip)
+        _at_once(self._announce, document.addresses)
         lines = (_line(one, "taken" if one in missing else "already") for one in document.addresses)
         return Report("take", so=True, lines=tuple(lines))
 
@@ -219,9 +214,19 @@ class Addresses:
         refuse(document, here, kept.added if kept else ())
         return tuple(one for one in document.addresses if not _is_here(one, here))
 
-    def _answered_by(self, one: WantedAddress, document: AddressDocument) -> str | None:
+    def _owners(self, asked: Sequence[WantedAddress], document: AddressDocument) -> dict[WantedAddress, str | None]:
+        """Who answers for each, all asked at once; None: nobody, or nobody is to be asked."""
+        if not document.conflict_check:
+            return dict.fromkeys(asked)
+        return dict(zip(asked, _at_once(self._answered_by, asked), strict=True))
+
+    def _announce(self, one: WantedAddress) -> None:
+        with _on_the_wire(one):
+            self.wire.announce(one.interface, one.ip)
+
+    def _answered_by(self, one: WantedAddress) -> str | None:
         ip = one.ip
-        if not document.conflict_check or not isinstance(ip, IPv4Address):
+        if not isinstance(ip, IPv4Address):
             return None
         with _on_the_wire(one):
             return self.wire.answered_by(one.interface, ip)
@@ -268,6 +273,16 @@ class Addresses:
             advice = "give back by hand what is readable in it, then move the file away"
             raise TakenUnusable(path=self.undo, reason=f"it is damaged ({error})", advice=advice) from error
         return kept
+
+
+def _planned(one: WantedAddress, by: str | None) -> Line:
+    return Line(one.text, "would-take", f"on {one.interface}{f', once {by} answers for it no more' if by else ''}")
+
+
+def _at_once(ask: Callable[[WantedAddress], Answer], addresses: Sequence[WantedAddress]) -> list[Answer]:
+    """Each question in a thread of its own, because each waits for the network; in order."""
+    with ThreadPoolExecutor(max(1, min(len(addresses), _AT_ONCE))) as pool:
+        return list(pool.map(ask, addresses))
 
 
 @contextlib.contextmanager

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterable
 
 from orchestrator.directory.errors import AccountMissing, DirectoryError, EntryMissing
-from orchestrator.directory.filters import filter_text
 from orchestrator.directory.opening import open_directory
 from orchestrator.directory.port import Directory, DirectoryAccess, Entry
 from orchestrator.directory.security_wire import sid_text
+from orchestrator.identity.forest import Forest
 from orchestrator.identity.spns import Aliases
 from orchestrator.model.domain import Account, DomainInventory, service_names
 
@@ -42,6 +42,7 @@ class DirectoryView:
 
     def _look(self, session: Directory, source: str, target: str, client_name: str) -> DomainInventory:
         facts = session.facts()
+        forest = Forest(session, facts)
         ours, theirs = (_account(session, name) for name in (source, target))
         wanted = service_names(ours, client_name) if ours else ()
         return DomainInventory(
@@ -50,8 +51,9 @@ class DirectoryView:
             controller=facts.controller,
             source=ours,
             target=theirs,
-            holders=tuple((spn, _holders(session, facts.base_dn, facts.config_dn, spn)) for spn in wanted),
+            holders=tuple((spn, _holders(session, forest, facts.config_dn, spn)) for spn in wanted),
             clock_ahead_s=facts.clock_ahead_s(self._now_ns()),
+            forest_problem=forest.problem,
         )
 
 
@@ -76,11 +78,10 @@ def _facts(entry: Entry) -> Account:
     )
 
 
-def _holders(session: Directory, base_dn: str, config_dn: str, spn: str) -> tuple[str, ...]:
+def _holders(session: Directory, forest: Forest, config_dn: str, spn: str) -> tuple[str, ...]:
     """The accounts that hold a name, or one that stands for it."""
-    each = "".join(f"({SPN}={filter_text(one)})" for one in sorted(_rivals(session, config_dn, spn)))
-    found = session.find(base_dn, f"(|{each})", ["sAMAccountName"])
-    return tuple(sorted(entry.first("sAMAccountName") or entry.dn for entry in found))
+    found = forest.holders(SPN, sorted(_rivals(session, config_dn, spn)), "sAMAccountName")
+    return tuple(sorted(forest.name_of(entry) for entry in found))
 
 
 def _rivals(session: Directory, config_dn: str, spn: str) -> Iterable[str]:

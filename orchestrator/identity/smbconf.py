@@ -191,10 +191,11 @@ class Included:
         return {name: says for name, says in found.items() if says}
 
     def _edit(self, change: Callable[[str, Path], str]) -> None:
-        before = self.conf.read_text(encoding="utf-8")
+        conf = self.conf.resolve()  # a symbolic link goes on leading to its file
+        before = conf.read_text(encoding="utf-8")
         after = change(before, self.path)
         if after != before:
-            taken.write_durably(self.conf, after.encode(), self.conf.stat().st_mode & 0o777)
+            taken.write_durably(conf, after.encode(), conf.stat().st_mode & 0o777)
 
 
 def store_for(runner: Runner, conf: Path, *, shares: bool) -> Store:

@@ -28,7 +28,7 @@ class DomainInventory(msgspec.Struct, frozen=True):
     """The domain as one controller shows it. ``problem`` says why it could not be asked; ``asked`` whether anybody tried.
 
     ``holders``: for each wanted service name the accounts that hold it, or hold what stands for it. ``clock_ahead_s``: the
-    controller's clock minus ours.
+    controller's clock minus ours. ``forest_problem``: why the other domains of the forest could not be asked for holders.
     """
 
     asked: bool = False
@@ -39,6 +39,7 @@ class DomainInventory(msgspec.Struct, frozen=True):
     target: Account | None = None
     holders: tuple[tuple[str, tuple[str, ...]], ...] = ()
     clock_ahead_s: float = 0.0
+    forest_problem: str = ""
 
 
 def service_names(source: Account, client_name: str) -> tuple[str, ...]:

@@ -91,6 +91,19 @@ def spn_held(view: View) -> Iterator[Finding]:
             )
 
 
+@check("forest-not-asked", sets=("basic", "names"), passed="service names were looked for in the whole forest")
+def forest_not_asked(view: View) -> Iterator[Finding]:
+    """Names are unique in a forest, and only a global catalog knows all of it."""
+    domain = view.inventory.domain
+    if domain.forest_problem:
+        yield view.warning(
+            domain.forest_problem,
+            where=f"{domain.controller}, {view.place('failover.directory')}",
+            why="an account of another domain may hold the source's service names: its domain would give tickets for it",
+            remedy="let a global catalog be reached from here (port 3268, or 3269 with failover.directory.ca_file)",
+        )
+
+
 @check("domain-clock", sets=("basic", "names"), passed="the domain's clock and ours agree")
 def domain_clock(view: View) -> Iterator[Finding]:
     """Kerberos refuses tickets of clocks five minutes apart."""
@@ -247,6 +260,7 @@ DOMAIN = (
     domains_differ,
     target_controller,
     spn_held,
+    forest_not_asked,
     domain_clock,
     keytab_on_target,
     hosts_file,

@@ -47,6 +47,15 @@ class DirectoryConformance:
 
         asked(deed)
 
+    def test_a_catalog_knows_the_service_names_of_the_forest(self, asked):
+        def deed(directory, place):
+            assert directory.facts().domain in directory.domains()
+            dn = computer(directory, place, "known", servicePrincipalName=["cifs/known.elsewhere"])
+            found = directory.find_in_forest("(servicePrincipalName=CIFS/known.elsewhere)", ["sAMAccountName", SPN])
+            assert [(one.dn.lower(), one.first("sAMAccountName")) for one in found] == [(dn.lower(), "known$")]
+
+        asked(deed)
+
     def test_an_object_is_made_read_and_removed(self, asked):
         def deed(directory, place):
             before = directory.facts().highest_usn

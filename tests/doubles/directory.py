@@ -12,7 +12,14 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from orchestrator.directory.errors import AccountMissing, EntryMissing, RightMissing, SpnNotUnique, ValueChanged
+from orchestrator.directory.errors import (
+    AccountMissing,
+    ControllerUnreachable,
+    EntryMissing,
+    RightMissing,
+    SpnNotUnique,
+    ValueChanged,
+)
 from orchestrator.directory.port import (
     Add,
     Change,
@@ -34,6 +41,8 @@ class MemoryDirectory:
     """One domain. ``denied`` holds (dn, attribute) that may not be written; ``late`` controllers show nothing new."""
 
     def __init__(self, *, controllers: Sequence[str] = ("dc1.lab.example",), time_ns: int = 0) -> None:
+        self.elsewhere: list[Entry] | None = []
+        """Objects of other domains of the forest; None: no global catalog answers."""
         self.server = controllers[0]
         self.objects: dict[str, Entry] = {}
         self.descriptors: dict[str, Descriptor] = {}
@@ -100,6 +109,19 @@ class MemoryDirectory:
             if account.lower() == f"{bare}$" or host.lower() == bare:
                 return entry
         raise AccountMissing(domain="lab.example", account=name, advice="join it")
+
+    def domains(self) -> tuple[str, ...]:
+        """A second one as soon as there is anything in it, or nobody to ask about it."""
+        return ("lab.example",) if self.elsewhere == [] else ("lab.example", "other.example")
+
+    def find_in_forest(self, filter_: str, attributes: Sequence[str]) -> Iterator[Entry]:
+        """Here and elsewhere."""
+        if self.elsewhere is None:
+            raise ControllerUnreachable(domain="lab.example", reason="no global catalog")
+        matches = _filter(filter_)
+        for entry in (*self.objects.values(), *self.elsewhere):
+            if matches(entry):
+                yield _only(entry, attributes)
 
     def controllers(self) -> tuple[Controller, ...]:
         """As given."""

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from orchestrator.engine.control import store
+from orchestrator.engine.control import hostnaming, store
 from orchestrator.engine.control.answers import Token
 from orchestrator.engine.control.errors import Conflict, Forbidden, Unauthorised, Unknown
 from orchestrator.engine.control.fields import Name, Request
@@ -147,8 +147,13 @@ def scope_of(groups: set[str], domain: str | None = None) -> Scope | None:
 
     ``domain`` is the prefix that winbind gives to the names of that domain; asked for when it is needed. A group of the same name
     in another domain that ours trusts is not ours.
+
+    Raises:
+        Forbidden: winbind names accounts of this host and does not say which domain is its own.
     """
-    prefixed = any(name.lower().endswith((ADMIN_GROUP, MONITOR_GROUP)) for name in groups)
+    if ADMIN_GROUP in groups:
+        return Scope.ADMIN
+    prefixed = any(name.lower().endswith((ADMIN_GROUP, MONITOR_GROUP)) for name in groups - {MONITOR_GROUP})
     prefix = (own_domain_prefix() if domain is None else domain).lower() if prefixed else ""
     plain = groups | {
         name.lower().removeprefix(prefix) for name in groups if prefix and name.lower().startswith(prefix)
@@ -159,11 +164,23 @@ def scope_of(groups: set[str], domain: str | None = None) -> Scope | None:
 
 
 def own_domain_prefix() -> str:
-    r"""What winbind puts before the names of the host's own domain (``LAB\\``); empty where no winbind answers."""
+    r"""What winbind puts before the names of the host's own domain (``LAB\\``); empty where winbind names no accounts.
+
+    Raises:
+        Forbidden: winbind names accounts here and does not answer. Without its word somebody of the domain could be taken for this
+            host's own account of the same name.
+    """
     try:
         return _winbind_prefix()
-    except (OSError, subprocess.SubprocessError):
+    except FileNotFoundError:
         return ""
+    except (OSError, subprocess.SubprocessError) as error:
+        if not hostnaming.has_winbind():
+            return ""
+        hint = "see on that host why 'wbinfo --own-domain' fails; a token, and root on the host itself, are let in meanwhile"
+        raise Forbidden(
+            why="winbind does not answer on this host, so nobody of its domain is recognised", hint=hint
+        ) from error
 
 
 @cache

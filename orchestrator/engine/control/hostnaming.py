@@ -32,8 +32,13 @@ def gather(keytabs: Sequence[str]) -> Naming:
         "hosts": hosts_entries(text_of(HOSTS)),
         "networks": networks(),
         "keytabs": [keytabfiles.look(Path(path)) for path in keytabs],
-        "winbind_names": bool(re.search(r"^passwd:.*\bwinbind\b", text_of(NSSWITCH), re.MULTILINE)),
+        "winbind_names": has_winbind(),
     }
+
+
+def has_winbind() -> bool:
+    """Whether accounts of this host are named by winbind, too."""
+    return bool(re.search(r"^passwd:.*\bwinbind\b", text_of(NSSWITCH), re.MULTILINE))
 
 
 def hosts_entries(text: str) -> list[HostsEntry]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import subprocess
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engine.control import accounts, negotiate
+from orchestrator.engine.control import accounts, hostnaming, negotiate
 from orchestrator.engine.control.errors import Forbidden, TooManyFailures, Unauthorised
 from orchestrator.engine.control.logins import REMEMBER_S, WAITING_MAX, Logins, Recognised
 from orchestrator.engine.control.negotiate import Accepted
@@ -274,3 +275,26 @@ def test_groups_of_the_own_domain_count_and_of_no_other(groups, domain, scope):
 def test_the_host_s_root_is_nobody_s_principal():
     assert accounts.is_known("root") is False
     assert accounts.account_scope("no-such-user-here") is None
+
+
+@pytest.mark.covers("ENG-SEC-01")
+@pytest.mark.parametrize(
+    "failure", [subprocess.CalledProcessError(1, "wbinfo"), subprocess.TimeoutExpired("wbinfo", 10)]
+)
+def test_without_winbind_s_word_nobody_of_its_domain_is_let_in(monkeypatch, tmp_path, failure):
+    def silent():
+        raise failure
+
+    monkeypatch.setattr(accounts, "_winbind_prefix", silent)
+    names = tmp_path / "nsswitch.conf"
+    monkeypatch.setattr(hostnaming, "NSSWITCH", names)
+    names.write_text("passwd: files winbind\n")
+    for groups in ({"LAB\\dtadmin"}, {"LAB\\dtmon", "dtmon"}):
+        with pytest.raises(Forbidden, match="winbind does not answer"):
+            accounts.scope_of(groups)
+    assert accounts.scope_of({"dtadmin"}) is Scope.ADMIN
+    assert accounts.scope_of({"dtmon"}) is Scope.MONITOR
+    with pytest.raises(Forbidden):
+        accounts.own_domain_prefix()
+    names.write_text("passwd: files sss\n")
+    assert accounts.own_domain_prefix() == ""

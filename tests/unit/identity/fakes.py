@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass, field
 from ipaddress import ip_interface
 
-from orchestrator.directory.errors import AccountMissing, SpnNotUnique, ValueChanged
+from orchestrator.directory.errors import AccountMissing, ControllerUnreachable, SpnNotUnique, ValueChanged
 from orchestrator.directory.port import Add, Delete, DomainFacts, Entry
 from orchestrator.identity.accounts import ATTRIBUTE
 from orchestrator.identity.running import Ran
@@ -31,6 +31,9 @@ class FakeDirectory:
     calls: int = 0
     locked: str = ""
     seen: list = field(default_factory=list)
+    elsewhere: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    silent: bool = False
+    catalog_asked: int = 0
     server: str = "dc1"
 
     def facts(self):
@@ -50,6 +53,19 @@ class FakeDirectory:
     def find(self, base, filter_, attributes, scope="subtree"):
         wanted = {part.partition("=")[2].lower() for part in filter_.strip("(|)").split(")(")}
         return [self._entry(one) for one, spns in self.accounts.items() if wanted & {spn.lower() for spn in spns}]
+
+    def domains(self):
+        return ("lab.example", *self.elsewhere)
+
+    def find_in_forest(self, filter_, attributes):
+        if self.silent:
+            raise ControllerUnreachable(domain="lab.example", reason="no global catalog")
+        self.catalog_asked += 1
+        for domain, named in self.elsewhere.items():
+            base = ",".join(f"DC={part}" for part in domain.split("."))
+            for name, spns in named.items():
+                words = {"sAMAccountName": (name.encode(),), ATTRIBUTE: tuple(one.encode() for one in spns)}
+                yield Entry(f"CN={name},{base}", words)
 
     def change(self, dn, changes):
         self._tick()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
@@ -96,6 +97,25 @@ def test_what_was_here_before_stays(tmp_path):
     assert one.take(BOTH).so
     one.back()
     assert host.interfaces["lan"]["addresses"] == ["10.0.0.20/24", "fd00::20/64", "10.0.0.10/24"]
+
+
+def test_all_addresses_are_asked_for_and_announced_at_once(tmp_path):
+    """Each waits for the network: the last is asked before the first is answered."""
+    everybody = threading.Barrier(3, timeout=60)
+
+    class Waiting(FakeWire):
+        def answered_by(self, *_):
+            everybody.wait()
+
+        def announce(self, interface, address):
+            everybody.wait()
+            super().announce(interface, address)
+
+    host, _ = world(tmp_path)
+    wire = Waiting()
+    three = document(*((f"10.0.0.{one}", 24, "lan") for one in (10, 11, 12)))
+    assert Addresses(host, wire, tmp_path / "undo.json", lambda _: None).take(three).so
+    assert sorted(wire.announced) == [("lan", f"10.0.0.{one}") for one in (10, 11, 12)]
 
 
 def test_what_is_answered_for_is_not_taken(tmp_path):

@@ -158,6 +158,23 @@ def test_names_taken_beside_those_that_are_there_and_given_back(samba, tmp_path,
     assert names.back(document).remarks == ("nothing was taken",)
 
 
+def test_a_smb_conf_elsewhere_is_written_where_it_lies(samba, tmp_path):
+    """A symbolic link, as from /etc/samba to a directory under version control, goes on leading there."""
+    elsewhere = tmp_path / "versioned" / "smb.conf"
+    elsewhere.parent.mkdir()
+    samba.conf.rename(elsewhere)
+    samba.conf.symlink_to("versioned/smb.conf")
+    before = elsewhere.read_text()
+    names = Names(samba, tmp_path / "undo.json")
+    document = NameDocument(netbios=("ALPHA",), conf=str(samba.conf))
+    assert names.take(document).so
+    assert samba.conf.is_symlink()
+    assert "dtam-names.conf" in elsewhere.read_text()
+    names.back(document)
+    assert samba.conf.is_symlink()
+    assert elsewhere.read_text() == before
+
+
 def test_names_that_smb_conf_overrides_are_told(samba, tmp_path):
     samba.conf.write_text("[global]\n include = registry\n")
     samba._net = lambda *_: Ran(0, "")

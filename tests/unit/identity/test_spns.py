@@ -134,6 +134,33 @@ def test_a_collision_changes_nothing(tmp_path):
     assert not (tmp_path / "undo.json").exists()
 
 
+def test_an_account_of_another_domain_refuses_the_move(tmp_path):
+    directory = FakeDirectory(accounts(), elsewhere={"other.example": {SOURCE: ["cifs/alpha.lab.example"]}})
+    before = copy.deepcopy(directory.accounts)
+    with pytest.raises(SpnCollision, match=r"ALPHA\$ of other\.example holds cifs/alpha\.lab\.example"):
+        mover(directory, tmp_path).take(WANTED)
+    assert directory.accounts == before
+
+
+def test_a_forest_that_cannot_be_asked_is_told_and_holds_nothing_up(tmp_path):
+    directory = FakeDirectory(accounts(), elsewhere={"other.example": {}}, silent=True)
+    for report in (mover(directory, tmp_path).plan(WANTED), mover(directory, tmp_path).take(WANTED)):
+        (remark,) = report.remarks
+        assert remark.startswith("other.example could not be asked who holds these service names: no domain controller")
+    assert mover(directory, tmp_path).show(WANTED).so
+
+
+def test_a_move_asks_a_catalog_no_more_than_one_look_does_and_never_in_a_forest_of_one_domain(tmp_path):
+    many, one = FakeDirectory(accounts(), elsewhere={"other.example": {}}), FakeDirectory(accounts())
+    for directory in (many, one):
+        mover(directory, tmp_path).plan(WANTED)
+    looked = many.catalog_asked
+    for directory in (many, one):
+        mover(directory, tmp_path).take(WANTED)
+        (tmp_path / "undo.json").unlink()
+    assert (many.catalog_asked, one.catalog_asked) == (2 * looked, 0)
+
+
 @pytest.mark.parametrize("locked", [SOURCE, TARGET])
 def test_nothing_is_taken_that_could_not_be_given(tmp_path, locked):
     directory = FakeDirectory(accounts(), locked=locked)
