@@ -93,7 +93,12 @@ def _ask_first(screen: Screen, plan: Plan, how: How) -> None:
 def show_plan(screen: Screen, plan: Plan) -> None:
     """The plan as a diff, or as JSON."""
     screen.say(plan.diff())
-    screen.document({"plan": msgspec.to_builtins(plan), "id": plan.checksum})
+    screen.document(plan_document(plan))
+
+
+def plan_document(plan: Plan) -> dict[str, object]:
+    """A plan for programs, with the id that ``--plan-id`` takes."""
+    return {"plan": msgspec.to_builtins(plan), "id": plan.checksum}
 
 
 def _told(screen: Screen, finished: Finished) -> Finished:

@@ -141,7 +141,7 @@ def test_story(play: Play) -> None:
 
 def _set_up(play: Play) -> None:
     planned = play.json("--fileprint", "setup", "--file", str(play.stage.protection_file), "--plan")
-    assert planned["plan"]["kind"] == "protect"
+    assert (planned["plan"]["kind"], planned["fixes"]["plan"]["kind"]) == ("protect", "fix")
     assert play.json("status") == [], "a plan keeps nothing"
     done = play.json("/fileprint", "setup", "--file", str(play.stage.protection_file), "--yes")
     assert done["run"]["state"] == "done"
@@ -151,6 +151,8 @@ def _set_up(play: Play) -> None:
     assert status["fitting"] == ["enable", "disable", "failover"]
     assert play.address() == play.stage.alpha.address
     assert play.read("letter-3.txt") == FILES["letter-3.txt"]
+    checked = play.json("validate", "--fix", "--plan")
+    assert (checked["counts"]["errors"], checked["plan"]["kind"], checked["plan"]["steps"]) == (0, "fix", [])
     again = play.json("enable")
     assert {step["result"] for step in again["steps"]} == {"already"}
     assert "there is nothing to failback" in play.dtam("failback", code=14).stderr

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from orchestrator.cli import overview
-from orchestrator.cli.carrying import How, carry, run_document, show_plan
+from orchestrator.cli.carrying import How, carry, plan_document, run_document
 from orchestrator.cli.commands import configure as configuring
 from orchestrator.cli.commands import validate as validating
 from orchestrator.cli.desk import Desk
@@ -97,10 +97,12 @@ def _wants_previous(desk: Desk, application: str, words: Given) -> bool:
 def _show_plans(desk: Desk, screen: Screen, protection: Protection) -> None:
     """What fixing and enabling would change; the second one as things are before the first."""
     report = desk.pipeline.validate(protection)
-    if not screen.as_json:
-        validating.show(screen, report)
-        show_plan(screen, desk.pipeline.plan_fixes(protection, report, frozenset()).plan)
-    show_plan(screen, desk.pipeline.plan(PlanKind.PROTECT, protection, Wish("enable")).plan)
+    validating.show(screen, report)
+    fixes = desk.pipeline.plan_fixes(protection, report, frozenset()).plan
+    screen.say(fixes.diff())
+    protect = desk.pipeline.plan(PlanKind.PROTECT, protection, Wish("enable")).plan
+    screen.say(protect.diff())
+    screen.document(plan_document(protect) | {"fixes": plan_document(fixes)})
 
 
 def _validated(desk: Desk, screen: Screen, protection: Protection, *, yes: bool) -> None:

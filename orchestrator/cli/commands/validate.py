@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import msgspec
 
-from orchestrator.cli.carrying import How, carry, carry_out, run_document, show_plan
+from orchestrator.cli.carrying import How, carry, carry_out, plan_document, run_document
 from orchestrator.cli.desk import Desk
 from orchestrator.cli.examples import Command
 from orchestrator.cli.options import changing_options, protection_option
@@ -40,7 +40,8 @@ def command(desk: Desk, *, name: str | None, fix: bool, only: tuple[str, ...], h
         screen.document(run_document(finished.run) if finished else None)
         return
     report = validated(desk, screen, protection, fix=fix, only=frozenset(only), how=how)
-    screen.document(document(report, protection))
+    plan = _fixes(desk, screen, protection, report, only) if how.only_plan else {}
+    screen.document(document(report, protection) | plan)
     if report.errors:
         raise click.exceptions.Exit(1)
 
@@ -51,8 +52,6 @@ def validated(
     """Validate, show, mend if wanted, and validate again."""
     report = desk.pipeline.validate(protection, only)
     show(screen, report)
-    if how.only_plan and not screen.as_json:
-        show_plan(screen, desk.pipeline.plan_fixes(protection, report, only).plan)
     return mended(desk, screen, protection, report, only=only, how=how) if fix and not how.only_plan else report
 
 
@@ -68,6 +67,15 @@ def mended(
     again = desk.pipeline.validate(protection, only)
     show(screen, again)
     return again
+
+
+def _fixes(
+    desk: Desk, screen: Screen, protection: Protection, report: Report, only: tuple[str, ...]
+) -> dict[str, object]:
+    """What ``--fix`` would do, shown, and for programs beside the report."""
+    plan = desk.pipeline.plan_fixes(protection, report, frozenset(only)).plan
+    screen.say(plan.diff())
+    return plan_document(plan)
 
 
 def show(screen: Screen, report: Report) -> None:
