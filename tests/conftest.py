@@ -46,6 +46,16 @@ def _lab_missing() -> str:
     )
 
 
+def _systemd_missing() -> str:
+    return _program_missing("/lib/systemd/systemd", "systemctl", "unshare", "nsenter", "ip")
+
+
+def _volumes_missing() -> str:
+    if os.geteuid() != 0:
+        return "mounting needs root here"
+    return _program_missing("mkfs.btrfs", "mkfs.xfs", "mount")
+
+
 PROBES: dict[str, Callable[[], str]] = {
     "root": lambda: "" if os.geteuid() == 0 else "needs root",
     "fuse": _fuse_missing,
@@ -54,9 +64,11 @@ PROBES: dict[str, Callable[[], str]] = {
     "bind": lambda: _program_missing("named"),
     "shellcheck": lambda: _program_missing("shellcheck"),
     "lab": _lab_missing,
+    "volumes": _volumes_missing,
     "rsync": lambda: _program_missing("rsync"),
     "samba": lambda: _program_missing("smbd", "testparm", "net", "sharesec", "smbclient", "winbindd"),
     "sshd": lambda: _program_missing("/usr/sbin/sshd", "ssh", "ssh-keygen", "unshare", "nsenter"),
+    "systemd": _systemd_missing,
     "systemd-analyze": lambda: _program_missing("systemd-analyze"),
     "dpkg-deb": lambda: _program_missing("dpkg-deb"),
     "stunnel": lambda: _program_missing("stunnel", "openssl"),

@@ -15,8 +15,6 @@ releases=$prefix/releases
 current=$prefix/current
 previous=$prefix/previous
 settings=/etc/dtam/dtengine.toml
-state=$(sed -n 's/^state *= *"\(.*\)"$/\1/p' $settings 2>/dev/null || true)
-state=${state:-/var/lib/dtam/engine}
 cache=/var/cache/dtam
 units="dtengine.service dtengine-fence@.service dtwitness.service"
 programs="dtam dfo dtengine dtwitness"
@@ -45,6 +43,19 @@ act() {
     fi
 }
 
+# setting KEY: its text in the settings file, nothing where it is not there or cannot be read.
+setting() {
+    for one in "$current/bin/python3" /usr/bin/python3 /usr/local/bin/python3; do
+        if [ ! -x "$one" ] || [ ! -e "$settings" ]; then continue; fi
+        "$one" -I -c 'import sys, tomllib
+print(tomllib.load(open(sys.argv[1], "rb")).get(sys.argv[2], ""))' "$settings" "$1" 2>/dev/null && return
+    done
+}
+state=$(setting state || true)
+state=${state:-/var/lib/dtam/engine}
+# quoted TEXT: a string as TOML writes it.
+quoted() { printf '"%s"' "$(printf '%s' "$1" | tr -d '[:cntrl:]' | sed 's/[\\"]/\\&/g')"; }
+
 tidy_up() { [ -z "$partial" ] || rm -rf "$partial"; }
 trap tidy_up EXIT
 trap 'exit 129' HUP INT TERM PIPE
@@ -64,7 +75,14 @@ answers() { ask server --json >/dev/null 2>&1; }
 wanted_python() { echo "$release" | sed -n 's/.*-py\([0-9.]*\)-.*/\1/p'; }
 wanted_machine() { echo "$release" | sed -n 's/.*-py[0-9.]*-\(.*\)$/\1/p'; }
 
+check_words() {
+    for one in "$port" "$data_port" "$probe_port"; do
+        case $one in *[!0-9]*) fail check "the port $one is not a number" "give a number from 1 to 65535" ;; esac
+    done
+}
+
 check_host() {
+    check_words
     [ "$(id -u)" = 0 ] || fail check "this is not root" "run it as root, or as a user whom sudo lets in without a password"
     machine=$(uname -m)
     [ "$machine" = "$(wanted_machine)" ] || fail check "this machine is $machine, the package is for $(wanted_machine)" \
@@ -99,6 +117,7 @@ unpack() {
     tar -xzf "$package" -C "$partial" --no-same-owner
     make_environment "$partial" "$python"
     "$partial/bin/python3" -I -c 'import orchestrator.engine.control.daemon, orchestrator.engine.cli.dtengine'
+    sync -f "$partial"
     mv "$partial" "$releases/$release"
 }
 # A virtual environment is three things: a link to the python, a file that says so, and the packages.
@@ -156,22 +175,24 @@ write_settings() {
     mkdir -p /etc/dtam
     {
         echo "# Settings of this host's engine: dtengine run --help. An upgrade leaves this file as it is."
-        [ -z "$name" ] || echo "name = \"$name\""
-        [ -z "$listen" ] || echo "address = \"$listen\""
+        [ -z "$name" ] || echo "name = $(quoted "$name")"
+        [ -z "$listen" ] || echo "address = $(quoted "$listen")"
         [ -z "$port" ] || echo "control_port = $port"
         [ -z "$data_port" ] || echo "data_port = $data_port"
         [ -z "$probe_port" ] || echo "probe_port = $probe_port"
-        echo "state = \"$state\""
+        echo "state = $(quoted "$state")"
     } >"$settings.new"
+    sync "$settings.new"
     mv "$settings.new" "$settings"
 }
 has_state() { [ -d /var/lib/dtam ] && [ "$(stat -c %a /var/lib/dtam)" = 711 ]; }
 make_state() { mkdir -p /var/lib/dtam && chmod 711 /var/lib/dtam; }
 
 units_are_laid() { for one in $units; do cmp -s "$releases/$release/host/$one" "/etc/systemd/system/$one" || return 1; done; }
-lay_units() {
+lay_units() { lay_units_of "$release"; }
+lay_units_of() {
     mkdir -p /etc/systemd/system
-    for one in $units; do install -m 644 "$releases/$release/host/$one" "/etc/systemd/system/$one"; done
+    for one in $units; do install -m 644 "$releases/$1/host/$one" "/etc/systemd/system/$one"; done
     if systemd_runs; then systemctl daemon-reload; fi
 }
 is_enabled() { [ -L /etc/systemd/system/multi-user.target.wants/dtengine.service ]; }
@@ -183,7 +204,8 @@ enable_unit() {
 
 pointed() { readlink "$1" 2>/dev/null | sed 's#^releases/##'; }
 is_current() { [ "$(pointed "$current")" = "$release" ]; }
-point_to() { ln -sfn "releases/$1" "$current.new" && mv -T "$current.new" "$current"; }
+# What is pointed to is on the disk before the pointer: a power cut leaves the release before, or this one whole.
+point_to() { sync -f "$releases" && ln -sfn "releases/$1" "$current.new" && mv -T "$current.new" "$current" && sync -f "$prefix"; }
 make_current() {
     if [ -L "$current" ]; then cp -Pf "$current" "$previous.new" && mv -T "$previous.new" "$previous"; fi
     point_to "$release"
@@ -242,6 +264,7 @@ run_engine() {
         fail engine "$why" "see why: journalctl -u dtengine, or $current/bin/dtengine run --config $settings"
     fi
     point_to "$before"
+    lay_units_of "$before"
     if restart_engine >/dev/null 2>&1; then fail engine "$why; release $before runs again" "see why: journalctl -u dtengine, or /var/lib/dtam/dtengine.log"; fi
     fail engine "$why, and release $before does not either" "see why: journalctl -u dtengine, or $current/bin/dtengine run --config $settings"
 }
@@ -333,7 +356,7 @@ drop_groups() {
 kept() { find "$state/set-aside" -type f 2>/dev/null | head -n 1; }
 no_state() { [ ! -e "$state" ] && [ ! -e "$settings" ]; }
 drop_state() {
-    memory=$(sed -n 's/^memory_directory *= *"\(.*\)"$/\1/p' "$settings" 2>/dev/null)
+    memory=$(setting memory_directory || true)
     rm -rf "$settings" "${memory:-/dev/shm/dtam-0}" /var/lib/dtam/dtengine.log
     if [ -z "$(kept)" ]; then rm -rf "$state"; else find "$state" -mindepth 1 -maxdepth 1 ! -name set-aside -exec rm -rf {} +; fi
     rmdir /etc/dtam /var/lib/dtam 2>/dev/null || true

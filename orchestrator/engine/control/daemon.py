@@ -39,6 +39,7 @@ from orchestrator.engine.control.negotiate import channel_binding
 from orchestrator.engine.control.peers import Peers
 from orchestrator.engine.control.preparing import prepare_routes
 from orchestrator.engine.control.protections import Protections
+from orchestrator.engine.control.readiness import tell_ready
 from orchestrator.engine.control.releasing import Releases
 from orchestrator.engine.control.replicas import Replicas
 from orchestrator.engine.control.routes_protect import protection_routes
@@ -197,6 +198,7 @@ class Engine:
     def _start(self, protections: Protections) -> None:
         """Captures first, so that nothing changes unseen; then what receives, what sends, and who decides."""
         self.mounts.start(hostfacts.boot_id())
+        tell_ready(self.mounts.in_a_sentence())
         self.replicas.start()
         if self._listener is not None:
             self._listener.start()

@@ -119,6 +119,11 @@ class Mounts:
         with self._lock:
             return [self._status(path) for path in self._records]
 
+    def in_a_sentence(self) -> str:
+        """How many directories are captured, and how many could not be."""
+        failed = f", {len(self._problems)} could not be" if self._problems else ""
+        return f"{len(self._captures)} directories are captured{failed}"
+
     def capture(self, path: str) -> Capture | None:
         """The running capture over a directory, or None."""
         return self._captures.get(path)
