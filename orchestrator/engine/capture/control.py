@@ -40,6 +40,8 @@ class CaptureStatus(msgspec.Struct, frozen=True):
     open_files: int
     memory_bytes: int
     disk_bytes: int
+    flushes_waiting: int = 0
+    """Flushes that are made here and wait for the targets of synchronous connections."""
 
 
 class ControlClient:
@@ -83,7 +85,7 @@ class ControlClient:
 
     def _exchange(self, request: dict[str, object]) -> dict[str, Any]:
         try:
-            with self._connect() as connection, connection.makefile("rwb") as stream:
+            with connect(self._log_dir, self._timeout_s) as connection, connection.makefile("rwb") as stream:
                 stream.write(json.dumps(request).encode() + b"\n")
                 stream.flush()
                 answer: dict[str, Any] = json.loads(stream.readline() or b"{}")
@@ -91,16 +93,22 @@ class ControlClient:
         except OSError as error:
             raise CaptureSilent(log_dir=self._log_dir, why=error.strerror or str(error)) from error
 
-    def _connect(self) -> socket.socket:
-        # by descriptor, since socket paths end at 107 bytes
-        directory = os.open(self._log_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.settimeout(self._timeout_s)
-        try:
-            connection.connect(f"/proc/self/fd/{directory}/control")
-        except OSError:
-            connection.close()
-            raise
-        finally:
-            os.close(directory)
-        return connection
+
+def connect(log_dir: Path, timeout_s: float = ANSWER_TIMEOUT_S) -> socket.socket:
+    """A connection to the capture program of a log directory.
+
+    Raises:
+        OSError: nobody listens there.
+    """
+    # by descriptor, since socket paths end at 107 bytes
+    directory = os.open(log_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(timeout_s)
+    try:
+        connection.connect(f"/proc/self/fd/{directory}/control")
+    except OSError:
+        connection.close()
+        raise
+    finally:
+        os.close(directory)
+    return connection

@@ -2,6 +2,7 @@
 #include "control.h"
 
 #include "fs.h"
+#include "synchronous.h"
 #include "unmount.h"
 
 #include <errno.h>
@@ -54,6 +55,14 @@ static bool is_text(const char *value, const char *text)
     return value && value[0] == '"' && strncmp(value + 1, text, length) == 0 && value[length + 1] == '"';
 }
 
+static uint64_t number_of(const char *line, const char *key)
+{
+    const char *value = value_of(line, key);
+    return value ? strtoull(value, NULL, 10) : 0;
+}
+
+static bool is_true(const char *value) { return value && strncmp(value, "true", 4) == 0; }
+
 /* --- what can be asked -------------------------------------------------------------------------------------------- */
 
 static void write_log_id(char text[33])
@@ -75,13 +84,14 @@ static void answer_status(char *answer)
              "{\"ok\":true,\"pid\":%d,\"root_fd\":%d,\"log_id\":\"%s\",\"committed_sequence\":%llu,"
              "\"released_sequence\":%llu,\"out_of_step\":%s,\"out_of_step_sequence\":%llu,\"fenced\":%s,\"refuses_"
              "changes\":%s,\"previous_clean\":%s,"
-             "\"continued\":%s,\"nodes\":%llu,\"open_files\":%llu,\"memory_bytes\":%llu,\"disk_bytes\":%llu}\n",
+             "\"continued\":%s,\"nodes\":%llu,\"open_files\":%llu,\"flushes_waiting\":%llu,\"memory_bytes\":%llu,"
+             "\"disk_bytes\":%llu}\n",
              (int)getpid(), control.root_fd, id, (unsigned long long)page->committed_sequence,
              (unsigned long long)page->released_sequence, json(flags & FLAG_OUT_OF_STEP),
              (unsigned long long)page->out_of_step_sequence, json(flags & FLAG_FENCED),
              json(state_refuses_changes(page)), json(log_previous_run_was_clean()), json(log_was_continued()),
              (unsigned long long)nodes_count(), (unsigned long long)handles_open(),
-             (unsigned long long)page->memory_bytes, (unsigned long long)page->disk_bytes);
+             (unsigned long long)synchronous_flushes_waiting(), (unsigned long long)page->memory_bytes, (unsigned long long)page->disk_bytes);
 }
 
 /* Alone in the namespace: whatever was answered before is in the log before the mark. */
@@ -102,7 +112,7 @@ static void answer_mark(const char *line, char *answer)
 static void answer_fence(const char *line, char *answer)
 {
     const char *on = value_of(line, "on");
-    if (on && strncmp(on, "true", 4) == 0)
+    if (is_true(on))
         atomic_fetch_or(&log_state()->flags, FLAG_FENCED);
     else
         atomic_fetch_and(&log_state()->flags, ~(uint64_t)FLAG_FENCED);
@@ -116,6 +126,7 @@ static void answer_restart(char *answer)
 {
     char id[33];
     namespace_own();
+    synchronous_log_ends();
     int error = log_restart();
     namespace_leave();
     write_log_id(id);
@@ -134,10 +145,48 @@ static void answer_stop(char *answer)
         snprintf(answer, ANSWER_BYTES, "{\"ok\":true}\n");
 }
 
-static void answer_line(const char *line, char *answer)
+static bool copy_key(const char *line, char key[SYNCHRONOUS_KEY_BYTES])
+{
+    const char *value = value_of(line, "connection");
+    return value && sscanf(value, "\"%63[0-9A-Za-z-]\"", key) == 1;
+}
+
+/* The state of the connection is the answer. */
+static void answer_synchronous(const char *line, int feeder, char *answer)
+{
+    struct synchronous_terms terms = {.wait_ns = number_of(line, "wait_ms") * 1000000,
+                                      .keep_waiting = is_true(value_of(line, "keep_waiting"))};
+    if (!copy_key(line, terms.key) || !synchronous_attach(&terms, feeder))
+        snprintf(answer, ANSWER_BYTES, "{\"ok\":false,\"error\":\"too many synchronous connections\"}\n");
+}
+
+static void answer_asynchronous(const char *line, char *answer)
+{
+    char key[SYNCHRONOUS_KEY_BYTES];
+    if (copy_key(line, key))
+        synchronous_detach(key);
+    snprintf(answer, ANSWER_BYTES, "{\"ok\":true}\n");
+}
+
+/* Has no answer: it is told for every acknowledgement. */
+static void take_acknowledged(const char *line, int feeder)
+{
+    const char *log_id = value_of(line, "log");
+    if (log_id && *log_id == '"')
+        synchronous_acknowledged(feeder, log_id + 1, number_of(line, "sequence"), is_true(value_of(line, "good")));
+}
+
+static void answer_line(const char *line, int client, char *answer)
 {
     const char *wish = value_of(line, "do");
-    if (is_text(wish, "status"))
+    *answer = '\0';
+    if (is_text(wish, "acknowledged"))
+        take_acknowledged(line, client);
+    else if (is_text(wish, "synchronous"))
+        answer_synchronous(line, client, answer);
+    else if (is_text(wish, "asynchronous"))
+        answer_asynchronous(line, answer);
+    else if (is_text(wish, "status"))
         answer_status(answer);
     else if (is_text(wish, "mark"))
         answer_mark(line, answer);
@@ -172,6 +221,7 @@ int control_open(int log_fd)
 
 static void drop(struct client *client)
 {
+    synchronous_feeder_lost(client->fd);
     close(client->fd);
     client->fd = -1;
     client->used = 0;
@@ -182,11 +232,11 @@ static void answer_lines(struct client *client)
     char answer[ANSWER_BYTES];
     for (char *end; (end = memchr(client->line, '\n', client->used));) {
         *end = '\0';
-        answer_line(client->line, answer);
+        answer_line(client->line, client->fd, answer);
         size_t taken = (size_t)(end + 1 - client->line);
         memmove(client->line, end + 1, client->used - taken);
         client->used -= taken;
-        if (send(client->fd, answer, strlen(answer), MSG_NOSIGNAL) < 0) {
+        if (*answer && send(client->fd, answer, strlen(answer), MSG_NOSIGNAL) < 0) {
             drop(client);
             return;
         }

@@ -6,6 +6,13 @@
  *   {"do":"fence","on":true}    -> {"ok":true}               when it answers, no change is under way any more
  *   {"do":"restart"}            -> {"ok":true,"log_id":"..."}
  *   {"do":"stop"}               -> {"ok":true}, or {"ok":false,"error":"busy"} while files are open
+ *
+ * For a synchronous connection (synchronous.h); the socket that asks stays open and is told each change of its state:
+ *
+ *   {"do":"synchronous","connection":"KEY","wait_ms":n,"keep_waiting":false}
+ *        -> {"ok":true,"state":"asynchronous|synchronous|waiting","why":"...","since_ns":n,"flushes":n,...}
+ *   {"do":"acknowledged","log":"HEX","sequence":n,"good":true}    no answer
+ *   {"do":"asynchronous","connection":"KEY"}                      -> {"ok":true}
  */
 #ifndef DTCAPTURE_CONTROL_H
 #define DTCAPTURE_CONTROL_H

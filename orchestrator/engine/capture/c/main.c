@@ -9,6 +9,7 @@
  */
 #include "control.h"
 #include "fs.h"
+#include "synchronous.h"
 #include "wire.h"
 
 #include <errno.h>
@@ -85,6 +86,12 @@ static _Noreturn void *keep_house(void *unused)
     (void)unused;
     for (;;)
         log_keep_house();
+}
+
+static _Noreturn void *see_lateness(void *unused)
+{
+    (void)unused;
+    synchronous_watch();
 }
 
 static void *serve_control(void *unused)
@@ -263,6 +270,7 @@ int main(int count, char **values)
     if ((error = wire_install(session)) != 0)
         fail("cannot speak to the kernel", -error);
     start_thread(keep_house);
+    start_thread(see_lateness);
     start_thread(serve_control);
     int result = run_session(session);
     if (result == 0)

@@ -1,5 +1,6 @@
 /* Open files: opening, reading, writing, allocating, syncing, releasing. */
 #include "fs.h"
+#include "synchronous.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -133,10 +134,14 @@ static void write_file(fuse_req_t request, fuse_ino_t number, const char *data, 
     ssize_t written = change_content(handle, file, data, bytes, offset);
     pthread_rwlock_unlock(&handle->node->lock);
     namespace_leave();
-    if (written >= 0 && (file->flags & O_DSYNC) && fdatasync(handle->fd) != 0)
+    bool flushed = written >= 0 && file->flags & O_DSYNC; /* O_SYNC has this bit, too */
+    uint64_t position = flush_position();
+    if (flushed && fdatasync(handle->fd) != 0)
         written = -errno;
     if (written < 0)
         fuse_reply_err(request, (int)-written);
+    else if (flushed)
+        flush_answer_write(request, position, (size_t)written);
     else
         fuse_reply_write(request, (size_t)written);
 }
@@ -179,8 +184,12 @@ static void allocate(fuse_req_t request, fuse_ino_t number, int mode, off_t offs
 static void sync_file(fuse_req_t request, fuse_ino_t number, int only_data, struct fuse_file_info *file)
 {
     int fd = handle_of(file)->fd;
+    uint64_t position = flush_position();
     (void)number;
-    fuse_reply_err(request, (only_data ? fdatasync(fd) : fsync(fd)) == 0 ? 0 : errno);
+    if ((only_data ? fdatasync(fd) : fsync(fd)) == 0)
+        flush_answer(request, position);
+    else
+        fuse_reply_err(request, errno);
 }
 
 static void seek_file(fuse_req_t request, fuse_ino_t number, off_t offset, int whence, struct fuse_file_info *file)

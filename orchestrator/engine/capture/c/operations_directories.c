@@ -1,5 +1,6 @@
 /* Looking up names, forgetting nodes, reading directories. */
 #include "fs.h"
+#include "synchronous.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -106,8 +107,12 @@ static void release_directory(fuse_req_t request, fuse_ino_t number, struct fuse
 static void sync_directory(fuse_req_t request, fuse_ino_t number, int only_data, struct fuse_file_info *file)
 {
     int fd = dirfd(listing_of(file)->entries);
+    uint64_t position = flush_position();
     (void)number;
-    fuse_reply_err(request, (only_data ? fdatasync(fd) : fsync(fd)) == 0 ? 0 : errno);
+    if ((only_data ? fdatasync(fd) : fsync(fd)) == 0)
+        flush_answer(request, position);
+    else
+        fuse_reply_err(request, errno);
 }
 
 static void go_to(struct listing *listing, off_t offset)
