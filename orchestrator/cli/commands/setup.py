@@ -97,7 +97,7 @@ def _wants_previous(desk: Desk, application: str, words: Given) -> bool:
 def _show_plans(desk: Desk, screen: Screen, protection: Protection) -> None:
     """What fixing and enabling would change; the second one as things are before the first."""
     report = desk.pipeline.validate(protection)
-    validating.show(screen, report)
+    validating.show(screen, report, passed=False)
     fixes = desk.pipeline.plan_fixes(protection, report, frozenset()).plan
     screen.say(fixes.diff())
     protect = desk.pipeline.plan(PlanKind.PROTECT, protection, Wish("enable")).plan
@@ -111,7 +111,8 @@ def _validated(desk: Desk, screen: Screen, protection: Protection, *, yes: bool)
     What only a person can mend ends the setup before anything is changed: nothing half-done stays behind.
     """
     screen.say("validate", "passed")
-    report = validating.validated(desk, screen, protection, fix=False, only=frozenset(), how=How())
+    report = desk.pipeline.validate(protection)
+    validating.show(screen, report, passed=False)
     _refuse(protection, [one for one in report.errors if not one.fixable])
     if report.fixable and (yes or not sys.stdin.isatty() or _wants_fixes(len(report.fixable))):
         screen.say("fix", "passed")

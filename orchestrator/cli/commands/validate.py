@@ -65,7 +65,7 @@ def mended(
         return report
     carry_out(desk, screen, planned, how)
     again = desk.pipeline.validate(protection, only)
-    show(screen, again)
+    show(screen, again, passed=False)
     return again
 
 
@@ -78,9 +78,11 @@ def _fixes(
     return plan_document(plan)
 
 
-def show(screen: Screen, report: Report) -> None:
-    """All findings for a person: what passed in one line each, the rest with reason and remedy."""
+def show(screen: Screen, report: Report, *, passed: bool = True) -> None:
+    """The findings for a person: what passed in one line each, where that is wanted, the rest with reason and remedy."""
     for finding in report.findings:
+        if finding.severity is Severity.PASSED and not passed:
+            continue
         for line in _lines(finding):
             screen.say(line, str(finding.severity) if line.startswith(str(finding.severity)) else "")
     screen.say(report.says, "error" if report.errors else "passed")
