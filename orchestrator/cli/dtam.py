@@ -36,6 +36,7 @@ COMMANDS = (
     "credentials",
     "rights",
     "step",
+    "ready",
 )
 
 

@@ -22,10 +22,12 @@ from tests.lab.filestage import ID, INTERVAL_S, KEYTAB, LEASE_S, MISSED, STATE, 
 from tests.lab.hosts import LabHost
 from tests.lab.killing import STEPS, Killer, drawn
 from tests.lab.leading_names import Names, by_address, by_kerberos, by_tsig, let_alpha_write
+from tests.lab.parts import parts
 from tests.lab.waiting import until
 from tests.lab.watching_story import watching
 
 NOWHERE = "no address"
+SHOWN_S = 0.02
 WINDOW_S = INTERVAL_S * MISSED
 AT_MOST_S = WINDOW_S + 60
 """Until the client reads again, on a machine that has much else to do."""
@@ -76,6 +78,7 @@ def lose_alpha(stage: FileStage, told: Told) -> None:
     stage.write("writer", "meanwhile.txt", "written on beta")
     until("the failover is done", lambda: stage.status()["stage"] == "failed_over")
     told("after the power cut, s", measured(stage, lost_s) | {"client back": round(back_s, 2)})
+    told("its parts", parts_of(stage, lost_s))
     assert back_s < AT_MOST_S
     assert acl(stage.beta) == before
     refused = stage.smb("reader", "del before.txt", check=False)
@@ -95,6 +98,13 @@ def measured(stage: FileStage, lost_s: float) -> dict[str, object]:
         "failed over": round(found["finished_ns"] / 1e9 - lost_s, 2),
         "without service names": [float(one) for one in without],
     }
+
+
+def parts_of(stage: FileStage, lost_s: float) -> dict[str, object]:
+    """Until when each part of the target's failover lasted, and how long it took itself."""
+    (found,) = json.loads(stage.engine(stage.beta, "protections", "list", "--json"))
+    each = parts(stage.beta.path(STATE), ID, found["run_id"], lost_s)
+    return {f"\n    {one}": "" for one in each if one.ended_s - one.began_s >= SHOWN_S}
 
 
 def return_alpha(stage: FileStage) -> None:
@@ -261,11 +271,12 @@ def shows_what_it_would_do(protected: Protected) -> None:
     """The target's own script, by hand: it says what would come, and changes nothing."""
     stage, script = protected.stage, f"{STATE}/protections/{ID}/scripts/post_failover"
     environment = {"DTENGINE_STATE": STATE}
+    before = stage.beta.run(["net", "conf", "list"]).stdout
     said = stage.beta.run(["bash", script, "--dry-run", "--run", "TRY"], env=environment).stdout
     assert "would-take  docs" in said
     assert stage.name in said
     assert protected.address != NOWHERE or f"A {stage.beta.address}" in said
-    assert "docs" not in stage.beta.run(["net", "conf", "listshares"]).stdout
+    assert stage.beta.run(["net", "conf", "list"]).stdout == before
     assert stage.address() == stage.alpha.address
 
 

@@ -11,26 +11,32 @@ import uuid
 from dataclasses import dataclass
 
 from orchestrator.engine.control import guard, takeover
-from orchestrator.engine.control.answers import FenceStatus, MonitorStatus, ProtectionState
-from orchestrator.engine.control.confirming import SystemClock, witness_client
+from orchestrator.engine.control.answers import FenceStatus, ProtectionState
+from orchestrator.engine.control.confirming import SystemClock
 from orchestrator.engine.control.documents import ProtectionRecord
 from orchestrator.engine.control.errors import Conflict
 from orchestrator.engine.control.guard import Rooms
+from orchestrator.engine.control.observing import Signs
 from orchestrator.engine.control.refreshing import Refreshing
-from orchestrator.engine.control.schema import Protection, ProtectionAction, ProtectionActionKind
+from orchestrator.engine.control.schema import ProtectionAction, ProtectionActionKind
+from orchestrator.engine.control.target_state import (
+    details_of,
+    executor_settings,
+    monitor_settings,
+    monitor_status,
+    phase_of,
+    says_of,
+)
 from orchestrator.engine.monitor.decisions import DecisionLog
-from orchestrator.engine.monitor.executor import Executor, ExecutorSettings, Trigger
+from orchestrator.engine.monitor.executor import Executor, Trigger
 from orchestrator.engine.monitor.journal import Journal, RealAppendFile
 from orchestrator.engine.monitor.loop import Watch
-from orchestrator.engine.monitor.ports import Settle
-from orchestrator.engine.monitor.probes import ask_round
 from orchestrator.engine.monitor.promise import Promise
 from orchestrator.engine.monitor.run import RunState
-from orchestrator.engine.monitor.verdict import MonitorSettings, Observations
+from orchestrator.engine.monitor.verdict import Observations
 from orchestrator.engine.transfer.messages import PromiseAnswer, PromiseAsk, PromiseVerb
 from orchestrator.engine.transfer.tls import Peer
 from orchestrator.engine.witness.rules import LeaseAnswer, is_valid_lease
-from orchestrator.errors import DtamError
 
 
 @dataclass(slots=True)
@@ -75,6 +81,7 @@ class TargetGuard:
             clock=SystemClock(),
             decisions=DecisionLog(folder / "decisions.jsonl"),
         )
+        self._signs = Signs(protection, rooms)
         self._watch.enabled = rooms.documents.record(protection).monitor_enabled
         self._refreshing = Refreshing(protection, rooms, self._serving_since_ns)
         self._stop = asyncio.Event()
@@ -136,7 +143,7 @@ class TargetGuard:
             phase=phase_of(run),
             says="; ".join(filter(None, (says_of(run) or self._watch.sentence, self._refreshing.problem))),
             fence=FenceStatus(held=reason is not None, reason=reason or ""),
-            monitor=self._monitor_status(),
+            monitor=monitor_status(self._watch),
             run_id=run.run_id if run else None,
             detected_ns=run.began_ns if run else None,
             finished_ns=self._finished_ns(run),
@@ -161,20 +168,6 @@ class TargetGuard:
         """Since when this target serves after a failover that is over; None while it does not."""
         closed = self.fence_reason() is not None or self._executor.open_run is not None
         return None if closed else self._finished_ns(self._current_run()) or 0
-
-    def _monitor_status(self) -> MonitorStatus:
-        settings, verdict = self._watch.settings, self._watch.verdict
-        if not self._watch.enabled or verdict is None:
-            return MonitorStatus(enabled=self._watch.enabled, allowed=settings.missed, says=self._watch.sentence)
-        missed = settings.missed - round(verdict.time_to_fail_s / settings.interval_s)
-        return MonitorStatus(
-            enabled=True,
-            colour=verdict.colour.value,
-            missed=missed,
-            allowed=settings.missed,
-            time_to_fail_s=verdict.time_to_fail_s,
-            says=verdict.sentence,
-        )
 
     # -- what the source asks
 
@@ -223,6 +216,9 @@ class TargetGuard:
                 self._take_epoch(action)
             case ProtectionActionKind.ACKNOWLEDGE:
                 self._rooms.events.tell("failover", f"{self._id}: {action.by or 'a person'} has seen it")
+
+    async def _observe(self) -> Observations:
+        return await self._signs.observe(self._watch.settings, self._watch.verdict)
 
     def _enable(self, *, on: bool) -> None:
         self._rooms.documents.change(self._id, lambda record: record.model_copy(update={"monitor_enabled": on}))
@@ -319,82 +315,7 @@ class TargetGuard:
         guard.fence_mounts(self._rooms, self.record.document, on=True)
         self._rooms.events.tell("fence", f"{self._id} is fenced: {why}", stopped=stopped)
 
-    async def _observe(self) -> Observations:
-        document = self.record.document
-        source = document.source
-        answers = await ask_round(self._watch.settings, source.probe_port, bytes.fromhex(source.engine_id))
-        heard_s = self._rooms.replicas.summary(self._id).last_heard_s
-        if all(answer.answered for answer in answers):
-            return Observations(answers, None, heard_s)
-        return Observations(answers, await asyncio.to_thread(self._witness_sees, document), heard_s)
-
-    def _witness_sees(self, document: Protection) -> bool | None:
-        if document.witness is None:
-            return None
-        try:
-            view = witness_client(document.witness, self._rooms.identity).look(self._id)
-        except DtamError:
-            return None
-        if view is None or view.renewed_ago_s is None:
-            return None
-        return view.holder == document.source.engine_id and view.renewed_ago_s < document.witness.lease_s
-
 
 def refused(epoch: int, says: str) -> PromiseAnswer:
     """No promise. An epoch newer than the source's tells it that its own is over."""
     return PromiseAnswer(granted=False, epoch=epoch, says=says)
-
-
-def executor_settings(document: Protection, candidate: str) -> ExecutorSettings:
-    """The executor's settings from a document. A witness-less protection without manual intervention is a person's choice."""
-    return ExecutorSettings(
-        protection=document.id,
-        candidate=candidate,
-        manual_intervention=document.monitor.manual_intervention,
-        insist_without_witness=document.monitor.insist_without_witness,
-        settle=Settle(document.failover.settle),
-        wait_for_pre_script=document.failover.wait,
-        wait_for_post_script=document.failover.wait,
-    )
-
-
-def monitor_settings(document: Protection) -> MonitorSettings:
-    """The monitor's settings from a document; without addresses the source's control address is watched."""
-    monitor = document.monitor
-    return MonitorSettings(
-        addresses=tuple(monitor.addresses or [document.source.control_address]),
-        method=monitor.method,
-        require=monitor.require,
-        interval_s=monitor.interval_s,
-        missed=monitor.missed,
-        manual_intervention=monitor.manual_intervention,
-    )
-
-
-def phase_of(run: RunState | None) -> str:
-    """Where a failover is: idle, waiting, the phase under way, undoing, failed, done."""
-    if run is None or run.ended in {"undone", "cancelled", "refused"}:
-        return "idle"
-    if run.ended:
-        return "done"
-    if run.waits_for:
-        return "waiting"
-    if run.stuck:
-        return "failed"
-    return "undoing" if run.undoing else str(run.next_phase or "finishing")
-
-
-def says_of(run: RunState | None) -> str:
-    """The newest sentence about a run."""
-    if run is None:
-        return ""
-    if run.is_open and run.waits_for:
-        return f"failover condition met; waiting for a person: {run.waits_for}"
-    return run.stuck or run.last_says
-
-
-def details_of(run: RunState | None) -> dict[str, object]:
-    """What else is known of a run."""
-    if run is None:
-        return {}
-    return {"why": run.why, "by": run.by, "done": [str(phase) for phase in run.done], "ended": run.ended}

@@ -108,6 +108,7 @@ class Watch:
         self.verdict: Verdict | None = None
         self.sentence = "not looked yet"
         self._answered_since = True
+        self._just_begun = False
 
     async def cycle(self) -> float:
         """Look once, act at most once; gives the seconds until the next look."""
@@ -130,9 +131,10 @@ class Watch:
                 await asyncio.sleep(0)
 
     async def _snapshot(self) -> Snapshot:
-        """A run under way is not held up by probes: while it acts, the last verdict stands."""
+        """A run under way is not held up by probes: while it acts, and at its beginning, the last verdict stands."""
         run = self._executor.state
-        acting = run is not None and run.is_open and run.may_have_asked
+        acting = self._just_begun or (run is not None and run.is_open and run.may_have_asked)
+        self._just_begun = False
         if self.verdict is None or not acting:
             self.verdict = judge(await self._observe(), self.verdict, self.settings, self._now_s())
         if self.verdict.condition is Condition.SOURCE_ALIVE:
@@ -157,6 +159,7 @@ class Watch:
             case Act.BEGIN:
                 self._answered_since = False
                 run = self._executor.begin(Trigger(seen.epoch, choice.says, inputs=seen.verdict.votes))
+                self._just_begun = True
                 return Advance(f"failover {run.run_id} begins: {choice.says}", 0)
 
     def _record(self, seen: Snapshot, choice: Choice, advance: Advance) -> None:

@@ -1,8 +1,33 @@
 # --- how a run goes: look, "about-to" with its undo on disk, do, "done" or "failed" on disk. A step killed inside is looked at
 # again by the next run of the same id; what was found done beforehand is "already" and is not undone.
-DRY_RUN=0 UNDO=0 RUN_ID='' DTAM_EPOCH=0 WANTED=() OWN='your-own-commands'
+DRY_RUN=0 UNDO=0 RUN_ID='' DTAM_EPOCH=0 WANTED=() IS_READY=0 OWN='your-own-commands'
 export NAMES_DIR=${DTENGINE_STATE:-/var/lib/dtam}/names
 ENGINE=(${DTENGINE_STATE:+--state "$DTENGINE_STATE"})
+
+# One process of ours stands beside the script, so that a step does not have to start its program anew; the deed still is a process of
+# its own, on the step's own input and output. Without it each step starts its program.
+stand_ready() {
+  local own one
+  own=$(type -P dtam) || return 0
+  for one in dfo dtengine; do [[ $(type -P "$one") == "${own%/*}/$one" ]] || return 0; done
+  coproc READY { exec dtam ready 9>&-; }
+  exec 7>&"${READY[1]}" 8<&"${READY[0]}"
+  eval "exec ${READY[1]}>&- ${READY[0]}<&-"
+  IS_READY=1
+}
+
+# by_ready PROGRAM WORD...: have it run by that process; by itself where there is none, or none any more. The answer is read with -u, so
+# that standard input stays what the deed is to read.
+by_ready() {
+  local me=$BASHPID code='' path
+  if ((IS_READY)) && path=$(type -P "$1"); then
+    if (trap '' PIPE && printf '%s\0' $(($# + 1)) "$me" "$path" "${@:2}" >&7) 2>/dev/null; then IFS= read -r -u 8 code; fi
+  fi
+  if [[ $code =~ ^[0-9]+$ ]]; then return "$code"; else command "$@"; fi
+}
+dtam() { by_ready dtam "$@"; }
+dfo() { by_ready dfo "$@"; }
+dtengine() { by_ready dtengine "$@"; }
 
 # The state that this host's engine gives for a service: running, stopped or failed.
 service_state() {
@@ -191,6 +216,7 @@ main() {
     return
   fi
   open_run
+  ((${#CHOSEN[@]} < 2)) || stand_ready
   if ((UNDO)); then
     for ((number = ${#CHOSEN[@]} - 1; number >= 0; number--)); do undo_step "${CHOSEN[$number]}"; done
     return

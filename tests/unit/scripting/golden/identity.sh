@@ -9,7 +9,7 @@
 #   post_failover --dry-run                 what would be done
 #   post_failover --run RUN_ID [STEP...]     do it (again: what is done stays done)
 #   post_failover --run RUN_ID --undo        undo what that run did, last first
-# dtam: sealed sha256 ccb282e1c3559b2017cfbc1f152245b1ff184d295db3ecb7bcab1b2e89eb21ee
+# dtam: sealed sha256 fb5892a0d7189ec79781e6b2bc4bfa5f3cac2b7adba5abc8ab68b76600282fab
 # shellcheck disable=SC2016,SC2317  # what stands in single quotes is data; functions are called by their numbers
 
 set -u -o pipefail

@@ -9,7 +9,7 @@
 #   pre_failback --dry-run                 what would be done
 #   pre_failback --run RUN_ID [STEP...]     do it (again: what is done stays done)
 #   pre_failback --run RUN_ID --undo        undo what that run did, last first
-# dtam: sealed sha256 f4c5d6e0808f27d08d93a99cc20b2bad19a29b056cf8768dcd6fca3cfa162483
+# dtam: sealed sha256 6b625575597ab452d480983f451ea289fa73d850a10a477cd6434e9967d79ae0
 # shellcheck disable=SC2016,SC2317  # what stands in single quotes is data; functions are called by their numbers
 
 set -u -o pipefail

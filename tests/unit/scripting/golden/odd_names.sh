@@ -9,7 +9,7 @@
 #   pre_failover --dry-run                 what would be done
 #   pre_failover --run RUN_ID [STEP...]     do it (again: what is done stays done)
 #   pre_failover --run RUN_ID --undo        undo what that run did, last first
-# dtam: sealed sha256 dcef89dd1d2c5495e70c78ae5ce0b05977ca916eb4bb9fc02b3f737d658eb2a6
+# dtam: sealed sha256 37118b1438f2380f0539cb5d5ad7c7bf819837430cbad0358c0d907614acb89d
 # shellcheck disable=SC2016,SC2317  # what stands in single quotes is data; functions are called by their numbers
 
 set -u -o pipefail

@@ -9,7 +9,7 @@
 #   post_failover --dry-run                 what would be done
 #   post_failover --run RUN_ID [STEP...]     do it (again: what is done stays done)
 #   post_failover --run RUN_ID --undo        undo what that run did, last first
-# dtam: sealed sha256 5b39e160eb4f17ac837b1b99d8c1e07764bac3a24b6e24870e22647ff0cca009
+# dtam: sealed sha256 e0f57f38dbc7f53cee6aa013171a53cb746c311326c15c1bf3cb939a38492905
 # shellcheck disable=SC2016,SC2317  # what stands in single quotes is data; functions are called by their numbers
 
 set -u -o pipefail

@@ -9,7 +9,7 @@
 #   pre_failback --dry-run                 what would be done
 #   pre_failback --run RUN_ID [STEP...]     do it (again: what is done stays done)
 #   pre_failback --run RUN_ID --undo        undo what that run did, last first
-# dtam: sealed sha256 0d6dec5813df1d271558dac10670a0d31d750b4173efa63579e4d35a4323d52d
+# dtam: sealed sha256 f5c1d4d4a73e9513d1ce8dcf3168afdfcc90ad1398563b13342e53a60509ccc5
 # shellcheck disable=SC2016,SC2317  # what stands in single quotes is data; functions are called by their numbers
 
 set -u -o pipefail

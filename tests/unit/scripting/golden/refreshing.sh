@@ -9,7 +9,7 @@
 #   post_failover --dry-run                 what would be done
 #   post_failover --run RUN_ID [STEP...]     do it (again: what is done stays done)
 #   post_failover --run RUN_ID --undo        undo what that run did, last first
-# dtam: sealed sha256 df22de343820e4d2c8e75646f9f8b3525589d85b6c8427aa05c0c0d21ffa23a2
+# dtam: sealed sha256 26d66699f808c3e73ddcd57c8be4f1c6dfaecfbdeac35fa17e725941acdb502d
 # shellcheck disable=SC2016,SC2317  # what stands in single quotes is data; functions are called by their numbers
 
 set -u -o pipefail
