@@ -31,6 +31,8 @@ class FrameType(IntEnum):
     OPERATIONS = 2
     MIRROR = 3
     REPLY = 4
+    COMPRESSED = 5
+    """Another frame, made smaller; see ``compression``."""
 
 
 _TYPES = {int(kind): kind for kind in FrameType}

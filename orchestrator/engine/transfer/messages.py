@@ -11,6 +11,8 @@ from enum import IntEnum, StrEnum
 import msgspec
 
 PROTOCOL_VERSION = 1
+ZSTD = "zstd"
+"""The only compression there is."""
 
 
 class DataState(StrEnum):
@@ -70,6 +72,8 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
     replies_received: int = 0
     mapping: dict[str, str] = {}
     purpose: str = "protect"
+    compression: str = ""
+    """How the source could compress frames; empty: not at all."""
     version: int = PROTOCOL_VERSION
 
 
@@ -82,6 +86,8 @@ class Welcome(msgspec.Struct, frozen=True, tag="welcome"):
     mirror_known: bool = False
     """Whether the target kept its part of this numbering: a mirror under way goes on after ``mirror_received``."""
     mirror_received: int = 0
+    compression: str = ""
+    """The compression that the target reads, of those that the source could use."""
     version: int = PROTOCOL_VERSION
 
 

@@ -28,7 +28,6 @@ class Mirroring:
         self.is_open = False
         """Whether its begin was handed to the core."""
         self.paused = False
-        self.sent_bytes = 0
         self._core = core
         self._handle = handle
         self._hooks = hooks
@@ -96,7 +95,6 @@ class Mirroring:
         log_end = state.committed_sequence
         messages = job.feed.next_messages(budget) if budget else []
         if messages:
-            self.sent_bytes += sum(map(len, messages))
             self._handle(MirrorRead(tuple(messages), log_end))
         elif job.feed.finished:
             self.close(complete=True, says="", log_end=state.committed_sequence)

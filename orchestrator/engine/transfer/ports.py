@@ -93,6 +93,8 @@ class SourceHooks:
         mirror_due: a mirror has become necessary, for this reason; the mirror to run, or None to leave that to a person.
         moved_in: something came into the replication set by a rename or a link; the default is to call for a mirror.
         log_lost: the log lost operations; the owner restarts it (a new log id). False: it cannot.
+        heard: the target holds the log of this id up to this sequence, and whether its data is good: told from the receiving
+            thread, past all that is under way, because flushes wait for it.
         happened: a sentence for the log and the events.
     """
 
@@ -100,25 +102,32 @@ class SourceHooks:
     mirror_due: Callable[[str], MirrorJob | None] = lambda _says: None
     moved_in: Callable[[bytes], bool] = lambda _path: False
     log_lost: Callable[[], bool] = lambda: False
+    heard: Callable[[str, int, bool], None] = lambda _log_id, _sequence, _good: None
     happened: Callable[[str], None] = log.warning
 
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """How the connection stands; bytes are counted before encryption."""
+    """How the connection stands; bytes are counted before encryption, packed ones after compression."""
 
     transmit_state: TransmitState
     connected: bool
     since_s: float
     target_data_state: DataState
     target_state: TargetStatus
+    target_queue_full: bool
     says: str
     mirror_active: bool
     mirror_kind: str
     mirror_bytes_sent: int
+    mirror_packed_bytes: int
+    mirror_queue_operations: int
     replication_bytes_sent: int
+    replication_packed_bytes: int
     replication_operations_sent: int
     sent_bytes: int
+    packed_bytes: int
+    last_path: bytes
     queue_operations: int
     committed_sequence: int
     sent_sequence: int

@@ -14,15 +14,13 @@ import logging
 import os
 import random
 import select
-import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 
 from orchestrator.engine.oplog.errors import CorruptRecord, LogUnusable
-from orchestrator.engine.oplog.format import HEADER
-from orchestrator.engine.oplog.reader import Run
+from orchestrator.engine.transfer.dialing import dial
 from orchestrator.engine.transfer.errors import BadFrame, PeerUnknown, SessionRefused
 from orchestrator.engine.transfer.events import (
     Connected,
@@ -32,7 +30,6 @@ from orchestrator.engine.transfer.events import (
     MirrorBroken,
     MirrorNeeded,
     MirrorReplied,
-    OperationsRead,
     Received,
     Released,
     Seek,
@@ -42,9 +39,10 @@ from orchestrator.engine.transfer.events import (
     SourceEvent,
     Tick,
 )
-from orchestrator.engine.transfer.framing import encode_frame
-from orchestrator.engine.transfer.messages import Ack, Bye, DataState, Message, Operations, Refusal, TargetStatus
+from orchestrator.engine.transfer.line import Line
+from orchestrator.engine.transfer.messages import Ack, Bye, DataState, Message, Refusal, Welcome
 from orchestrator.engine.transfer.mirroring import Mirroring
+from orchestrator.engine.transfer.outlet import Outlet
 from orchestrator.engine.transfer.ports import (
     LogAccess,
     MirrorFeed,
@@ -55,11 +53,13 @@ from orchestrator.engine.transfer.ports import (
     SourceStatus,
     TransmitState,
 )
-from orchestrator.engine.transfer.protocol import Phase, SessionLimits, SourceSession, Terms
+from orchestrator.engine.transfer.protocol import SessionLimits, SourceSession, Terms
+from orchestrator.engine.transfer.shipping import Shipping
+from orchestrator.engine.transfer.standing import status_of
 from orchestrator.engine.transfer.tally import Tally
 from orchestrator.engine.transfer.target import receive
-from orchestrator.engine.transfer.tls import Channel, Identity, client_context
-from orchestrator.engine.transfer.translate import FileNames, PathMapping, Rules, Translator, decode_run, gap_record
+from orchestrator.engine.transfer.tls import Channel, Identity
+from orchestrator.engine.transfer.translate import FileNames, PathMapping, Rules, Translator
 
 __all__ = [
     "LogAccess",
@@ -73,9 +73,7 @@ __all__ = [
     "TransmitState",
 ]
 log = logging.getLogger(__name__)
-RUN_BYTES = 1 << 20
 TICK_S = 0.25
-CONNECT_S = 5.0
 USEFUL_SESSION_S = 2.0
 """A session that lasted so long had worked: after it the first pause is short again."""
 
@@ -96,6 +94,7 @@ class SourceConnection:
         names: FileNames | None = None,
         hooks: SourceHooks | None = None,
         limits: SessionLimits | None = None,
+        line: Line | None = None,
         fresh: bool = False,
         longest_wait_s: float = 10.0,
     ) -> None:
@@ -112,6 +111,7 @@ class SourceConnection:
             names: other names of files, where the rules leave some out.
             hooks: what the owner does.
             limits: of the sessions.
+            line: compression and bandwidth of the way to the target; None: neither.
             fresh: a connection that the target has not seen: its first session begins a new base.
             longest_wait_s: the longest pause between two tries to connect.
         """
@@ -119,7 +119,6 @@ class SourceConnection:
         self._route = route
         self._identity = identity
         self._open_log = open_log
-        self._translator = Translator(rules, mapping, remap, names)
         self._hooks = hooks or SourceHooks()
         self._core = SourceSession(terms, limits)
         self._fresh = fresh
@@ -130,12 +129,18 @@ class SourceConnection:
         self._channel: Channel | None = None
         self._log: LogAccess | None = None
         self._mirror = Mirroring(self._core, self._handle, self._hooks)
+        self._tally = Tally()
+        self._outlet = Outlet(line or Line(), self._tally, self._stopping.wait)
+        translator = Translator(rules, mapping, remap, names)
+        self._shipping = Shipping(
+            self._core, self._handle, translator, mirror=self._mirror, tally=self._tally, hooks=self._hooks
+        )
+        self._parting: Bye | None = None
         self._state = TransmitState.STOPPED
         self._held = TransmitState.STARTED
         self._error = ""
         self._reason = ""
         self._since_s = 0.0
-        self._tally = Tally()
         self._thread: threading.Thread | None = None
 
     # --- commands
@@ -148,11 +153,8 @@ class SourceConnection:
 
     def stop(self, *, disconnect: bool = False) -> None:
         """End; ``disconnect`` tells the target that the connection is over for good."""
-        channel = self._channel
+        self._parting = Bye("disconnected", disconnect=True) if disconnect else None
         self._stopping.set()
-        if disconnect and channel is not None:
-            with contextlib.suppress(OSError):
-                channel.send(encode_frame(Bye("disconnected", disconnect=True)))
         self._wake()
         if self._thread is not None:
             self._thread.join()
@@ -211,32 +213,18 @@ class SourceConnection:
 
     def status(self) -> SourceStatus:
         """How it stands now."""
-        core, ack, access, job = self._core, self._core.ack, self._log, self._mirror.job
+        core, access, job = self._core, self._log, self._mirror.job
         committed = 0
         with contextlib.suppress(ValueError):  # the page was closed between two sessions
             committed = access.state.committed_sequence if access is not None else core.sent
-        return SourceStatus(
-            transmit_state=self._transmit_state(),
-            connected=core.phase is Phase.STREAMING,
+        return status_of(
+            core,
+            self._tally,
+            committed,
+            state=self._transmit_state(),
             since_s=self._since_s,
-            target_data_state=ack.data_state if ack else DataState.NOT_READY,
-            target_state=ack.status if ack else TargetStatus.NOT_LOADED,
-            says=self._error or (ack.says if ack else ""),
-            mirror_active=job is not None,
-            mirror_kind=job.kind if job else "",
-            mirror_bytes_sent=self._mirror.sent_bytes,
-            replication_bytes_sent=self._tally.replication_bytes,
-            replication_operations_sent=self._tally.operations,
-            sent_bytes=self._tally.sent_bytes,
-            queue_operations=max(0, committed - core.acknowledged),
-            committed_sequence=committed,
-            sent_sequence=core.sent,
-            acknowledged_sequence=core.acknowledged,
-            acknowledged_time_ns=self._tally.acknowledged_time_ns,
-            applied_sequence=core.applied,
-            lag_s=self._tally.lag_s() if committed > core.acknowledged else 0.0,
-            target_queue_bytes=ack.queue_bytes if ack else 0,
-            verify_required=ack.verify_required if ack else False,
+            error=self._error,
+            mirror_kind=job.kind if job else None,
         )
 
     def _transmit_state(self) -> TransmitState:
@@ -290,11 +278,13 @@ class SourceConnection:
     def _session(self) -> None:
         """One session, from connecting to its end."""
         self._reason = ""
-        access = self._open_log()
+        access = self._opened_log()
         try:
-            channel = self._connect()
+            channel = dial(self._identity, self._route)
             self._log, self._channel = access, channel
-            receiver = threading.Thread(target=self._receive, args=(channel,), name="source-receiver", daemon=True)
+            receiver = threading.Thread(
+                target=self._receive, args=(channel, access.log_id), name="source-receiver", daemon=True
+            )
             try:
                 self._greet(access)
                 receiver.start()
@@ -311,15 +301,13 @@ class SourceConnection:
             access.close()
         self._raise_refusal()
 
-    def _connect(self) -> Channel:
-        route = self._route
-        where = f"{route.peer.name} ({route.address}:{route.port})"
-        sock = socket.create_connection((route.address, route.port), timeout=CONNECT_S)
-        channel = Channel(sock, client_context(self._identity, route.peer), server=False, peer=where)
-        if channel.peer_fingerprint != route.peer.fingerprint:
-            channel.close()
-            raise PeerUnknown(peer=where, why="its certificate is not the one that was pinned")
-        return channel
+    def _opened_log(self) -> LogAccess:
+        """The log; one that lost operations begins anew before a new base is made of it."""
+        access = self._open_log()
+        if not (self._fresh and access.state.out_of_step and self._hooks.log_lost()):
+            return access
+        access.close()
+        return self._open_log()
 
     def _greet(self, access: LogAccess) -> None:
         offer = LogOffer(access.log_id, access.reader.first_available(), access.state.committed_sequence)
@@ -330,10 +318,11 @@ class SourceConnection:
         if refused is not None and not (refused.reason.needs_mirror and self._fresh):
             raise SessionRefused(peer=self._route.peer.name, why=refused.says, reason=refused.reason)
 
-    def _receive(self, channel: Channel) -> None:
+    def _receive(self, channel: Channel, log_id: str) -> None:
         try:
             while True:
                 message = receive(channel)
+                self._hear(message, log_id)
                 self._ask(lambda message=message: self._arrived(message))  # type: ignore[misc]
         except (OSError, BadFrame, PeerUnknown) as error:
             says = str(error)
@@ -341,6 +330,11 @@ class SourceConnection:
         finally:
             channel.close()
             self._wake()
+
+    def _hear(self, message: Message, log_id: str) -> None:
+        match message:
+            case Ack(acknowledged=sequence, data_state=state) | Welcome(resume_after=sequence, data_state=state):
+                self._hooks.heard(log_id, sequence, state is DataState.GOOD)
 
     def _arrived(self, message: Message) -> None:
         self._handle(Received(message))
@@ -354,63 +348,18 @@ class SourceConnection:
         """Send while the session lasts."""
         tick_due_s = 0.0
         while not self._stopping.is_set() and channel.is_open:
+            self._work_off()  # before the tick: on a slow line a word of the target may have waited here
             now_s = time.monotonic()
             if now_s >= tick_due_s:
                 self._handle(Tick())
                 tick_due_s = now_s + TICK_S
-            self._work_off()
-            did = self._ship(access)
+            did = self._shipping.ship(access)
             did = self._mirror.feed(access.state) or did
             if not did and not self._inbox:
                 access.reader.wait(max(0.0, tick_due_s - time.monotonic()), also=(self._wake_fd,))
                 self._sleep_off()
-
-    # --- operations
-
-    def _ship(self, access: LogAccess) -> bool:
-        """Send the next run of the log; whether there was one."""
-        core = self._core
-        if not core.may_send_operations:
-            return False
-        try:
-            run = access.reader.read_run(RUN_BYTES, core.operations_up_to)
-        except CorruptRecord as error:
-            self._ship_gap(access, access.reader.position + 1, f"the source's log is damaged: {error}")
-            raise
-        if run is None:
-            if access.state.out_of_step and access.reader.position >= access.state.committed_sequence:
-                lost_from = access.state.committed_sequence + 1
-                self._ship_gap(access, lost_from, f"the source's log lost operations from {lost_from} on")
-            return False
-        oldest_ns = HEADER.unpack_from(run.data)[4]
-        operations, moved_in = self._translate(run)
-        self._tally.shipped(run.last, oldest_ns, run.count, len(operations.data))
-        self._handle(OperationsRead(operations))
-        for path in moved_in:
-            self._moved_in(path)
-        return True
-
-    def _translate(self, run: Run) -> tuple[Operations, tuple[bytes, ...]]:
-        if self._translator.concerns(run):
-            translated = self._translator.translate(run)
-            self._mirror.note(translated.shipped)
-            return translated.operations, translated.moved_in
-        if self._mirror.is_open:
-            self._mirror.note(decode_run(run.data))
-        return Operations(run.first, run.last, run.count, run.data), ()
-
-    def _moved_in(self, path: bytes) -> None:
-        if not self._hooks.moved_in(path) and not self._mirror.is_open:
-            self._mirror.ask(f"{path!r} came into the replication set")
-
-    def _ship_gap(self, access: LogAccess, sequence: int, says: str) -> None:
-        """Operations are missing from ``sequence`` on: say so in the stream, once, and let the owner restart the log."""
-        if self._core.sent >= sequence:
-            return
-        self._handle(OperationsRead(Operations(sequence, sequence, 1, gap_record(sequence, time.time_ns()))))
-        self._hooks.happened(f"connection to {self._route.peer.name}: {says}")
-        if self._hooks.log_lost():
-            raise LogUnusable(where=access.log_id, why="it lost operations and was restarted")
+        if self._parting is not None and channel.is_open:
+            self._outlet.send(channel, self._parting)
 
     # --- the core
 
@@ -422,9 +371,7 @@ class SourceConnection:
         channel = self._channel
         match action:
             case Send(message) if channel is not None:
-                parts = encode_frame(message)
-                self._tally.sent_bytes += sum(map(len, parts))
-                channel.send(parts)
+                self._outlet.send(channel, message)
             case Hangup(says):
                 self._reason = self._reason or says
                 if channel is not None:
@@ -449,6 +396,7 @@ class SourceConnection:
         self._error, self._fresh = "", False
         self._state, self._since_s = TransmitState.STARTED, time.time()
         self._tally.begin_session()
+        self._outlet.compresses = self._core.may_compress
 
     def _released(self, sequence: int) -> None:
         self._tally.acknowledged(sequence)

@@ -28,6 +28,7 @@ from orchestrator.engine.transfer.events import (
     Tick,
 )
 from orchestrator.engine.transfer.messages import (
+    ZSTD,
     Ack,
     Apart,
     Beat,
@@ -62,6 +63,8 @@ class SourceSession:
         """The last word of the target."""
         self.refusal: Refuse | None = None
         self.mirroring = False
+        self.may_compress = False
+        """Whether the target reads compressed frames."""
         self._token = token or uuid.uuid4().hex
         self._life = Life(self.limits)
         self._paused = False
@@ -95,6 +98,11 @@ class SourceSession:
             return 0
         window = self.limits.mirror_window_bytes - self._items_bytes
         return max(0, min(window, self.limits.unsent_mirror_bytes - self._unsent_bytes))
+
+    @property
+    def unsent_items(self) -> int:
+        """How many messages of a mirror wait here."""
+        return len(self._unsent)
 
     @property
     def _open(self) -> bool:
@@ -150,6 +158,7 @@ class SourceSession:
             replies_received=self._replies,
             mapping=dict(terms.mapping),
             purpose=terms.purpose,
+            compression=ZSTD,
         )
         return [Send(hello)]
 
@@ -174,6 +183,7 @@ class SourceSession:
 
     def _welcome(self, welcome: Welcome) -> list[SourceAction]:
         self.phase = Phase.STREAMING
+        self.may_compress = welcome.compression == ZSTD
         self.sent = self.acknowledged = welcome.resume_after
         self.applied = welcome.applied
         self._in_flight.clear()

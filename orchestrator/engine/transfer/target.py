@@ -22,6 +22,7 @@ from typing import Protocol
 from orchestrator.engine.apply.errors import ReplicaPromoted, ReplicaUnusable
 from orchestrator.engine.apply.replica import Replica
 from orchestrator.engine.oplog.errors import LogUnusable
+from orchestrator.engine.transfer.compression import unpack
 from orchestrator.engine.transfer.errors import BadFrame, PeerUnknown
 from orchestrator.engine.transfer.events import (
     Append,
@@ -43,7 +44,7 @@ from orchestrator.engine.transfer.events import (
     TargetEvent,
     Tick,
 )
-from orchestrator.engine.transfer.framing import HEADER, encode_frame, parse_header, parse_payload
+from orchestrator.engine.transfer.framing import HEADER, FrameType, encode_frame, parse_header, parse_payload
 from orchestrator.engine.transfer.messages import Hello, Message, PromiseAnswer, PromiseAsk, Refusal, Reply
 from orchestrator.engine.transfer.protocol import Phase, SessionLimits, TargetSession
 from orchestrator.engine.transfer.tls import Channel, Identity, Peer, server_context
@@ -193,7 +194,7 @@ class TargetConnection:
         self._outbox: deque[Message | None] = deque()
         self._something = threading.Condition(self._lock)
         self._sender = threading.Thread(target=self._send_for_ever, name="session-sender", daemon=True)
-        self._closed = False
+        self._received_bytes = 0
 
     @property
     def key(self) -> str:
@@ -342,9 +343,16 @@ class TargetConnection:
         with self._something:
             while not self._outbox:
                 if not self._something.wait(TICK_S):
+                    self._note_signs_of_life()
                     for action in self._core.handle(Tick(), time.monotonic()):
                         self._outbox.append(action.message if isinstance(action, Send) else None)
             return self._outbox.popleft()
+
+    def _note_signs_of_life(self) -> None:
+        """A large frame may take longer on a slow line than silence is borne."""
+        if self.channel.received_bytes != self._received_bytes:
+            self._received_bytes = self.channel.received_bytes
+            self._core.heard(time.monotonic())
 
 
 def receive(channel: Channel, *, control_only: Callable[[], bool] = lambda: False) -> Message:
@@ -359,4 +367,6 @@ def receive(channel: Channel, *, control_only: Callable[[], bool] = lambda: Fals
     kind, length = parse_header(head, control_only=control_only(), peer=channel.peer)
     payload = channel.rooms.take(length)
     channel.receive_into(payload)
+    if kind is FrameType.COMPRESSED:
+        kind, payload = unpack(payload, peer=channel.peer)
     return parse_payload(kind, payload, peer=channel.peer)

@@ -28,6 +28,7 @@ from orchestrator.engine.transfer.events import (
 )
 from orchestrator.engine.transfer.messages import (
     PROTOCOL_VERSION,
+    ZSTD,
     Ack,
     Beat,
     Bye,
@@ -86,6 +87,10 @@ class TargetSession:
                 self.phase = Phase.CLOSED
                 return []
 
+    def heard(self, now_s: float) -> None:
+        """Part of a message came: the source lives, however slow its line is."""
+        self._life.heard(now_s)
+
     def silent_s(self, now_s: float) -> float:
         """How long nothing was heard of the source."""
         return self._life.silent_s(now_s)
@@ -131,7 +136,9 @@ class TargetSession:
         self._link = facts.link
         known = join_link(facts.link, hello)
         applied = position if hello.fresh else facts.applied
-        welcome = Welcome(position, applied, facts.data_state, known, facts.link.received)
+        welcome = Welcome(
+            position, applied, facts.data_state, known, facts.link.received, ZSTD if hello.compression == ZSTD else ""
+        )
         return [Send(welcome), *(Send(reply) for reply in facts.link.replies)]
 
     def _refuse(self, reason: Refusal, says: str) -> list[TargetAction]:

@@ -242,6 +242,7 @@ class Channel:
             with self._tls:
                 got = self._decrypt(view[filled:])
             filled += got
+            self.received_bytes += got
             if got:
                 continue
             count = self._socket.recv_into(self._raw)
@@ -249,7 +250,6 @@ class Channel:
                 raise ConnectionResetError(f"{self.peer} closed the connection")
             with self._tls:
                 self._incoming.write(self._raw[:count])
-        self.received_bytes += wanted
 
     def _decrypt(self, view: memoryview) -> int:
         """As much as is there; 0 when the socket must be read first. Under ``_tls``."""

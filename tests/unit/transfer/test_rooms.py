@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from orchestrator.engine.transfer.rooms import MOST, ROOM_BYTES, Rooms
+import ctypes
+import mmap
+
+from orchestrator.engine.transfer.rooms import MOST, ROOM_BYTES, SMALL_BYTES, Rooms
 
 
 def test_room_that_is_looked_at_is_not_given_out_again():
@@ -34,3 +37,11 @@ def test_more_than_is_kept_is_given_all_the_same():
         view[0] = number
     assert [view[0] for view in held] == list(range(MOST + 5))
     assert sum(len(view.obj) for view in held[MOST:]) == 5 * 100_000
+
+
+def test_a_payload_ends_where_a_page_ends():
+    rooms = Rooms()
+    for length in (SMALL_BYTES + 1, 1 << 20, (1 << 20) + 37, ROOM_BYTES):
+        view = rooms.take(length)
+        end = ctypes.addressof(ctypes.c_char.from_buffer(view)) + length
+        assert end % mmap.PAGESIZE == 0
