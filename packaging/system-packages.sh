@@ -8,7 +8,7 @@ set -eu
 
 capture="gcc libc6-dev libfuse3-dev fuse3 libxxhash-dev pkg-config"
 test="$capture git postgresql sqlite3 bind9 bind9-dnsutils rsync stunnel4 openssl shellcheck iproute2 iputils-ping attr acl util-linux
-    openssh-server openssh-client systemd"
+    openssh-server openssh-client systemd btrfs-progs xfsprogs"
 # The lab: a real domain, its members and its clients.
 lab="samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind libnss-winbind krb5-user ldb-tools smbclient
     ldap-utils libsasl2-modules-gssapi-mit iputils-arping nftables libkrb5-dev"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat as st
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -98,7 +98,7 @@ def remove_tree(dir_fd: int, name: bytes) -> tuple[int, int, int]:
     return files, directories, size
 
 
-def names_of(fd: int) -> Iterator[bytes]:
+def names_of(fd: int) -> Generator[bytes]:
     """The names in an open directory, a few at a time."""
     with os.scandir(fd) as entries:
         for entry in entries:
