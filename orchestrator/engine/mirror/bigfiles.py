@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from orchestrator.engine.mirror import beneath, placing
 from orchestrator.engine.mirror.claims import Claims
+from orchestrator.engine.mirror.direct import FROM_BYTES, Direct
 from orchestrator.engine.mirror.messages import Abort, AskSums, Close, Data, Hole, Open, Opened, Sums
 from orchestrator.engine.mirror.metadata import OnTrouble, apply_meta
 from orchestrator.engine.mirror.options import REGION_BYTES
@@ -26,10 +27,17 @@ _PUNCH = 0x03
 class _OpenFile:
     """A big file under way. ``kept`` once there is nothing left that would have to be kept."""
 
-    __slots__ = ("fd", "kept", "path")
+    __slots__ = ("direct", "fd", "kept", "path")
 
     def __init__(self, fd: int, path: bytes, *, kept: bool) -> None:
         self.fd, self.path, self.kept = fd, path, kept
+        self.direct: Direct | None = None
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        if self.direct is not None:
+            self.direct.close()
+        os.close(self.fd)
 
 
 class BigFiles:
@@ -68,6 +76,8 @@ class BigFiles:
         else:
             with placing.parents(self._root_fd, above, self._keep) as fd:
                 file = self._opened(fd, name, message)
+        if message.meta.size >= FROM_BYTES:
+            file.direct = Direct(file.fd)
         self._open[message.transfer] = file
         return Opened(message.transfer, os.fstat(file.fd).st_size)
 
@@ -106,7 +116,9 @@ class BigFiles:
         file = self._open.get(message.transfer)
         if file is not None:
             self._about_to_change(file)
-            placing.write_all(file.fd, message.data, message.offset)
+            done = file.direct.write(message.data, message.offset) if file.direct is not None else 0
+            if done < len(message.data):
+                placing.write_all(file.fd, message.data[done:], message.offset + done)
 
     def hole(self, message: Hole) -> None:
         """Give the room of a range back."""
@@ -137,12 +149,12 @@ class BigFiles:
         """Give a file up."""
         file = self._open.pop(message.transfer, None)
         if file is not None:
-            os.close(file.fd)
+            file.close()
 
     def close(self) -> None:
         """Give up all."""
         for file in self._open.values():
-            os.close(file.fd)
+            file.close()
         self._open.clear()
 
 
