@@ -32,8 +32,9 @@ PLACES = {
 }
 BY_HAND = "post_restore"
 """Run by no plan: a person runs it on the source, when its data has been restored."""
-MOVES_NAMES = "common/move_names"
+MOVES_NAMES, KEEPS_SHARES = "common/move_names", "common/keep_shares"
 REFRESH, REFRESHES = "refresh-names", "register the clients' names in DNS again"
+DROP, DROPS = "drop-shares", "take the shares away that wait here"
 STARTS = ("common/start_service", "common/start_unit")
 
 
@@ -97,7 +98,8 @@ def rendered(plugin: Application, planning: Planning, lying: Iterable[HostScript
         TemplateUnusable, ScriptDamaged.
     """
     neutral = msgspec.structs.replace(planning, graceful=False, forced=False, by="", scripts=())
-    steps = (*plugin.failover(neutral), *plugin.restore(neutral), *plugin.failback(neutral))
+    plans = (plugin.protect, plugin.failover, plugin.restore, plugin.failback)
+    steps = tuple(step for plan in plans for step in plan(neutral))
     delivered = {one.name: one.text for one in lying}
     own = planning.protection.settings.advanced.scripts
     made = (_one(name, planning.protection.id, steps, delivered, own) for name in PLACES)
@@ -120,7 +122,8 @@ def _one(
 def _segments(name: str, steps: Iterable[Step]) -> Iterator[Step]:
     """The steps that a script holds; the one that is run by hand starts the source's services, as the failback does.
 
-    Before the step that moves names stands the one that the target's engine asks for by its name while it serves.
+    Before the step that moves names stands the one that the target's engine asks for by its name while it serves, and behind the one that
+    makes shares beforehand the one that takes them away.
     """
     for step in steps:
         call = step.script
@@ -131,6 +134,9 @@ def _segments(name: str, steps: Iterable[Step]) -> Iterator[Step]:
                 refreshing = msgspec.structs.replace(call, template="common/refresh_names")
                 yield msgspec.structs.replace(step, id=REFRESH, sentence=REFRESHES, script=refreshing)
             yield step
+            if call.template == KEEPS_SHARES:
+                dropping = msgspec.structs.replace(call, template="common/drop_shares")
+                yield msgspec.structs.replace(step, id=DROP, sentence=DROPS, script=dropping)
         elif name == BY_HAND and call.script == "post_failback" and call.template in STARTS:
             yield msgspec.structs.replace(step, script=msgspec.structs.replace(call, script=name))
 

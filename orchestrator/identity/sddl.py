@@ -33,6 +33,8 @@ _RIGHTS = {
     "FW": 0x00120116,
     "FX": 0x001200A0,
 }
+_USERSHARE_MASKS = {"F": ("A", 0x001F01FF), "R": ("A", 0x001200A9), "D": ("D", 0x001F01FF)}
+_USERSHARE = re.compile(r"(?P<sid>S-1(?:-\d+)+):(?P<right>[FfRrDd])")
 _ACE = re.compile(r"\((?P<kind>[A-Z]+);(?P<flags>[A-Z]*);(?P<rights>[^;()]*);(?P<rest>[^()]*)\)")
 
 
@@ -48,6 +50,23 @@ def numeric(sddl: str) -> str:
     return _ACE.sub(
         lambda ace: f"({ace['kind']};{ace['flags']};0x{_mask(ace['rights']):08x};{ace['rest']})", sddl.strip()
     )
+
+
+def of_usershare(acl: str) -> str:
+    """The permissions of a share that a user defined, such as ``S-1-1-0:R,S-1-5-21-1-2-3-1104:F``; everyone's where nothing is said.
+
+    >>> of_usershare("S-1-1-0:R")
+    'D:(A;;0x001200a9;;;S-1-1-0)'
+
+    Raises:
+        DocumentInvalid: an entry has another form.
+    """
+    entries = [one.strip() for one in acl.split(",") if one.strip()]
+    found = [_USERSHARE.fullmatch(one) for one in entries]
+    if None in found:
+        raise DocumentInvalid(reason=f"'{acl}' is no list of a user share's permissions")
+    aces = [(*_USERSHARE_MASKS[one["right"].upper()], one["sid"]) for one in found if one]
+    return "D:" + ("".join(f"({kind};;0x{mask:08x};;;{sid})" for kind, mask, sid in aces) or "(A;;0x001200a9;;;WD)")
 
 
 def _mask(rights: str) -> int:

@@ -7,18 +7,18 @@ A share of the same name that leads elsewhere is refused, never overwritten.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from orchestrator.identity import taken
-from orchestrator.identity.errors import ProgramFailed, ShareRefused
+from orchestrator.identity.errors import DocumentInvalid, ProgramFailed, ShareRefused
 from orchestrator.identity.report import Line, Report
 from orchestrator.identity.running import Runner, failed, need
-from orchestrator.identity.sddl import numeric
-from orchestrator.identity.smbconf import Store, is_true, parameter, reload, sections_of, store_for, whole
+from orchestrator.identity.sddl import numeric, of_usershare
+from orchestrator.identity.smbconf import Store, is_closed, is_true, parameter, reload, sections_of, store_for, whole
 
 EVERYONE = "D:(A;;0x001f01ff;;;WD)"
 _LEFT_OUT = {"global", "homes", "printers", "print$", "ipc$", "admin$", "netlogon", "sysvol"}
@@ -68,10 +68,13 @@ def read_shares(runner: Runner, conf: Path) -> tuple[Share, ...]:
 
     Raises:
         ProgramFailed: a program of Samba's refused.
+        DocumentInvalid: the permissions of a user's share cannot be read.
     """
-    found = {**user_shares(runner, conf), **whole(runner, conf)}
+    configured, users = whole(runner, conf), user_shares(runner, conf)
+    found = {**users, **configured}
     wanted = {name: says for name, says in found.items() if name not in _LEFT_OUT and not _is_left_out(says)}
-    return tuple(_share(name, says, read_sddl(runner, conf, name)) for name, says in sorted(wanted.items()))
+    sddl = {name: (read_sddl if name in configured else _usershare_sddl)(runner, conf, name) for name in wanted}
+    return tuple(_share(name, says, sddl[name]) for name, says in sorted(wanted.items()))
 
 
 def user_shares(runner: Runner, conf: Path) -> dict[str, dict[str, str]]:
@@ -90,6 +93,21 @@ def user_shares(runner: Runner, conf: Path) -> dict[str, dict[str, str]]:
         for name, says in sections_of(ran.out).items()
         if name != "global"
     }
+
+
+def _usershare_sddl(runner: Runner, conf: Path, name: str) -> str:
+    """The permissions of a share that a user defined, as its file numbers them; Samba keeps them nowhere else.
+
+    Raises:
+        DocumentInvalid: they cannot be read; they are never taken for everyone's then.
+    """
+    path = Path(parameter(runner, conf, "usershare path")) / name
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DocumentInvalid(reason=f"the permissions of the user share {name} cannot be read: {error}") from error
+    acl = next((line.partition("=")[2] for line in text.splitlines() if line.startswith("usershare_acl=")), "")
+    return of_usershare(acl)
 
 
 def read_sddl(runner: Runner, conf: Path, name: str) -> str:
@@ -112,11 +130,7 @@ def _sharesec(conf: Path, name: str, *options: str) -> list[str]:
 
 
 def _is_left_out(says: Mapping[str, str]) -> bool:
-    return (
-        is_true(says.get("printable"))
-        or says.get("available", "yes").lower() in {"no", "false", "0"}
-        or not says.get("path")
-    )
+    return is_true(says.get("printable")) or is_closed(says.get("available")) or not says.get("path")
 
 
 def _share(name: str, says: Mapping[str, str], sddl: str) -> Share:
@@ -183,12 +197,33 @@ class Shares:
         kept, conf = self._kept(), Path(document.conf)
         if kept is None:
             return Report("back", so=True, remarks=("nothing was taken",))
-        store = store_for(self.runner, conf, shares=True)
-        for name, before in kept.before.items():
-            self._put_back(store, conf, name, before)
+        self.put_back(conf, tuple(kept.before))
         remarks = reload(self.runner, conf)
-        taken.retire(self.undo)
         return Report("back", so=True, lines=tuple(Line(one, "given-back") for one in kept.before), remarks=remarks)
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The shares that the undo file speaks of."""
+        kept = self._kept()
+        return tuple(kept.before) if kept else ()
+
+    def put_back(self, conf: Path, names: Sequence[str]) -> None:
+        """Let these be as they were before; the undo file speaks of them no more.
+
+        Raises:
+            ProgramFailed: a program of Samba's refused.
+        """
+        kept = self._kept()
+        if kept is None:
+            return
+        store = store_for(self.runner, conf, shares=True)
+        for name in names:
+            self._put_back(store, conf, name, kept.before[name])
+        left = {name: before for name, before in kept.before.items() if name not in names}
+        if left:
+            taken.save(self.undo, TakenShares(kept.phase, left))
+        else:
+            taken.retire(self.undo)
 
     def _put(self, store: Store, conf: Path, share: Share) -> None:
         store.write(share.name, share.says)
@@ -198,10 +233,11 @@ class Shares:
         if before.says is None:
             self.runner.run(_sharesec(conf, name, "--delete"))
             store.write(name, None)
-            self.runner.run(["smbcontrol", f"--configfile={conf}", "smbd", "close-share", name])
         else:
             store.write(name, before.says)
             self._set_sddl(conf, name, before.sddl)
+        if before.says is None or is_closed(before.says.get("available")):
+            self.runner.run(["smbcontrol", f"--configfile={conf}", "smbd", "close-share", name])
 
     def _set_sddl(self, conf: Path, name: str, sddl: str) -> None:
         if (wanted := numeric(sddl or EVERYONE)) != read_sddl(self.runner, conf, name):
@@ -249,9 +285,11 @@ class Shares:
 
 
 def _same(share: Share, here: Mapping[str, str] | None, ours: Mapping[str, str]) -> bool:
-    """Path and comment as Samba reads them, and no word that was put here says anything else by now."""
+    """Path, comment and whether it is open as Samba reads them, and no word that was put here says anything else by now."""
     says = share.says
     if here is None or here.get("path") != share.path or here.get("comment", "") != share.comment:
+        return False
+    if is_closed(here.get("available")) != is_closed(says.get("available")):
         return False
     return all(ours[word] == value for word, value in says.items() if word in ours)
 

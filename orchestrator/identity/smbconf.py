@@ -19,7 +19,7 @@ from orchestrator.identity.running import Runner, failed, need
 GLOBAL = "global"
 _HEADER = re.compile(r"^\s*\[(?P<name>[^\]]*)\]")
 _NO_SECTION = "NO_SUCH_SERVICE"
-_TRUE = {"yes", "true", "1", "on"}
+_TRUE, _FALSE = {"yes", "true", "1", "on"}, {"no", "false", "0", "off"}
 Section = Mapping[str, str]
 
 
@@ -59,6 +59,11 @@ def _word(text: str) -> str:
 def is_true(value: str | None) -> bool:
     """Samba's idea of yes."""
     return (value or "").strip().lower() in _TRUE
+
+
+def is_closed(available: str | None) -> bool:
+    """Whether a share that says this of ``available`` lets nobody in."""
+    return (available or "yes").strip().lower() in _FALSE
 
 
 def text_of(sections: Mapping[str, Section], first_line: str = "") -> str:

@@ -1,6 +1,7 @@
 """One step of a takeover as a target's script calls it: a kind of identity, a deed, and its document as JSON.
 
-The kinds share one shape: ``show`` looks, ``take`` takes, ``back`` gives back, ``plan`` and ``plan_back`` say what would be done. Each
+The kinds share one shape: ``show`` looks, ``take`` takes, ``back`` gives back, ``plan`` and ``plan_back`` say what would be done; shares
+are also made beforehand (``keep``) and taken away again (``drop``). Each
 looks before it acts, so that any of them run twice is harmless.
 """
 
@@ -22,6 +23,7 @@ from orchestrator.identity import taken
 from orchestrator.identity.accounts import Clock, Pair, SpnMover, TakenSpns
 from orchestrator.identity.addresses import AddressDocument, Addresses
 from orchestrator.identity.errors import DocumentInvalid
+from orchestrator.identity.kept_shares import KeptShares
 from orchestrator.identity.names import NameDocument, Names
 from orchestrator.identity.report import Report
 from orchestrator.identity.running import HostRunner, Runner
@@ -47,6 +49,12 @@ class Deed(StrEnum):
     TAKE = "take"
     BACK = "back"
     SHOW = "show"
+    KEEP = "keep"
+    DROP = "drop"
+
+
+KEEPING = frozenset({Deed.KEEP, Deed.DROP})
+"""Deeds for shares alone, which wait on a target while another serves."""
 
 
 def _open(access: DirectoryAccess) -> Directory:
@@ -92,12 +100,17 @@ def step(what: What, deed: Deed, text: bytes, undo: Path, *, dry: bool = False, 
         DtamError: it cannot be done; the undo file then tells what was.
     """
     hands = hands or Hands()
+    if deed in KEEPING and what is not What.SHARES:
+        raise DocumentInvalid(reason=f"{what} cannot be kept beforehand, only shares")
     with taken.alone(undo):
         match what:
             case What.ADDRESSES:
                 return _addresses(deed, _read(text, AddressDocument), undo, hands, dry=dry)
             case What.NAMES:
                 return _carried(Names(hands.runner, undo), deed, _read(text, NameDocument), dry=dry)
+            case What.SHARES if deed in KEEPING:
+                kind = KeptShares(hands.runner, undo)
+                return _carried(kind, deed, _read(text, ShareDocument), dry=dry)
             case What.SHARES:
                 return _carried(Shares(hands.runner, undo), deed, _read(text, ShareDocument), dry=dry)
             case What.SPNS:
@@ -106,7 +119,13 @@ def step(what: What, deed: Deed, text: bytes, undo: Path, *, dry: bool = False, 
 
 def _carried(kind: Any, deed: Deed, document: msgspec.Struct, *, dry: bool) -> Report:
     """The two kinds that are Samba's configuration have the same five deeds."""
-    words = {Deed.TAKE: "plan" if dry else "take", Deed.BACK: "plan_back" if dry else "back", Deed.SHOW: "show"}
+    words = {
+        Deed.TAKE: "plan" if dry else "take",
+        Deed.BACK: "plan_back" if dry else "back",
+        Deed.KEEP: "plan" if dry else "keep",
+        Deed.DROP: "plan_drop" if dry else "drop",
+        Deed.SHOW: "show",
+    }
     report: Report = getattr(kind, words[deed])(document)
     return report
 

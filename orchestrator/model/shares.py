@@ -14,7 +14,10 @@ _SID = re.compile(r"S-1-[0-9-]+")
 
 
 class Share(msgspec.Struct, frozen=True):
-    """A share: ``origin`` is smb.conf, registry or usershare; ``administrative`` ones belong to their machine or domain alone."""
+    """A share: ``origin`` is smb.conf, registry or usershare; ``administrative`` ones belong to their machine or domain alone.
+
+    ``acl_problem``: why its access list cannot be read; ``sddl`` says nothing then, and the share is moved nowhere.
+    """
 
     name: str
     path: str
@@ -23,6 +26,12 @@ class Share(msgspec.Struct, frozen=True):
     options: dict[str, str] = {}
     sddl: str = ""
     administrative: bool = False
+    acl_problem: str = ""
+
+    @property
+    def is_closed(self) -> bool:
+        """Nobody is let in: it waits for a failover, or somebody shut it."""
+        return self.options.get("available", "yes").lower() in {"no", "false", "0", "off"}
 
     @property
     def sids(self) -> tuple[str, ...]:

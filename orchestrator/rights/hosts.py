@@ -26,7 +26,7 @@ def keytabs(wanted: Wanted, made_by: Callable[[str, str, Wanted], tuple[str, ...
         commands = (
             *made_by(one.principal, one.path, wanted),
             f"chown root:root {path} && chmod 0600 {path}",
-            f"klist -k {path}  # shows {one.principal}",
+            f"klist -k {path}  # shows {' '.join(one.principal.split())}",
         )
         server = one.server or "this machine"
         why = "changes of names and service names are signed with it" + (

@@ -36,7 +36,8 @@ def keytab(principal: str, path: str, wanted: Wanted) -> tuple[str, ...]:
     if user.endswith("$") and path == "/etc/krb5.keytab":
         return ("net ads keytab create -P",)
     exported = f"samba-tool domain exportkeytab {shlex.quote(path)} --principal={shlex.quote(principal)}"
-    return (f"umask 077; {exported}  # on {wanted.controller or 'a domain controller'}; then carry it there with scp",)
+    where = " ".join((wanted.controller or "a domain controller").split())
+    return (f"umask 077; {exported}  # on {where}; then carry it there with scp",)
 
 
 def _sid(account: Account) -> str:
@@ -45,7 +46,7 @@ def _sid(account: Account) -> str:
 
 def _allow(account: Account, dn: str, wanted: Wanted, sddl: str) -> tuple[str, ...]:
     quoted = shlex.quote(sddl) if account.sid else f'"{sddl}"'
-    url = f" -H ldap://{wanted.controller} --use-kerberos=required" if wanted.controller else ""
+    url = f" -H {shlex.quote(f'ldap://{wanted.controller}')} --use-kerberos=required" if wanted.controller else ""
     change = f"samba-tool dsacl set{url} --objectdn={shlex.quote(dn)} --sddl={quoted}"
     if account.sid:
         return (change,)

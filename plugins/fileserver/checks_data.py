@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from orchestrator.model.findings import Finding
@@ -67,7 +68,7 @@ def target_directory(view: View) -> Iterator[Finding]:
                 f"the target directory {root.on_target} on {side.name} is missing",
                 where=view.place(f"connection.roots.{position}.target_path"),
                 why="the replica has no place",
-                remedy=f"mkdir -p {root.on_target} on {side.name}",
+                remedy=f"on {side.name}: mkdir -p {shlex.quote(root.on_target)}",
                 fix=[steps.make_directory(TARGET, side.name, root.on_target)],
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from orchestrator.model.findings import Finding
@@ -87,7 +88,7 @@ def spn_held(view: View) -> Iterator[Finding]:
                 f"{spn} is held by {', '.join(others)}, by itself or by a name that stands for it",
                 where=f"{domain.controller}, servicePrincipalName",
                 why="a service name may have one owner only: it could not be given to the target",
-                remedy=f"take it from the wrong account: setspn -D {spn} {others[0].rstrip('$')}, or samba-tool spn delete",
+                remedy=f"take it from the wrong account: setspn -D {shlex.quote(spn)} {shlex.quote(others[0].rstrip('$'))}, or samba-tool spn delete",
             )
 
 

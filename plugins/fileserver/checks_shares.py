@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from orchestrator.model.findings import Finding
 from orchestrator.model.servers import Where
-from orchestrator.model.shares import Samba
+from orchestrator.model.shares import Samba, Share
+from orchestrator.sdk import steps
 from orchestrator.sdk.checks import View, check
 from plugins.fileserver import sharing
 from plugins.fileserver.checks_servers import serving
@@ -99,7 +102,8 @@ def share_on_target(view: View) -> Iterator[Finding]:
         return
     for one in sharing.chosen(view.settings, shared(view, SOURCE)):
         there, wanted = theirs.share(one.name), sharing.target_path(view.settings, one)
-        if there is not None and wanted is not None and there.path != wanted:
+        ours = there in sharing.waiting(view.inventory.target)
+        if there is not None and wanted is not None and there.path != wanted and not ours:
             yield view.error(
                 f"{view.inventory.target.name} has a share {there.name} already, of {there.path}",
                 where=f"{view.inventory.target.name}, {there.origin}",
@@ -122,9 +126,9 @@ def share_acl(view: View) -> Iterator[Finding]:
         if local:
             yield view.error(
                 f"the permissions of share {one.name} name {', '.join(local)}, known to {view.inventory.source.name} alone",
-                where=f"{view.inventory.source.name}, sharesec {one.name} --viewsddl",
+                where=f"{view.inventory.source.name}, sharesec --viewsddl -- {shlex.quote(one.name)}",
                 why="on the target that account does not exist: its people would be shut out, or others let in",
-                remedy=f"give the permission to an account of the domain: sharesec {one.name} -a ...",
+                remedy=f"give the permission to an account of the domain: sharesec --add=... -- {shlex.quote(one.name)}",
             )
         if strange:
             yield view.warning(
@@ -149,8 +153,54 @@ def shares_changed(view: View) -> Iterator[Finding]:
             f"the shares {', '.join(differing)} were changed since {view.inventory.target.name} was told of them",
             where=f"{view.inventory.source.name}, {view.inventory.source.origin('samba')}",
             why="a failover would make them as they were then",
-            remedy="tell the target anew: dtam enable",
+            remedy="tell the target anew, and let it make them ready: dtam enable",
         )
+
+
+@check("share-acl-unreadable", sets=("basic", "failover"), passed="the permissions of every share can be read")
+def share_acl_unreadable(view: View) -> Iterator[Finding]:
+    """Permissions that nobody can read are never taken for everyone's: such a share is not moved."""
+    for one in sharing.chosen(view.settings, shared(view, SOURCE)):
+        if one.acl_problem:
+            yield view.error(
+                f"the permissions of share {one.name} cannot be read: {one.acl_problem}",
+                where=f"{view.inventory.source.name}, {one.origin}",
+                why="the target could not give its people the same rights, so it does not get the share",
+                remedy=_mend_acl(one),
+            )
+
+
+def _mend_acl(share: Share) -> str:
+    name = shlex.quote(share.name)
+    if share.origin == "usershare":
+        return f"set them anew: net usershare add {name} {shlex.quote(share.path)} '' 'Everyone:R'; or leave it out"
+    return f"set them anew: sharesec --replace=... -- {name}; or leave it out: connection.shares.exclude"
+
+
+@check("shares-not-ready", sets=("basic", "failover"), passed="the shares wait on the target, closed")
+def shares_not_ready(view: View) -> Iterator[Finding]:
+    """They are made beforehand, so that a failover only opens them; what somebody changed there is made anew."""
+    side, theirs = view.inventory.target, shared(view, TARGET)
+    document = (side.takeover or {}).get("shares")
+    if document is None or theirs is None or not theirs.installed or serving(view) is TARGET:
+        return
+    lacking = [one["name"] for one in document["shares"] if not _is_ready(one, theirs.share(one["name"]))]
+    if lacking:
+        at = steps.AtTarget(
+            side.name, view.protection.id, "post_failover", view.protection.epoch, view.inventory.source.name
+        )
+        yield view.warning(
+            f"the shares {', '.join(lacking)} do not wait on {side.name} as it was told",
+            where=f"{side.name}, {side.origin('samba')}",
+            why="a failover makes them then, and may find something in their way",
+            remedy="make them anew: dtam validate --fix; if the script there is of an earlier version: dtam enable",
+            fix=[steps.keep_shares(at, document)],
+        )
+
+
+def _is_ready(wanted: Mapping[str, Any], there: Share | None) -> bool:
+    """It is there with its path and permissions; one that is open is looked at by others."""
+    return there is not None and (there.path, there.sddl) == (wanted["path"], wanted["sddl"])
 
 
 @check(
@@ -193,7 +243,9 @@ SHARES = (
     share_outside,
     share_on_target,
     share_acl,
+    share_acl_unreadable,
     shares_changed,
+    shares_not_ready,
     kerberos_method,
     winbind_missing,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from orchestrator.model.inventory import Inventory
+from orchestrator.model.inventory import Inventory, SideInventory
 from orchestrator.model.settings import Root, Settings
 from orchestrator.model.settings_domain import ShareSelection
 from orchestrator.model.shares import Samba, Share
@@ -48,9 +48,17 @@ def target_path(settings: Settings, share: Share) -> str | None:
 
 
 def documents(settings: Settings, inventory: Inventory) -> list[dict[str, Any]]:
-    """The shares as the target's step takes them; those without replicated data are left out, which a check tells."""
+    """The shares as the target's step takes them; those without replicated data or readable permissions are left out, which checks tell."""
     placed = ((share, target_path(settings, share)) for share in chosen(settings, inventory.source.samba))
-    return [share.document(path) for share, path in placed if path is not None]
+    return [share.document(path) for share, path in placed if path is not None and not share.acl_problem]
+
+
+def waiting(target: SideInventory) -> tuple[Share, ...]:
+    """The shares that the target was told of and that wait there closed, as it says."""
+    told = {one["name"].lower() for one in ((target.takeover or {}).get("shares") or {}).get("shares", ())}
+    return tuple(
+        one for one in (target.samba.shares if target.samba else ()) if one.is_closed and one.name.lower() in told
+    )
 
 
 def roots_of(shares: Iterable[Share], volumes: Iterable[str] = ()) -> list[str]:

@@ -45,6 +45,7 @@ def protect(planning: Planning) -> Iterator[Step]:
     yield from _captured(planning)
     yield from parts.start_services(planning, SOURCE)
     yield from connected(planning, epoch)
+    yield from taking.keep_ready(planning, epoch)
     if planning.protection.settings.monitoring.enabled:
         yield steps.monitor(TARGET, target, planning.protection.id, on=True, by=planning.by)
 
@@ -129,7 +130,8 @@ def unprotect(planning: Planning) -> Iterator[Step]:
     Steps on a server that does not answer are left out: a lost server must not hold the other one.
     """
     serving = TARGET if planning.protection.stage in {Stage.FAILED_OVER, Stage.RESTORED} else SOURCE
-    ends = (_unwatched(planning), _ttl_back(planning), _disconnected(planning), _uncaptured(planning, serving))
+    quiet = (_unwatched(planning), _ttl_back(planning), taking.drop_ready(planning))
+    ends = (*quiet, _disconnected(planning), _uncaptured(planning, serving))
     wanted = chain(*ends, _forgotten(planning))
     for step in wanted:
         if step.where is Where.ORCHESTRATOR or not planning.inventory.on(step.where).unreachable:

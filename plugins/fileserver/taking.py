@@ -8,6 +8,7 @@ service names and addresses after it, so that clients are led to something that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from orchestrator.model.domain import Account
@@ -21,6 +22,19 @@ from plugins.fileserver import parts, sharing
 from plugins.fileserver.inventory import account_of
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
+
+
+def keep_ready(planning: Planning, epoch: int) -> Iterator[Step]:
+    """Shares with their permissions wait closed on the target, so that a failover only opens them."""
+    if planning.protection.settings.failover.fails_over("shares"):
+        yield steps.keep_shares(replace(_at(planning, "post_failover"), epoch=epoch), shares(planning))
+
+
+def drop_ready(planning: Planning) -> Iterator[Step]:
+    """What waits goes; nothing where nothing was seen waiting."""
+    settings = planning.protection.settings
+    if settings.failover.fails_over("shares") and sharing.waiting(planning.inventory.target):
+        yield steps.drop_shares(_at(planning, "post_failover"), shares(planning))
 
 
 def take_before_services(planning: Planning) -> Iterator[Step]:

@@ -76,6 +76,16 @@ def test_shares_of_all_three_kinds_with_their_permissions(conf: Path) -> None:
 
 
 @pytest.mark.covers("FS-01")
+@pytest.mark.parametrize("acl", ["S-1-1-0", "Everyone:F", "S-1-1-0:R,S-1-5-21-1-2-3-1104:X", "F"])
+def test_permissions_that_cannot_be_read_are_never_everyones(conf: Path, acl: str) -> None:
+    path = conf.parent / "usershares/mine"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(f"usershare_acl={acl}" if one.startswith("usershare_acl") else one for one in lines))
+    (mine,) = (one for one in sharefacts.gather(conf).shares if one.name == "Mine")
+    assert (mine.sddl, bool(mine.acl_problem)) == ("", True)
+
+
+@pytest.mark.covers("FS-01")
 def test_what_belongs_to_the_machine_or_the_domain_is_marked(conf: Path) -> None:
     found = sharefacts.gather(conf)
     assert {one.name.lower() for one in found.shares if one.administrative} == {"netlogon", "c$"}

@@ -22,11 +22,12 @@ from orchestrator.cli.screen import Screen
         "dtam step addresses take --undo /var/lib/dtam/identity/files.addresses.json",
         "dtam step spns take --undo /var/lib/dtam/identity/files.spns.json --dry-run",
         "dtam step shares show --undo /var/lib/dtam/identity/files.shares.json --json",
+        "dtam step shares keep --undo /var/lib/dtam/identity/files.kept-shares.json",
         "dtam step names back --undo /var/lib/dtam/identity/files.names.json",
     ),
 )
 @click.argument("what", type=click.Choice(["addresses", "names", "shares", "spns"]))
-@click.argument("deed", type=click.Choice(["take", "back", "show"]))
+@click.argument("deed", type=click.Choice(["take", "back", "show", "keep", "drop"]))
 @click.option(
     "--undo",
     type=click.Path(path_type=Path),
@@ -44,6 +45,8 @@ from orchestrator.cli.screen import Screen
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of sentences.")
 def command(*, what: str, deed: str, undo: Path, document: IO[bytes], dry_run: bool, as_json: bool) -> None:
     """Take addresses, names, shares or service principal names of the source over on this host, give them back, or show them.
+
+    Shares can be made beforehand as well, closed to everybody (keep), and taken away again (drop).
 
     Harmless when run twice; killed anywhere, the same command again finishes it. Exit code 0: it is so. "show" ends with 1
     when not everything is taken.

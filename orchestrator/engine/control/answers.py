@@ -92,7 +92,10 @@ class KeytabFacts(Answer):
 
 
 class ShareFacts(Answer):
-    """A share of Samba: ``origin`` is smb.conf, registry or usershare; ``sddl`` its ACL with masks as numbers."""
+    """A share of Samba: ``origin`` is smb.conf, registry or usershare; ``sddl`` its ACL with masks as numbers.
+
+    ``acl_problem``: why its ACL cannot be read; ``sddl`` is empty then, and says nothing.
+    """
 
     name: str
     path: str
@@ -101,6 +104,7 @@ class ShareFacts(Answer):
     options: dict[str, str] = {}
     sddl: str = ""
     administrative: bool = False
+    acl_problem: str = ""
 
 
 class SambaFacts(Answer):
@@ -167,6 +171,22 @@ class SetSize(Answer):
     calculated_ns: int
 
 
+class Synchrony(Answer):
+    """How a synchronous connection stands: ``state`` is synchronous, asynchronous (behind), or waiting (the application stands still).
+
+    ``flushes`` were held back until the targets of the directory's synchronous connections had them, ``mean_wait_ms`` each on average.
+    """
+
+    state: Literal["synchronous", "asynchronous", "waiting"]
+    since: str
+    why: str
+    wait_s: float
+    when_late: Literal["continue", "wait"]
+    flushes: int = 0
+    mean_wait_ms: float = 0.0
+    waiting: int = 0
+
+
 class ConnectionStatus(Answer):
     """The source's end of a connection. ``id`` counts from one since the daemon started; ``key`` stays.
 
@@ -205,6 +225,8 @@ class ConnectionStatus(Answer):
     last_error: str = ""
     since: str = ""
     says: str = ""
+    mode: Literal["asynchronous", "synchronous"] = "asynchronous"
+    synchrony: Synchrony | None = None
 
 
 class ReplicaStatus(Answer):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from configparser import ConfigParser, Error
 from pathlib import Path
 
@@ -23,7 +23,7 @@ ADMINISTRATIVE = frozenset({"admin$", "ipc$", "print$", "netlogon", "sysvol"})
 """Never shared out by another server: they belong to the machine itself, or to the domain."""
 TEMPLATES = frozenset({"homes", "printers", "global"})
 DAEMONS = ("smbd", "nmbd", "winbindd")
-EVERYONE_FULL = "D:(A;;0x001f01ff;;;WD)"
+EVERYONE_FULL, EVERYONE_READS = "D:(A;;0x001f01ff;;;WD)", "D:(A;;0x001200a9;;;WD)"
 MASKS = {
     "CC": 0x1, "DC": 0x2, "LC": 0x4, "SW": 0x8, "RP": 0x10, "WP": 0x20, "DT": 0x40, "LO": 0x80, "CR": 0x100,
     "SD": 0x10000, "RC": 0x20000, "WD": 0x40000, "WO": 0x80000,
@@ -31,6 +31,7 @@ MASKS = {
     "FA": 0x1F01FF, "FR": 0x120089, "FW": 0x120116, "FX": 0x1200A0,
 }  # fmt: skip
 USERSHARE_MASKS = {"F": ("A", 0x1F01FF), "R": ("A", 0x1200A9), "D": ("D", 0x1F01FF)}
+_USERSHARE = re.compile(r"(?P<sid>S-1(?:-\d+)+):(?P<right>[FfRrDd])")
 _ACE = re.compile(r"\((?P<kind>[^;]*);(?P<flags>[^;]*);(?P<rights>[^;]*);(?P<rest>[^)]*)\)")
 
 
@@ -83,7 +84,8 @@ def shares(conf: Path, plain: Mapping[str, str], problems: list[str]) -> list[Sh
 
 def _share(name: str, options: Mapping[str, str], origin: str, conf: Path, problems: list[str]) -> ShareFacts:
     rest = {key: value for key, value in options.items() if key not in {"path", "comment"}}
-    sddl = _said(["sharesec", "-s", str(conf), "--viewsddl", "--", name], problems).strip() or EVERYONE_FULL
+    said = _said(["sharesec", "-s", str(conf), "--viewsddl", "--", name], problems).strip() or EVERYONE_FULL
+    sddl, problem = _readable(numeric, said)
     path, comment = options.get("path", ""), options.get("comment", "")
     return ShareFacts(
         name=name,
@@ -91,7 +93,8 @@ def _share(name: str, options: Mapping[str, str], origin: str, conf: Path, probl
         comment=comment,
         origin=origin,
         options=rest,
-        sddl=numeric(sddl),
+        sddl=sddl,
+        acl_problem=problem,
         administrative=_is_administrative(name, options),
     )
 
@@ -116,24 +119,40 @@ def _usershare(path: Path) -> ShareFacts | None:
     if not lines or not lines[0].startswith("#VERSION") or not facts.get("path"):
         return None
     guest = {"guest ok": "yes"} if facts.get("guest_ok") == "y" else {}
+    sddl, problem = _readable(_usershare_sddl, facts.get("usershare_acl", ""))
     return ShareFacts(
         name=facts.get("sharename", path.name),
         path=facts["path"],
         comment=facts.get("comment", ""),
         origin="usershare",
         options={"read only": "no", **guest},
-        sddl=_usershare_sddl(facts.get("usershare_acl", "")),
+        sddl=sddl,
+        acl_problem=problem,
     )
 
 
+def _readable(form: Callable[[str], str], text: str) -> tuple[str, str]:
+    """Permissions and no problem; or none and what could not be read, which is never taken for everyone's."""
+    try:
+        return form(text), ""
+    except ValueError as error:
+        return "", f"{error} in '{text[:200]}'"
+
+
 def _usershare_sddl(text: str) -> str:
-    entries = [entry.rpartition(":") for entry in text.split(",") if ":" in entry]
-    aces = [(*USERSHARE_MASKS[right.upper()], sid) for sid, _, right in entries if right.upper() in USERSHARE_MASKS]
-    return "D:" + "".join(f"({kind};;{mask:#010x};;;{sid})" for kind, mask, sid in aces) if aces else EVERYONE_FULL
+    """Of a list such as ``S-1-1-0:R,``; an empty one lets everyone read, as Samba has it. ValueError: it is no such list."""
+    entries = [one.strip() for one in text.split(",") if one.strip()]
+    found = [(_USERSHARE.fullmatch(one), one) for one in entries]
+    wrong = [one for match, one in found if match is None]
+    if wrong:
+        msg = f"'{wrong[0]}' is no entry of a user share"
+        raise ValueError(msg)
+    aces = [(*USERSHARE_MASKS[match["right"].upper()], match["sid"]) for match, _ in found if match]
+    return "D:" + "".join(f"({kind};;{mask:#010x};;;{sid})" for kind, mask, sid in aces) if aces else EVERYONE_READS
 
 
 def numeric(sddl: str) -> str:
-    """The same descriptor with every access mask as a number."""
+    """The same descriptor with every access mask as a number. ValueError: a mask has letters that nobody knows."""
     return _ACE.sub(lambda ace: f"({ace['kind']};{ace['flags']};{_mask(ace['rights'])};{ace['rest']})", sddl)
 
 
@@ -143,7 +162,10 @@ def _mask(rights: str) -> str:
     pairs = [rights[place : place + 2] for place in range(0, len(rights), 2)]
     mask = 0
     for pair in pairs:
-        mask |= MASKS.get(pair, 0)
+        if pair not in MASKS:
+            msg = f"'{pair}' is no right"
+            raise ValueError(msg)
+        mask |= MASKS[pair]
     return f"{mask:#010x}"
 
 

@@ -31,9 +31,11 @@ from orchestrator.sdk.steps.hosts import (
 )
 from orchestrator.sdk.steps.identity import (
     AtTarget,
+    drop_shares,
     give_addresses_back,
     give_names_back,
     give_spns_back,
+    keep_shares,
     put_shares,
     take_addresses,
     take_names,
@@ -55,6 +57,7 @@ __all__ = [
     "deliver_script",
     "demote",
     "disconnect",
+    "drop_shares",
     "engines_answer",
     "fail_over",
     "fence",
@@ -64,6 +67,7 @@ __all__ = [
     "give_spns_back",
     "in_script",
     "irreversible",
+    "keep_shares",
     "lift_fence",
     "make_directory",
     "monitor",

@@ -56,6 +56,19 @@ def put_shares(at: AtTarget, document: Mapping[str, Any]) -> Step:
     return _step(at, "put-shares", f"put the shares of {at.source} on {at.server}", "put_shares", document, after=lines)
 
 
+def keep_shares(at: AtTarget, document: Mapping[str, Any]) -> Step:
+    """The source's shares wait on the target, closed to everybody, with their permissions."""
+    lines = tuple(f"share {one['name']} on {at.server}, closed: {one['path']}" for one in document["shares"])
+    sentence = f"keep the shares of {at.source} ready on {at.server}"
+    return _step(at, "keep-shares", sentence, "keep_shares", document, after=lines, downtime=False)
+
+
+def drop_shares(at: AtTarget, document: Mapping[str, Any]) -> Step:
+    """No share waits on the target any more; those that are open stay."""
+    sentence = f"take the waiting shares of {at.source} away from {at.server}"
+    return _step(at, "drop-shares", sentence, "drop_shares", document, downtime=False)
+
+
 def give_addresses_back(at: AtTarget, document: Mapping[str, Any]) -> Step:
     """The target has its own addresses only."""
     sentence = f"give the addresses of {at.source} back: remove them from {at.server}"
@@ -88,6 +101,7 @@ def _step(
     document: Mapping[str, Any],
     *,
     after: tuple[str, ...] = (),
+    downtime: bool = True,
 ) -> Step:
     given = {
         "where": Where.TARGET,
@@ -106,5 +120,5 @@ def _step(
         act("undo-script", **given),
         after=after,
         script=ScriptCall(at.script, f"common/{template}", {"document": dict(document)}),
-        downtime=True,
+        downtime=downtime,
     )

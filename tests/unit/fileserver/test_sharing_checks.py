@@ -98,6 +98,7 @@ CASES: list[tuple[str, Inventory, str, str]] = [
     ("share-missing", source(shares=()), "warning", "no share to move"),
     ("share-outside-data", docs(path="/elsewhere"), "error", "/elsewhere, which is not protected"),
     ("share-on-target", target(shares=(replace(DOCS, path="/other"),)), "error", "has a share docs already, of /other"),
+    ("share-acl-unreadable", docs(acl_problem="'X' is no right"), "error", "docs cannot be read: 'X' is no right"),
     ("share-acl-local", docs(sddl=f"D:(A;;0x1;;;{LOCAL}-1000)"), "error", f"{LOCAL}-1000, known to alpha alone"),
     ("share-acl-local", target(unresolved_sids=(f"{DOMAIN}-513",)), "warning", "knows no name"),
     ("shares-changed-since", told({"shares": {"shares": []}}), "error", "docs were changed"),
@@ -111,6 +112,7 @@ CASES: list[tuple[str, Inventory, str, str]] = [
     ("target-is-controller", target(role="ROLE_ACTIVE_DIRECTORY_DC"), "error", "beta is a domain controller"),
     ("target-is-controller", domain(target=replace(BETA, is_controller=True)), "error", "domain controller"),
     ("spn-held-elsewhere", domain(holders=(("cifs/ALPHA", ("ALPHA$", "OLD$")),)), "error", "held by OLD$"),
+    ("forest-not-asked", domain(forest_problem="b.example could not be asked"), "warning", "b.example could not"),
     ("domain-clock", domain(clock_ahead_s=600.0), "error", "+600 s"),
     ("keytab-on-target", target(keytabs=(Keytab(KEYTAB, False),)), "error", "is not there"),
     ("keytab-on-target", target(keytabs=(Keytab(KEYTAB, True, is_link=True),)), "error", "is a symbolic link"),
@@ -167,8 +169,24 @@ def test_a_log_in_by_a_name_that_is_moved_is_told(host: str, check: list[str]) -
     assert [one.check for one in report.findings if one.severity is not Severity.PASSED] == check
 
 
-def test_a_target_that_was_told_of_the_shares_as_they_are() -> None:
-    assert findings(told({"shares": {"shares": sharing.documents(given(), SOUND)}})) == []
+def waiting(**more: Any) -> Inventory:
+    """The target was told of the shares as they are, and keeps them in a way of its own."""
+    (told_of,) = sharing.documents(given(), SOUND)
+    there = Share("docs", told_of["path"], "ours", "registry", {"available": "No"}, told_of["sddl"])
+    kept = replace(SOUND.target, takeover={"shares": {"shares": [told_of]}})
+    return replace(SOUND, target=replace(kept, samba=replace(THEIRS, shares=(replace(there, **more),))))
+
+
+def test_shares_that_wait_as_they_are_at_the_source_are_found_well() -> None:
+    assert findings(waiting()) == []
+
+
+@pytest.mark.covers("AM-11")
+@pytest.mark.parametrize("drift", [{"path": "/elsewhere"}, {"sddl": "D:(A;;0x001f01ff;;;WD)"}, {"name": "other"}])
+def test_shares_that_wait_otherwise_are_made_anew(drift: dict[str, str]) -> None:
+    (found,) = findings(waiting(**drift))
+    assert (found.check, [one.id for one in found.fix]) == ("shares-not-ready", ["keep-shares"])
+    assert found.fix[0].do.arguments["segments"] == ["keep-shares"]
 
 
 def test_shares_of_protected_data_are_not_forgotten() -> None:

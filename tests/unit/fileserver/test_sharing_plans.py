@@ -16,7 +16,7 @@ from orchestrator.sdk.application import Planning
 from plugins.fileserver import discover, taking
 from plugins.fileserver.application import FileServer
 from tests.faults.rehearsal import pair, protection, scripts
-from tests.unit.fileserver.test_sharing_checks import DOCS, SOUND, given, replace
+from tests.unit.fileserver.test_sharing_checks import DOCS, SOUND, THEIRS, given, replace
 
 IDENTITY = {"type": "identity", "identity": {"addresses": [{"source": "10.0.0.1", "interface": "eth0"}]}}
 
@@ -107,3 +107,16 @@ def test_nothing_of_samba_is_planned_for_a_service_of_another_kind() -> None:
     assert not {"put-shares", "take-names", "take-spns", "data-present"} & set(ids(every))
     assert msgspec.json.encode(every)
     assert all(step.where in set(Where) for step in every)
+
+
+def test_shares_wait_on_the_target_from_protect_to_the_end() -> None:
+    known, plugin = planning(), FileServer()
+    protect = list(plugin.protect(known))
+    assert ids(protect).index("keep-shares") > ids(protect).index(next(one for one in ids(protect) if "in-step" in one))
+    (keep,) = (one for one in protect if one.id == "keep-shares")
+    assert (keep.downtime, keep.do.arguments["epoch"], keep.do.arguments["segments"]) == (False, 1, ["keep-shares"])
+    assert "drop-shares" not in ids(plugin.unprotect(known)), "nothing was seen waiting"
+    waiting = replace(DOCS, path="/srv/replica/docs", options={"available": "No"})
+    target = replace(SOUND.target, samba=replace(THEIRS, shares=(waiting,)), takeover={"shares": taking.shares(known)})
+    left = ids(plugin.unprotect(replace(known, inventory=replace(SOUND, target=target))))
+    assert left.index("drop-shares") < left.index("no-document-target")

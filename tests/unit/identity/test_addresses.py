@@ -104,7 +104,7 @@ def test_all_addresses_are_asked_for_and_announced_at_once(tmp_path):
     everybody = threading.Barrier(3, timeout=60)
 
     class Waiting(FakeWire):
-        def answered_by(self, *_):
+        def answered_by(self, _interface, _address):
             everybody.wait()
 
         def announce(self, interface, address):

@@ -123,6 +123,13 @@ CASES = {
             step("unit", "common/start_unit", "start", "pre_failover", unit="a b@c.service"),
         ],
     ),
+    "kept": (
+        "post_failover",
+        [
+            step("keep-shares", "common/keep_shares", "keep the shares ready", document={"shares": []}),
+            step("drop-shares", "common/drop_shares", "take the waiting shares away", document={"shares": []}),
+        ],
+    ),
     "refreshing": (
         "post_failover",
         [step("refresh-names", "common/refresh_names", "register the names again", **DNS)],
