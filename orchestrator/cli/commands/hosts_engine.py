@@ -290,9 +290,17 @@ dtam hosts add {name} --address {address} --token-file {name}.token
 rm -r /root/dtam-engine.tar.gz /root/host /root/{name}.token
 #
 # All of it in one: dtam hosts install {name} --ssh root@{address}
-# With another Python than here: pipx in place of the second line of step 2, then the units of the package's directory host copied to
-# /etc/systemd/system, and an empty /etc/dtam/dtengine.toml
-#   PIPX_HOME=/opt/dtam/pipx PIPX_BIN_DIR=/opt/dtam/current/bin pipx install PATH_OF_DTAM"""
+# With another Python than here, or where an index of Python packages is near: pipx in place of the lines that begin with tar and sh
+# in step 2; PATH_OF_DTAM is a wheel or a directory of the same version
+#   cd /root && tar -xzf dtam-engine.tar.gz host
+#   PIPX_HOME=/opt/dtam/pipx PIPX_BIN_DIR=/opt/dtam/current/bin pipx install PATH_OF_DTAM
+#   cp -r host /opt/dtam/current/
+#   install -d -m 700 /var/cache/dtam && install -m 700 host/capture/* /var/cache/dtam/
+#   install -m 644 host/*.service /etc/systemd/system/ && install -m 644 host/dtam.pam /etc/pam.d/dtam
+#   install -D -m 644 /dev/null /etc/dtam/dtengine.toml && ln -s /opt/dtam/current/bin/* /usr/local/bin/
+#   for one in dtadmin dtmon; do groupadd --system $one && echo $one >>/opt/dtam/made-groups; done
+#   systemctl daemon-reload && systemctl enable --now dtengine
+# Its removal: sh host/engine-host.sh remove --uninstall"""
 
 
 def _print_by_hand(screen: Screen, package: Package, name: str, address: str) -> None:
