@@ -203,13 +203,13 @@ def template_names() -> tuple[str, ...]:
 
 
 def _functions(number: int, step: Step) -> str:
-    """The bash functions of one step: look, do, and undo and dry where the template has them."""
+    """The bash functions of one step: look, do, and where the template has them undo, dry and ``beforehand`` (done while fenced, too)."""
     call = step.script
     assert call is not None  # noqa: S101  render chose the steps that have one
     facts = _checked_facts(step)
     try:
         module = _environment().get_template(call.template + _ENDING).make_module(dict(call.variables))
-        bodies = [(part, _body(module, part)) for part in ("look", "do", "undo", "dry")]
+        bodies = [(part, _body(module, part)) for part in ("look", "do", "undo", "dry", "beforehand")]
     except (jinja2.UndefinedError, ValueError) as error:
         raise TemplateUnusable(step=step.id, name=facts.name, reason=str(error)) from error
     return "\n".join(f"{part}_{number}() {{\n{body}\n}}" for part, body in bodies if body)

@@ -7,6 +7,7 @@ engine's services are stood in for by files.
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
 import urllib.request
 from contextlib import ExitStack
@@ -266,3 +267,44 @@ def test_two_runs_at_once_are_kept_apart(world):
     first.join()
     assert second.returncode == 75
     assert "another run" in second.stderr
+
+
+def fenced(world, says="fenced: alpha serves epoch 3; this engine is the target"):
+    """The engine's stand-in is told that the source serves again."""
+    real = (world.host.path / "bin" / "dtengine").read_text()
+    held = f"if [[ $1 == fence ]]; then echo '{says}'; exit 1; fi\n"
+    world.host.program("dtengine", real.replace("#!/bin/bash\n", f"#!/bin/bash\n{held}", 1))
+    return says
+
+
+def by_hand(world, words):
+    script = [str(world.host.path / "post_failover"), *words]
+    return subprocess.run(["bash", *script], env=world.host.environment(), capture_output=True, text=True, check=False)
+
+
+@pytest.mark.covers("ENG-FO-05")
+def test_by_hand_with_an_old_run_it_takes_nothing_from_a_source_that_serves(world):
+    """A failover, a failback, and somebody who repeats the old run: refused, unless he insists, and that is written down."""
+    assert world.host.run("post_failover").returncode == 0
+    assert world.host.run("post_failover", undo=True).returncode == 0
+    says, lines = fenced(world), world.host.lines()
+    done = by_hand(world, ["--run", "run1"])
+    assert done.returncode == 77
+    assert says in done.stderr
+    assert "--force" in done.stderr
+    assert world.is_untouched()
+    assert world.host.lines() == lines
+    assert by_hand(world, ["--run", "run1", "--force"]).returncode == 0
+    assert world.is_failed_over()
+    assert [line["says"] for line in world.host.lines() if line["event"] == "forced"] == [f"by hand although: {says}"]
+
+
+def test_what_the_engine_says_of_its_fence_counts(world):
+    """It is not asked again, and its no is a no."""
+    fenced(world)
+    assert world.host.run("post_failover", fenced="").returncode == 0
+    assert world.host.run("post_failover", undo=True, fenced="alpha serves").returncode == 0
+    assert world.is_untouched()
+    refused = world.host.run("post_failover", run_id="run2", fenced="alpha serves")
+    assert refused.returncode == 77
+    assert world.is_untouched()

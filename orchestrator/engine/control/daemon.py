@@ -98,7 +98,7 @@ class Engine:
         self.peers = Peers(layout.peers, identity.engine_id)
         self.documents = Documents(layout.protections, identity.engine_id)
         self.scripts = Scripts(layout.protections)
-        self.runs = Runs(layout, self.scripts)
+        self.runs = Runs(layout, self.scripts, self._fence_reason)
         self.services = Services(layout.services, self._fence_reason)
         self.sets = ReplicationSets(layout.sets)
         memory = Path(settings.memory_directory) / identity.engine_id

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,8 +53,10 @@ class RunRecord(Request):
 class Runs:
     """All runs of this engine."""
 
-    def __init__(self, layout: Layout, scripts: Scripts) -> None:
+    def __init__(self, layout: Layout, scripts: Scripts, fence_of: Callable[[str], str | None] = lambda _: None) -> None:
+        """``fence_of`` says why a protection is fenced here; a script is told so, and takes nothing then."""
         self._layout = layout
+        self._fence_of = fence_of
         self._runs = layout.runs
         self._scripts = scripts
         self._lock = threading.Lock()
@@ -161,7 +164,8 @@ class Runs:
         base = self._runs / record.key
         self._at(base, ".exit").unlink(missing_ok=True)
         store.save(self._at(base, ".json"), record)
-        store.write_text(self._at(base, ".in"), json.dumps(standard_input(record)) + "\n")
+        asked = standard_input(record, self._fence_of(record.protection) or "")
+        store.write_text(self._at(base, ".in"), json.dumps(asked) + "\n")
         script = self._scripts.path(record.protection, record.script)
         self._children[record.key] = commands.spawn(
             ["/bin/sh", "-c", RUN_THEN_SAY_HOW, "sh", str(script), str(self._at(base, ".exit"))],
@@ -211,8 +215,8 @@ class Runs:
         )
 
 
-def standard_input(record: RunRecord) -> dict[str, Any]:
-    """What a script reads."""
+def standard_input(record: RunRecord, fenced: str = "") -> dict[str, Any]:
+    """What a script reads; ``fenced`` says why protected services may not run here."""
     return {
         "run_id": record.run_id,
         "epoch": record.epoch,
@@ -221,6 +225,7 @@ def standard_input(record: RunRecord) -> dict[str, Any]:
         "dry_run": record.request.dry_run,
         "undo": record.request.undo,
         "facts": record.request.facts,
+        "fenced": " ".join(fenced.split()),
     }
 
 

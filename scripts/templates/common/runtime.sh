@@ -1,6 +1,6 @@
 # --- how a run goes: look, "about-to" with its undo on disk, do, "done" or "failed" on disk. A step killed inside is looked at
 # again by the next run of the same id; what was found done beforehand is "already" and is not undone.
-DRY_RUN=0 UNDO=0 RUN_ID='' DTAM_EPOCH=0 WANTED=() IS_READY=0 OWN='your-own-commands'
+DRY_RUN=0 UNDO=0 RUN_ID='' DTAM_EPOCH=0 WANTED=() IS_READY=0 FORCED=0 FENCED=unknown OWN='your-own-commands'
 export NAMES_DIR=${DTENGINE_STATE:-/var/lib/dtam}/names
 ENGINE=(${DTENGINE_STATE:+--state "$DTENGINE_STATE"})
 
@@ -38,7 +38,7 @@ service_state() {
 }
 
 usage() {
-  printf 'usage: %s [--dry-run] [--undo] --run RUN_ID [STEP...], or JSON on standard input\n' "$SCRIPT" >&2
+  printf 'usage: %s [--dry-run] [--undo] [--force] --run RUN_ID [STEP...], or JSON on standard input\n' "$SCRIPT" >&2
   exit 2
 }
 
@@ -53,7 +53,7 @@ read_request() {
 import json, sys
 given = json.load(sys.stdin)
 words = [given.get("run_id", ""), given.get("protection", ""), given.get("epoch", 0), int(bool(given.get("dry_run")))]
-words += [int(bool(given.get("undo")))] + list(given.get("segments") or [])
+words += [int(bool(given.get("undo"))), "fence:%s" % given.get("fenced", "unknown")] + list(given.get("segments") or [])
 words = [str(word) for word in words]
 sys.exit("a word holds a line break") if any("\n" in word for word in words) else print("\n".join(words))
 '
@@ -61,7 +61,7 @@ sys.exit("a word holds a line break") if any("\n" in word for word in words) els
   words=$(python3 -I -c "$program") || stop 'standard input is not a JSON request' 2
   mapfile -t words <<<"$words"
   [[ ${words[1]} == "$PROTECTION" || -z ${words[1]} ]] || stop "asked for protection ${words[1]}, this is $PROTECTION" 2
-  RUN_ID=${words[0]} DTAM_EPOCH=${words[2]} DRY_RUN=${words[3]} UNDO=${words[4]} WANTED=("${words[@]:5}")
+  RUN_ID=${words[0]} DTAM_EPOCH=${words[2]} DRY_RUN=${words[3]} UNDO=${words[4]} FENCED=${words[5]#fence:} WANTED=("${words[@]:6}")
 }
 
 read_words() {
@@ -69,6 +69,7 @@ read_words() {
     case $1 in
       --dry-run) DRY_RUN=1 ;;
       --undo) UNDO=1 ;;
+      --force) FORCED=1 ;;
       --run) shift && RUN_ID=${1-} ;;
       -*) usage ;;
       *) WANTED+=("$1") ;;
@@ -84,16 +85,20 @@ json() {
   printf '"%s"' "${text//[[:cntrl:]]/ }"
 }
 
-# note NUMBER EVENT SAYS [UNDO]: one line, on disk when this returns.
+# note NUMBER EVENT SAYS [UNDO]: one line about a step.
 note() {
-  local id undo=''
-  id=$(json "${STEPS[$1]-$OWN}")
+  write_down "${STEPS[$1]-$OWN}" "${@:2}"
+}
+
+# write_down STEP EVENT SAYS [UNDO]: one line, on disk when this returns.
+write_down() {
+  local undo=''
   [[ -n ${4-} ]] && undo=$(printf ', "undo": %s' "$(json "$4")")
   if ! printf '{"t": %s, "step": %s, "event": "%s"%s, "says": %s}\n' \
-    "$EPOCHREALTIME" "$id" "$2" "$undo" "$(json "$3")" >>"$RUN_FILE" || ! sync "$RUN_FILE"; then
+    "$EPOCHREALTIME" "$(json "$1")" "$2" "$undo" "$(json "$3")" >>"$RUN_FILE" || ! sync "$RUN_FILE"; then
     stop "cannot write $RUN_FILE: nothing more is done" 73
   fi
-  printf '%s %s: %s\n' "$2" "${STEPS[$1]-$OWN}" "$3"
+  printf '%s %s: %s\n' "$2" "$1" "$3"
 }
 
 # What this run has done about a step so far: the last event, or nothing; "begun" says whether there is something to undo.
@@ -154,6 +159,23 @@ show_step() {
   else
     printf 'would do %s: %s (undo: %s)\n' "${STEPS[$number]}" "${SENTENCES[$number]}" "${UNDOS[$number]}"
     ! declare -F "dry_$number" >/dev/null || "dry_$number" 9>&-
+  fi
+}
+
+# What a failover takes is taken only while this host may serve: an old run of it, by hand, must not take from a source that serves
+# again. The engine says so when it runs the script; else it is asked. A person who insists is written down.
+ask_the_fence() {
+  local number takes=0
+  for number in "${CHOSEN[@]}"; do declare -F "beforehand_$number" >/dev/null || takes=1; done
+  [[ $SCRIPT == post_failover && $takes == 1 ]] || return 0
+  if [[ $FENCED == unknown ]]; then
+    if FENCED=$(dtengine fence --check "$PROTECTION" "${ENGINE[@]}" 2>&1 9>&-); then FENCED=''; else FENCED=${FENCED:-the engine does not say}; fi
+  fi
+  [[ -n $FENCED ]] || return 0
+  if ((FORCED)); then
+    write_down fence forced "by hand although: $FENCED"
+  else
+    stop "nothing was taken: $FENCED (a person who knows that no other server serves adds --force)" 77
   fi
 }
 
@@ -221,6 +243,7 @@ main() {
     for ((number = ${#CHOSEN[@]} - 1; number >= 0; number--)); do undo_step "${CHOSEN[$number]}"; done
     return
   fi
+  ask_the_fence
   for number in "${CHOSEN[@]}"; do run_step "$number"; done
   run_own_commands
 }

@@ -9,7 +9,8 @@
 #   pre_failback --dry-run                 what would be done
 #   pre_failback --run RUN_ID [STEP...]     do it (again: what is done stays done)
 #   pre_failback --run RUN_ID --undo        undo what that run did, last first
-# dtam: sealed sha256 6b625575597ab452d480983f451ea289fa73d850a10a477cd6434e9967d79ae0
+# While this host's engine says that another server has the service, post_failover takes nothing, unless --force is added.
+# dtam: sealed sha256 78d241d39492d8ce922aaaabd1ff483839db4dfdf5194516e6e3a9c5e69d702e
 # shellcheck disable=SC2016,SC2317  # what stands in single quotes is data; functions are called by their numbers
 
 set -u -o pipefail

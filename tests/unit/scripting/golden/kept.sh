@@ -10,7 +10,7 @@
 #   post_failover --run RUN_ID [STEP...]     do it (again: what is done stays done)
 #   post_failover --run RUN_ID --undo        undo what that run did, last first
 # While this host's engine says that another server has the service, post_failover takes nothing, unless --force is added.
-# dtam: sealed sha256 a2512dddfd42e44c03115a563ca7e97f9767f653df2e193403a9fc7554173f7e
+# dtam: sealed sha256 eea9e583e5d96cf591530108fe2c2f5b55f91e0d6c8836533e455d07a1d3138c
 # shellcheck disable=SC2016,SC2317  # what stands in single quotes is data; functions are called by their numbers
 
 set -u -o pipefail
@@ -36,6 +36,9 @@ undo_0() {
 dry_0() {
   dtam step shares keep --dry-run --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.kept-shares.json" <<<'{"shares": []}'
 }
+beforehand_0() {
+  : # it takes nothing from the source
+}
 
 # --- drop-shares: take the waiting shares away
 look_1() {
@@ -49,6 +52,9 @@ undo_1() {
 }
 dry_1() {
   dtam step shares drop --dry-run --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.kept-shares.json" <<<'{"shares": []}'
+}
+beforehand_1() {
+  : # it takes nothing from the source
 }
 
 # Commands of yours, after the last step; they run once a run. $DTAM_RUN_ID, $DTAM_EPOCH and $DTAM_PROTECTION are set.

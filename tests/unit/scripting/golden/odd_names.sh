@@ -9,7 +9,8 @@
 #   pre_failover --dry-run                 what would be done
 #   pre_failover --run RUN_ID [STEP...]     do it (again: what is done stays done)
 #   pre_failover --run RUN_ID --undo        undo what that run did, last first
-# dtam: sealed sha256 37118b1438f2380f0539cb5d5ad7c7bf819837430cbad0358c0d907614acb89d
+# While this host's engine says that another server has the service, post_failover takes nothing, unless --force is added.
+# dtam: sealed sha256 9934931c033d86f322ce9fcd1a09a6ee331f789d3bf7cba0c540ba907fc13c3e
 # shellcheck disable=SC2016,SC2317  # what stands in single quotes is data; functions are called by their numbers
 
 set -u -o pipefail

@@ -9,7 +9,8 @@
 #   post_failover --dry-run                 what would be done
 #   post_failover --run RUN_ID [STEP...]     do it (again: what is done stays done)
 #   post_failover --run RUN_ID --undo        undo what that run did, last first
-# dtam: sealed sha256 e0f57f38dbc7f53cee6aa013171a53cb746c311326c15c1bf3cb939a38492905
+# While this host's engine says that another server has the service, post_failover takes nothing, unless --force is added.
+# dtam: sealed sha256 7b17d0fef0efebb94c97f6fca6ea7fb02ab558cc67f9681472e00c5581aee9d0
 # shellcheck disable=SC2016,SC2317  # what stands in single quotes is data; functions are called by their numbers
 
 set -u -o pipefail

@@ -9,7 +9,8 @@
 #   pre_failback --dry-run                 what would be done
 #   pre_failback --run RUN_ID [STEP...]     do it (again: what is done stays done)
 #   pre_failback --run RUN_ID --undo        undo what that run did, last first
-# dtam: sealed sha256 f5c1d4d4a73e9513d1ce8dcf3168afdfcc90ad1398563b13342e53a60509ccc5
+# While this host's engine says that another server has the service, post_failover takes nothing, unless --force is added.
+# dtam: sealed sha256 b1707cd6cd4716c07ad8939661f55eb7e9528b46b6a0c2eb343582ecacdb7a1a
 # shellcheck disable=SC2016,SC2317  # what stands in single quotes is data; functions are called by their numbers
 
 set -u -o pipefail

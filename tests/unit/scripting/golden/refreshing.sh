@@ -9,7 +9,8 @@
 #   post_failover --dry-run                 what would be done
 #   post_failover --run RUN_ID [STEP...]     do it (again: what is done stays done)
 #   post_failover --run RUN_ID --undo        undo what that run did, last first
-# dtam: sealed sha256 26d66699f808c3e73ddcd57c8be4f1c6dfaecfbdeac35fa17e725941acdb502d
+# While this host's engine says that another server has the service, post_failover takes nothing, unless --force is added.
+# dtam: sealed sha256 2afacef163fa0b126029d210f574611e268026208a6325595f18c805bb152bb1
 # shellcheck disable=SC2016,SC2317  # what stands in single quotes is data; functions are called by their numbers
 
 set -u -o pipefail
