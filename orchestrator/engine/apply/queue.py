@@ -32,6 +32,7 @@ class StreamQueue:
         self._limit = memory_limit_bytes
         self._entries: deque[Entry] = deque()
         self._changed = threading.Condition()
+        self._notes = 0
         self.committed = committed
         self.memory_bytes = 0
         """How much of the operations is held in memory."""
@@ -60,6 +61,8 @@ class StreamQueue:
     def _note(self, last: int) -> None:
         if self._entries and isinstance(self._entries[-1], InLog):
             self._entries.pop()
+        else:
+            self._notes += 1
         self._entries.append(InLog(last))
 
     def put_item(self, item: MirrorItem) -> None:
@@ -94,6 +97,8 @@ class StreamQueue:
                 self._entries.popleft()
                 if isinstance(entry, Operations):
                     self.memory_bytes -= len(entry.data)
+                elif isinstance(entry, InLog):
+                    self._notes -= 1
             self._changed.notify_all()
 
     def drop_items(self) -> None:
@@ -106,8 +111,13 @@ class StreamQueue:
         """Forget everything."""
         with self._changed:
             self._entries.clear()
-            self.memory_bytes = 0
+            self.memory_bytes = self._notes = 0
             self._changed.notify_all()
+
+    @property
+    def overflows(self) -> bool:
+        """Whether some operations are in the log alone, no longer in memory."""
+        return self._notes > 0
 
     @property
     def is_empty(self) -> bool:

@@ -226,12 +226,12 @@ class Works:
         """Whether the source is to wait. A queue that has been worked off is never full, whatever its last segment takes."""
         if self.backlog == 0:
             return False
-        return place(self._settings.limits, use, 1) is Place.FULL
+        short = use.free_bytes < self._settings.limits.minimum_free_bytes
+        return short or place(self._settings.limits, use, 1) is Place.FULL
 
     def use(self) -> QueueUse:
-        """What the queue takes: in memory, on disk (unapplied operations in whole segments), and what the disk has left."""
-        disk = self.writer.state.disk_bytes
-        on_disk = 0 if disk <= 2 * self._settings.segment_bytes else disk
+        """What the queue takes: in memory, on disk (whole segments, while operations wait only there), and what the disk has left."""
+        on_disk = self.writer.state.disk_bytes if self.queue.overflows else 0
         free = os.statvfs(self.writer.directory)
         return QueueUse(self.queue.memory_bytes, on_disk, free.f_bavail * free.f_frsize)
 

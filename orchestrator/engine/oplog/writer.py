@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from orchestrator.engine.capture.state import DEFAULT_SEGMENT_BYTES, StatePage
-from orchestrator.engine.oplog.check import LogReport, check_log
+from orchestrator.engine.oplog.check import LogReport, check_end
 from orchestrator.engine.oplog.errors import LogUnusable
 from orchestrator.engine.oplog.format import LEAD, SMALLEST_RECORD_BYTES, Buffer, Operation, encode
 from orchestrator.engine.oplog.segments import HEADER_BYTES, LogPlace, SegmentHeader, segment_name
@@ -80,7 +80,7 @@ class LogWriter:
             LogUnusable: records that had been committed are missing or damaged, or there is no log.
         """
         state = StatePage(directory / STATE_NAME)
-        report = check_log(LogPlace(directory, directory))
+        report = check_end(LogPlace(directory, directory), state.committed_sequence)
         if report.last_sequence < state.committed_sequence or report.log_id != state.log_id:
             found = f": {report.bad.why}" if report.bad else ""
             why = f"it ends with sequence {report.last_sequence}, but {state.committed_sequence} was committed{found}"

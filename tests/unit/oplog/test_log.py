@@ -189,3 +189,24 @@ def test_waiting_ends_when_something_comes(tmp_path: Path) -> None:
     writer.commit()
     assert reader.wait(1)
     reader.close()
+
+
+def test_opening_a_long_log_reads_its_last_segment_and_finds_damage_before_it_when_that_is_read(tmp_path: Path) -> None:
+    filled(tmp_path, 400).close()
+    place = LogPlace(tmp_path, tmp_path)
+    early = place.find(place.numbers()[2])
+    data = bytearray(early.read_bytes())
+    data[300] ^= 4
+    early.write_bytes(data)
+    assert LogWriter.open(tmp_path).appended_sequence == 400
+    with pytest.raises(CorruptRecord, match=early.name):
+        drain(reader_of(tmp_path))
+
+
+@pytest.mark.parametrize("lost", [1, 5])
+def test_a_long_log_without_one_of_its_segments_is_unusable(tmp_path: Path, lost: int) -> None:
+    filled(tmp_path, 400).close()
+    place = LogPlace(tmp_path, tmp_path)
+    place.find(place.numbers()[lost]).unlink()
+    with pytest.raises(LogUnusable, match="400 was committed"):
+        LogWriter.open(tmp_path)
