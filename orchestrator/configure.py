@@ -35,6 +35,8 @@ HABITS = (
     "failover.dns.ttl_limit_s",
     "connection.mirror",
     "connection.compression",
+    "connection.synchronous_wait_s",
+    "connection.when_late",
     "advanced.step_budget_s",
     "advanced.facts_age_limit_s",
     "advanced.clock_offset_limit_s",

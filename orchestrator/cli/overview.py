@@ -121,7 +121,7 @@ def _connection(connection: ConnectionStatus | None) -> dict[str, Any] | None:
             "state", "transmit_state", "mirror_state", "replication_state", "target_data_state", "target_state",
             "mirror_bytes_sent", "mirror_bytes_total", "mirror_bytes_skipped", "mirror_percent",
             "mirror_files_compared", "mirror_files_different", "replication_bytes_sent", "replication_queue_bytes",
-            "sent_bytes", "lag_s", "last_error", "since",
+            "sent_bytes", "lag_s", "last_error", "since", "mode", "synchrony",
         },
     )  # fmt: skip
 
@@ -167,6 +167,19 @@ def _server(role: str, side: dict[str, Any]) -> tuple[str, str]:
     return role, f"{side['server']}: {services}{fence}"
 
 
+def _flushes(prefix: str, synchrony: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """A synchronous connection's line: whether an answered flush is at the target."""
+    if synchrony is None:
+        return []
+    state = {
+        "synchronous": "synchronous: an answered flush is at the target",
+        "asynchronous": "BEHIND: asynchronous",
+        "waiting": "STANDS STILL: a flush waits for the target",
+    }[synchrony["state"]]
+    waited = f"; {synchrony['flushes']} flushes waited {synchrony['mean_wait_ms']:.1f} ms on average"
+    return [(f"{prefix}flushes", f"{state} since {synchrony['since']} ({synchrony['why']}){waited}")]
+
+
 def _moving(prefix: str, connection: dict[str, Any] | None, *, in_bytes: bool) -> list[tuple[str, str]]:
     if connection is None:
         return []
@@ -187,6 +200,7 @@ def _moving(prefix: str, connection: dict[str, Any] | None, *, in_bytes: bool) -
             f"{prefix}connection",
             f"{connection['state']}, target data {connection['target_data_state'].replace('_', ' ')}",
         ),
+        *_flushes(prefix, connection["synchrony"]),
         (f"{prefix}mirror", mirror + (f" ({percent:.0f} %)" if percent is not None else "")),
         (f"{prefix}replication", replication),
     ]

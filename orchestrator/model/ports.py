@@ -167,6 +167,9 @@ class Link(msgspec.Struct, frozen=True):
     orphans: dict[str, Any] = {}
     route: dict[str, Any] | None = None
     compression: bool = False
+    mode: str = "asynchronous"
+    synchronous_wait_s: float = 10.0
+    when_late: str = "continue"
 
 
 class LinkStatus(msgspec.Struct, frozen=True):

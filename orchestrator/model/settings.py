@@ -256,6 +256,9 @@ class QueueSettings(Tab):
 class ConnectionTab(Tab):
     """Which data, and how it travels. ``mirror`` checksum sends only the blocks that differ; it also holds for the way back.
 
+    ``mode`` synchronous answers a flush at the source when the target holds it. Past ``synchronous_wait_s`` the application goes on
+    asynchronously with an alert until the target has caught up; with ``when_late`` wait it stands still until the target answers.
+
     Without ``roots`` the directories of the selected ``shares`` are protected, and those of ``volumes`` beside them.
     """
 
@@ -265,6 +268,9 @@ class ConnectionTab(Tab):
     route: Route | None = None
     mirror: Literal["checksum", "full"] = "checksum"
     compression: bool = False
+    mode: Literal["asynchronous", "synchronous"] = "asynchronous"
+    synchronous_wait_s: Annotated[float, Field(gt=0, le=3600)] = 10.0
+    when_late: Literal["continue", "wait"] = "continue"
     orphans: OrphanSettings = OrphanSettings()
     queue: QueueSettings = QueueSettings()
 

@@ -212,6 +212,9 @@ class NativeReplication:
             protection=link.protection,
             epoch=link.epoch,
             compression=link.compression,
+            mode="synchronous" if link.mode == "synchronous" else "asynchronous",
+            synchronous_wait_s=link.synchronous_wait_s,
+            when_late="wait" if link.when_late == "wait" else "continue",
         )
 
     def _settled_soon(self, link: Link, connection: ConnectionStatus) -> ConnectionStatus:

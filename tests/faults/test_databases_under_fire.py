@@ -149,6 +149,12 @@ def test_source_machine_restarted(fields: Fields, seed: int) -> None:
     play("source_machine_restarted", fields, seed)
 
 
+@pytest.mark.covers("ENG-SYNC-01")
+@on_every_seed("source_lost_while_synchronous")
+def test_source_lost_while_synchronous(fields: Fields, seed: int) -> None:
+    play("source_lost_while_synchronous", fields, seed)
+
+
 def lose_the_source(fields: Fields, seed: int) -> None:
     """The witness dies and comes back; then the source dies, and the target takes over."""
     field = fields.make(seed)

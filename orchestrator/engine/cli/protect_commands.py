@@ -89,8 +89,10 @@ def status(ask: Ask) -> None:
     for mount in engine.mounts():
         click.echo(f"mount {mount.path}: {mount.state}, {mount.says}")
     for one in engine.connections():
+        flushes = f", flushes {one.synchrony.state} since {one.synchrony.since}" if one.synchrony else ""
         click.echo(
-            f"connection {one.id} {one.replication_set} to {one.target}: {one.state}, data {one.target_data_state}, lag {one.lag_s:.1f} s"
+            f"connection {one.id} {one.replication_set} to {one.target}: {one.state}, data {one.target_data_state}, "
+            f"lag {one.lag_s:.1f} s{flushes}"
         )
     for replica in engine.replicas():
         live = ", live" if replica.promoted else ""

@@ -8,7 +8,6 @@ Lock: one for the table.
 
 from __future__ import annotations
 
-import datetime as dt
 import threading
 import time
 import uuid
@@ -18,10 +17,13 @@ from pathlib import Path
 
 from orchestrator.engine.control import schema, store
 from orchestrator.engine.control.answers import ConnectionStatus
-from orchestrator.engine.control.edges import Link, LinkFactory, LinkNow
+from orchestrator.engine.control.connection_answers import as_answer
+from orchestrator.engine.control.edges import Link, LinkFactory
 from orchestrator.engine.control.errors import Conflict, Unknown
 from orchestrator.engine.control.events import Events
 from orchestrator.engine.control.fields import Name, Request
+from orchestrator.engine.control.flushing import refuse_unordered
+from orchestrator.engine.control.lines import Lines
 from orchestrator.engine.control.mounts import Mounts
 from orchestrator.engine.control.peers import Peers
 from orchestrator.engine.control.sets import ReplicationSets
@@ -67,6 +69,7 @@ class Connections:
         sets: ReplicationSets,
         mounts: Mounts,
         events: Events,
+        lines: Lines,
         make_link: LinkFactory,
     ) -> None:
         self._directory = directory
@@ -75,6 +78,7 @@ class Connections:
         self._sets = sets
         self._mounts = mounts
         self._events = events
+        self._lines = lines
         self._make_link = make_link
         self._lock = threading.RLock()
         self._held: dict[str, Held] = {}
@@ -115,14 +119,14 @@ class Connections:
             SetConflict: another set goes to that place, or the same data goes out by another set.
         """
         replication_set, _ = self._sets.get(request.replication_set), self._peers.get(request.target)
-        if self._mounts.capture(replication_set.root) is None:
+        capture = self._mounts.capture(replication_set.root)
+        if capture is None:
             raise Conflict(
                 what=f"connecting {request.replication_set}",
                 why=f"{replication_set.root} is not captured on this engine",
                 hint=f"capture it first: dtengine mounts add {replication_set.root}",
             )
-        if request.compression:
-            raise Conflict(what="compression", why="this engine does not compress yet", hint="connect without it")
+        refuse_unordered(request, capture)
         with self._lock:
             self._refuse_twice(request)
             target_root = located(request.mapping, replication_set, self._own_name)
@@ -138,6 +142,8 @@ class Connections:
             )
             self._keep(record)
             held = self._hold(record, fresh=True)
+        if request.compression is not None:
+            self._lines.compress(self._status(held).target_address, request.compression)
         where = f"{request.target}:{target_root}"
         self._events.tell("connection", f"{request.replication_set} is connected to {where}", key=record.key)
         return self._status(held)
@@ -180,8 +186,16 @@ class Connections:
                 self._settle(held, link, action.timeout_s)
             case Kind.VERIFY:
                 link.verify(action.options or schema.MirrorOptions(kind="difference", checksum=True))
+            case Kind.SYNCHRONOUS | Kind.ASYNCHRONOUS:
+                self._flush_by(held, link, action.action)
         self._events.tell("connection", f"connection {held.number}: {action.action}", key=held.record.key)
         return self._status(held)
+
+    def _flush_by(self, held: Held, link: Link, mode: str) -> None:
+        request = held.record.request.model_copy(update={"mode": str(mode)})
+        refuse_unordered(request, link.capture)
+        self._want(held, request=request)
+        link.flush_by(request)
 
     def _settle(self, held: Held, link: Link, timeout_s: float) -> None:
         """Wait until the target has applied all that was in the log when it was asked."""
@@ -239,7 +253,7 @@ class Connections:
         return [held for held in list(self._held.values()) if roots.get(held.record.request.replication_set) == path]
 
     def _status(self, held: Held) -> ConnectionStatus:
-        return as_answer(held, held.link.now() if held.link is not None else None, self._peers)
+        return as_answer(held, held.link.now() if held.link is not None else None, self._peers, self._lines)
 
     # -- how
 
@@ -273,7 +287,7 @@ class Connections:
             raise Conflict(what=f"acting on connection {held.number}", why=held.problem, hint=hint)
         return held.link
 
-    def _want(self, held: Held, **wanted: bool) -> None:
+    def _want(self, held: Held, **wanted: bool | schema.ConnectionRequest) -> None:
         with self._lock:
             held.record = held.record.model_copy(update=wanted)
             self._keep(held.record)
@@ -310,46 +324,3 @@ def located(mapping: schema.Mapping, replication_set: schema.ReplicationSet, own
     pairs = tuple((pair.source, pair.target) for pair in mapping.pairs)
     target = TargetMapping(MappingKind(mapping.kind), mapping.target_root or "", pairs)
     return target.locate(replication_set.root, own_name, replication_set.name)
-
-
-def as_answer(held: Held, now: LinkNow | None, peers: Peers) -> ConnectionStatus:
-    """A connection as the control API shows it."""
-    record, request = held.record, held.record.request
-    known = next((peer for peer in peers.listed() if peer.name == request.target), None)
-    address = request.route.address if request.route else (known.address if known else "")
-    now = now or LinkNow(state="Error", last_error=held.problem)
-    since = dt.datetime.fromtimestamp(now.since_ns / 1e9, dt.UTC).isoformat() if now.since_ns else ""
-    return ConnectionStatus(
-        id=held.number,
-        key=record.key,
-        replication_set=request.replication_set,
-        target=request.target,
-        target_address=address,
-        purpose=request.purpose,
-        protection=request.protection,
-        epoch=request.epoch,
-        state=now.state,
-        transmit_state=now.transmit_state,
-        mirror_state=now.mirror_state,
-        replication_state=now.replication_state,
-        target_data_state=now.target_data_state,
-        target_state=now.target_state,
-        mirror_bytes_sent=now.mirror_bytes_sent,
-        mirror_bytes_total=now.mirror_bytes_total,
-        mirror_bytes_skipped=now.mirror_bytes_skipped,
-        mirror_bytes_remaining=now.mirror_bytes_remaining,
-        mirror_percent=now.mirror_percent,
-        mirror_files_compared=now.mirror_files_compared,
-        mirror_files_different=now.mirror_files_different,
-        replication_bytes_sent=now.replication_bytes_sent,
-        replication_queue_bytes=now.replication_queue_bytes,
-        sent_bytes=now.sent_bytes,
-        acknowledged_sequence=now.acknowledged_sequence,
-        acknowledged_time_ns=now.acknowledged_time_ns,
-        committed_sequence=now.committed_sequence,
-        applied_sequence=now.applied_sequence,
-        lag_s=now.lag_s,
-        last_error=now.last_error,
-        since=since,
-        says=now.says,
-    )

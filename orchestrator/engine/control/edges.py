@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from orchestrator.engine.capture.mount import CapturePlaces
 from orchestrator.engine.capture.state import StatePage
+from orchestrator.engine.capture.synchronous import SynchronousState
 
 if TYPE_CHECKING:
     from orchestrator.engine.control.connections import ConnectionRecord
-    from orchestrator.engine.control.schema import MirrorOptions, ReplicationSet
+    from orchestrator.engine.control.schema import ConnectionRequest, MirrorOptions, ReplicationSet
 
 CaptureKind = Literal["fuse", "watcher"]
 ConnectionState = Literal["Started", "Stopped", "Paused", "Scheduled", "Error"]
@@ -88,9 +89,20 @@ class LinkNow:
     mirror_percent: float | None = None
     mirror_files_compared: int = 0
     mirror_files_different: int = 0
+    mirror_compressed_bytes_sent: int = 0
+    mirror_queue_operations: int = 0
     replication_bytes_sent: int = 0
+    replication_compressed_bytes_sent: int = 0
     replication_queue_bytes: int = 0
+    replication_queue_operations: int = 0
+    queue_operations: int = 0
+    queue_memory_bytes: int = 0
+    queue_disk_bytes: int = 0
     sent_bytes: int = 0
+    compressed_bytes_sent: int = 0
+    target_queue_bytes: int = 0
+    target_queue_full: bool = False
+    last_file: str = ""
     acknowledged_sequence: int = 0
     acknowledged_time_ns: int = 0
     committed_sequence: int = 0
@@ -99,6 +111,7 @@ class LinkNow:
     last_error: str = ""
     since_ns: int = 0
     says: str = ""
+    synchrony: SynchronousState | None = None
     accepted_epoch: int | None = None
 
 
@@ -151,6 +164,15 @@ class Link(Protocol):
 
     def verify(self, options: MirrorOptions) -> None:
         """Compare and report, changing nothing."""
+        ...
+
+    @property
+    def capture(self) -> Capture:
+        """What is replicated."""
+        ...
+
+    def flush_by(self, request: ConnectionRequest) -> None:
+        """Answer flushes as the request's mode says, from now on."""
         ...
 
     def log_changed(self, *, resumable: bool, why: str) -> None:

@@ -14,13 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.engine.capture.state import StatePage
+from orchestrator.engine.capture.synchronous import SynchronousState
 from orchestrator.engine.control import schema
 from orchestrator.engine.control.connections import ConnectionRecord
 from orchestrator.engine.control.desk import MirrorDesk
 from orchestrator.engine.control.edges import Capture, Link, LinkNow
 from orchestrator.engine.control.errors import Conflict
 from orchestrator.engine.control.events import Events
+from orchestrator.engine.control.flushing import Flushing
 from orchestrator.engine.control.identity import Identity
+from orchestrator.engine.control.lines import Lines
+from orchestrator.engine.control.link_status import link_now
 from orchestrator.engine.control.mounts import Mounts
 from orchestrator.engine.control.peers import Peers
 from orchestrator.engine.control.releasing import Releases
@@ -40,11 +44,14 @@ from orchestrator.engine.transfer.source import (
     Route,
     SourceConnection,
     SourceHooks,
-    SourceStatus,
-    TransmitState,
 )
 
-REMIRROR = schema.MirrorOptions(kind="difference", checksum=True)
+REMIRRORS = {
+    "checksum": schema.MirrorOptions(kind="difference", checksum=True),
+    "difference": schema.MirrorOptions(kind="difference"),
+    "full": schema.MirrorOptions(),
+}
+"""The guide's three kinds of automatic mirrors."""
 REMOVED = ".removed-by-remirror"
 
 
@@ -57,6 +64,7 @@ class Links:
     mounts: Mounts
     events: Events
     releases: Releases
+    lines: Lines
     verify_logs: Path
 
     def make(self, replication_set: schema.ReplicationSet, record: ConnectionRecord, *, fresh: bool) -> Link:
@@ -117,6 +125,7 @@ class SourceLink:
         )
         self._findings = Findings(capture, self.desk, self._start_job) if isinstance(capture, WatchCapture) else None
         self._fresh = fresh
+        self._flushing = Flushing(capture, record.key, self._tell)
         self._connection = self._connected(fresh=fresh)
 
     # -- life
@@ -131,14 +140,17 @@ class SourceLink:
             self._connection.start_mirror(self.desk.mirror(request.mirror))
         if self._findings is not None:
             self._findings.listen()
+        self._flushing.by(request)
         self._connection.start()
 
     def stop(self) -> None:
         """End the session."""
+        self._flushing.stop()
         self._end(disconnect=False)
 
     def disconnect(self) -> None:
         """End for good."""
+        self._flushing.end()
         self._end(disconnect=True)
         self._links.releases.forget(self._capture.path, self._record.key)
 
@@ -165,6 +177,7 @@ class SourceLink:
             mirror_due=self._mirror_due,
             moved_in=self._moved_in,
             log_lost=self._log_lost,
+            heard=self._heard,
             happened=self._happened,
         )
         return SourceConnection(
@@ -176,6 +189,7 @@ class SourceLink:
             remap=self._remap.remap if self._remap is not None else None,
             names=self._other_names(),
             hooks=hooks,
+            line=self._links.lines.to(self._links.route(self._record).address),
             fresh=fresh,
             longest_wait_s=2.0,
         )
@@ -201,6 +215,9 @@ class SourceLink:
             page.close()
 
         return LogAccess(reader, page, str(page.log_id), close)
+
+    def _heard(self, log_id: str, sequence: int, good: bool) -> None:  # noqa: FBT001 - as the hook gives it
+        self._flushing.heard(log_id, sequence, good=good and self._replicating)
 
     def _released(self, sequence: int) -> None:
         self._links.releases.acknowledged(self._capture.path, self._record.key, sequence)
@@ -228,11 +245,11 @@ class SourceLink:
 
     def _remirror(self) -> schema.MirrorOptions:
         """What the log lost includes removals: names that only the target has are put aside beside the replica, not lost."""
-        chosen = self._record.request.mirror.orphans
-        if chosen.action != "ignore":
-            return REMIRROR.model_copy(update={"orphans": chosen})
-        aside = schema.Orphans(action="move", move_to=self._record.target_root + REMOVED)
-        return REMIRROR.model_copy(update={"orphans": aside})
+        request = self._record.request
+        orphans, wanted = request.mirror.orphans, REMIRRORS[request.auto_remirror_kind]
+        if orphans.action == "ignore":
+            orphans = schema.Orphans(action="move", move_to=self._record.target_root + REMOVED)
+        return wanted.model_copy(update={"orphans": orphans})
 
     def _moved_in(self, path: bytes) -> bool:
         """What came into the set is brought by a small mirror of its own, or by the one that runs."""
@@ -250,7 +267,12 @@ class SourceLink:
         return True
 
     def _happened(self, sentence: str) -> None:
-        self._links.events.tell("connection", sentence, key=self._record.key)
+        self._tell("connection", sentence)
+
+    def _tell(self, kind: str, sentence: str) -> None:
+        if kind == "synchrony":
+            sentence = f"{self._record.request.replication_set} to {self._record.request.target} is {sentence}"
+        self._links.events.tell(kind, sentence, key=self._record.key)
 
     # -- what is told
 
@@ -291,6 +313,10 @@ class SourceLink:
     def verify(self, options: schema.MirrorOptions) -> None:
         """Compare and report, changing nothing."""
         self._connection.start_mirror(self.desk.verification(options))
+
+    def flush_by(self, request: schema.ConnectionRequest) -> None:
+        """Answer flushes as the request's mode says, from now on."""
+        self._flushing.by(request)
 
     def log_changed(self, *, resumable: bool, why: str) -> None:  # noqa: ARG002  # told by the caller already
         """Open the log again; whether it can be continued is seen by its id."""
@@ -336,6 +362,11 @@ class SourceLink:
         return self._findings
 
     @property
+    def synchrony(self) -> SynchronousState | None:
+        """How a synchronous connection stands."""
+        return self._flushing.now
+
+    @property
     def accepted(self) -> int | None:
         """The epoch that the target accepted since the daemon started."""
         return self._accepted
@@ -356,45 +387,3 @@ def remap_link(replication_set: schema.ReplicationSet, record: ConnectionRecord,
     if not record.request.remap_link or replication_set.root == record.target_root:
         return None
     return RemapLink(os.fsencode(replication_set.root), os.fsencode(record.target_root), rules)
-
-
-def link_now(link: SourceLink, status: SourceStatus) -> LinkNow:
-    """A link's figures."""
-    page, findings = link.capture.state, link.findings
-    waiting = status.queue_operations
-    return LinkNow(
-        state=status.transmit_state.value,
-        transmit_state=status.transmit_state.value,
-        mirror_state=link.desk.state(),
-        replication_state=replication_state(link, status),
-        target_data_state=(DataState.RESTORE_REQUIRED if link.restore_required else status.target_data_state).value,
-        target_state=status.target_state.value,
-        mirror_bytes_sent=status.mirror_bytes_sent,
-        mirror_bytes_total=link.desk.progress.total_bytes,
-        mirror_bytes_skipped=link.desk.progress.skipped_bytes,
-        mirror_bytes_remaining=link.desk.progress.remaining_bytes,
-        mirror_percent=link.desk.progress.percent,
-        mirror_files_compared=link.desk.progress.files_compared,
-        mirror_files_different=link.desk.progress.files_different,
-        replication_bytes_sent=status.replication_bytes_sent,
-        replication_queue_bytes=(page.memory_bytes + page.disk_bytes) if waiting else 0,
-        sent_bytes=status.sent_bytes,
-        acknowledged_sequence=findings.done if findings else status.acknowledged_sequence,
-        acknowledged_time_ns=findings.reported_ns if findings else status.acknowledged_time_ns,
-        committed_sequence=findings.seen if findings else page.committed_sequence,
-        applied_sequence=findings.done if findings else status.applied_sequence,
-        lag_s=findings.lag_s() if findings else status.lag_s,
-        last_error=status.says if status.transmit_state is TransmitState.ERROR else "",
-        since_ns=int(status.since_s * 1e9),
-        says=status.says,
-        accepted_epoch=link.accepted,
-    )
-
-
-def replication_state(link: SourceLink, status: SourceStatus) -> str:
-    """The guide's word for what replication does."""
-    if not link.replicating:
-        return "Stopped"
-    if not status.connected or status.target_data_state in {"mirror_required", "not_ready"}:
-        return "Pending"
-    return "Replicating" if status.queue_operations else "Ready"

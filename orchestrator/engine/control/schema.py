@@ -25,6 +25,9 @@ from orchestrator.engine.control.fields import (
     Request,
     Sentence,
 )
+from orchestrator.engine.control.schema_lines import Bandwidth as Bandwidth
+from orchestrator.engine.control.schema_lines import Compression
+from orchestrator.engine.control.schema_lines import LineSettings as LineSettings
 from orchestrator.engine.mirror.names import ILLEGAL
 
 ScriptName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -170,7 +173,11 @@ class ConnectionRequest(Request):
     """Connect a replication set to a target.
 
     ``remap_link``: absolute soft links into the set point into the replica there. ``calculate_size``: find out how much there is beside
-    each mirror, so that percentage and remaining bytes can be told.
+    each mirror, so that percentage and remaining bytes can be told. ``auto_remirror``: after a queue was lost the target is mirrored
+    again by itself, by ``auto_remirror_kind``; off, replication stays Pending until a person mirrors. ``compression`` is that of the way to
+    the target's address, which other connections may share. ``simulate``: nothing is sent, all is counted. ``mode`` synchronous: a flush at the source is answered when the
+    target holds it; ``when_late`` says what happens when that takes longer than ``synchronous_wait_s``: the application goes on
+    asynchronously until the target has caught up, or it waits.
     """
 
     replication_set: Name
@@ -181,12 +188,17 @@ class ConnectionRequest(Request):
     start_replication: bool = True
     mirror: MirrorOptions = MirrorOptions()
     auto_remirror: bool = True
+    auto_remirror_kind: Literal["checksum", "difference", "full"] = "checksum"
     remap_link: bool = True
     calculate_size: bool = True
     purpose: Literal["protect", "restore"] = "protect"
     protection: Name | None = None
     epoch: Epoch = 0
-    compression: bool = False
+    compression: Compression = None
+    simulate: bool = False
+    mode: Literal["asynchronous", "synchronous"] = "asynchronous"
+    synchronous_wait_s: float = Field(default=10.0, gt=0, le=3600)
+    when_late: Literal["continue", "wait"] = "continue"
 
 
 class ConnectionActionKind(StrEnum):
@@ -202,6 +214,8 @@ class ConnectionActionKind(StrEnum):
     RESUME = "resume"
     SETTLE = "settle"
     VERIFY = "verify"
+    SYNCHRONOUS = "synchronous"
+    ASYNCHRONOUS = "asynchronous"
 
 
 class ConnectionAction(Request):

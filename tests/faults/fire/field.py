@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import logging
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -253,14 +254,13 @@ class Field:
         os.kill(pid, signal.SIGKILL)
         return pid
 
-    def cut_power(self) -> None:
-        """Everything of the source dies: its engine, its capture, its applications."""
+    def cut_power(self, chance: random.Random | None = None) -> None:
+        """Everything of the source dies: its engine, its capture, its applications; ``chance`` gives the order."""
         pid = self.mount().pid
         assert pid is not None
-        self.alpha.kill()
-        os.kill(pid, signal.SIGKILL)
-        for load in self.loads:
-            load.kill()
+        deaths = [self.alpha.kill, lambda: os.kill(pid, signal.SIGKILL), *(load.kill for load in self.loads)]
+        for death in chance.sample(deaths, len(deaths)) if chance else deaths:
+            death()
 
     def tell(self) -> None:
         """Log what a person needs to find out why: events, the logs' ends, the loads' last words."""

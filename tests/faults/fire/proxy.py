@@ -8,7 +8,7 @@ import socket
 import threading
 from enum import StrEnum
 
-CHUNK_BYTES = 65536
+CHUNK_BYTES = 1 << 20
 LOOK_S = 0.05
 
 
@@ -28,6 +28,8 @@ class Proxy:
     def __init__(self, address: str, upstream: tuple[str, int]) -> None:
         self.upstream = upstream
         self.cut = Cut.NONE
+        self.delay_s = 0.0
+        """How long everything is under way, in both directions."""
         self._listener = socket.create_server((address, 0))
         self.address, self.port = self._listener.getsockname()[:2]
         self._ended = threading.Event()
@@ -60,6 +62,9 @@ class Proxy:
             for one in select.select(list(other), [], [], LOOK_S)[0]:
                 data = one.recv(CHUNK_BYTES)
                 if not data:
+                    return
+                self._ended.wait(self.delay_s)
+                if self.cut is Cut.RESET:  # what is under way is lost
                     return
                 other[one].sendall(data)
 

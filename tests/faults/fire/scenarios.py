@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 
 from orchestrator.engine.client import schema
+from orchestrator.errors import DtamError
 from tests.faults.fire import diary
 from tests.faults.fire.field import PATIENCE_S, REMIRRORED, Field
 from tests.faults.fire.proxy import Cut
 from tests.faults.witness_process import eventually
 
 ROUNDS = 2
+WAY_S = 0.03
+"""So long is everything under way where an answer that did not wait for it must be seen."""
 
 
 def a_moment(field: Field, chance: random.Random) -> None:
@@ -175,6 +179,45 @@ def source_machine_restarted(field: Field, chance: random.Random) -> None:
     field.prove_identical()
 
 
+def source_lost_while_synchronous(field: Field, chance: random.Random) -> None:
+    """Everything of the source dies: all that was answered to be flushed is on the target. Then it comes back."""
+    tell_mode(field, "synchronous")
+    field.proxy.delay_s = WAY_S
+    eventually(lambda: flushes(field) == "synchronous", "the connection being synchronous", PATIENCE_S)
+    a_moment(field, chance)
+    log_id = diary.log_end(field.page)[0]
+    assert flushes(field) == "synchronous"
+    field.proxy.cut = Cut.RESET
+    field.cut_power(chance)
+    field.proxy.cut, field.proxy.delay_s = Cut.NONE, 0.0
+    with field.beta.local() as client:
+        client.replica_action(field.key, "settle", timeout_s=PATIENCE_S)
+    assert field.replica().data_state == "good"
+    with field.copied() as tree:
+        for load in field.loads:
+            answered = load.commits()[-1].number
+            assert load.numbers(tree) >= answered, f"{load.name}: {answered} was answered"
+    field.alpha.start()
+    tell_mode(field, "asynchronous")
+    field.fire()
+    eventually(lambda: diary.log_end(field.page)[0] != log_id, "a new log", PATIENCE_S)
+    eventually(lambda: field.prove_frozen_prefix(unless_bad=True), "a good replica", PATIENCE_S)
+    field.prove_identical()
+
+
+def tell_mode(field: Field, mode: str) -> None:
+    with field.alpha.local() as client:
+        client.connection_action(field.key, mode)
+
+
+def flushes(field: Field) -> str:
+    """How the flushes of the source are answered now."""
+    with contextlib.suppress(DtamError):
+        synchrony = field.status().synchrony
+        return synchrony.state if synchrony else "asynchronous"
+    return "unknown"
+
+
 SCENARIOS = {
     one.__name__: one
     for one in (
@@ -186,5 +229,6 @@ SCENARIOS = {
         mirror_interrupted,
         applications_killed,
         source_machine_restarted,
+        source_lost_while_synchronous,
     )
 }
