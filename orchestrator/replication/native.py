@@ -211,7 +211,7 @@ class NativeReplication:
             purpose="restore" if link.purpose == "restore" else "protect",
             protection=link.protection,
             epoch=link.epoch,
-            compression=link.compression,
+            compression="medium" if link.compression else None,
             mode="synchronous" if link.mode == "synchronous" else "asynchronous",
             synchronous_wait_s=link.synchronous_wait_s,
             when_late="wait" if link.when_late == "wait" else "continue",

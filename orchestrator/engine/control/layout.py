@@ -15,9 +15,11 @@ from orchestrator.engine.control.errors import StateFileDamaged, StateInUse
 ROOMS = (
     "peers",
     "mounts",
+    "devices",
     "logs",
     "sets",
     "connections",
+    "lines",
     "replicas",
     "protections",
     "services",

@@ -25,9 +25,7 @@ from orchestrator.engine.control.fields import (
     Request,
     Sentence,
 )
-from orchestrator.engine.control.schema_lines import Bandwidth as Bandwidth
 from orchestrator.engine.control.schema_lines import Compression
-from orchestrator.engine.control.schema_lines import LineSettings as LineSettings
 from orchestrator.engine.mirror.names import ILLEGAL
 
 ScriptName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -72,13 +70,26 @@ class PairRequest(Request):
 
 
 class MountRequest(Request):
-    """Capture every change under ``path``. ``auto`` takes the capturing file system where it can be had, else the watcher."""
+    """Capture every change under ``path``. ``auto`` takes the capturing file system where it can be had, else the watcher.
+
+    The queue is in memory first, then on disk: ``disk_limit_bytes`` None is unlimited, 0 no disk queue. ``alert_percent`` of it in use is
+    told in the events and the system log.
+    """
 
     path: Path
     memory_limit_bytes: Bytes = 128 * MIB
     disk_limit_bytes: Bytes | None = None
     minimum_free_bytes: Bytes = 50 * MIB
+    alert_percent: int = Field(default=50, ge=1, le=100)
     capture: Literal["auto", "fuse", "watcher"] = "auto"
+
+
+class DeviceRequest(Request):
+    """A loop device over ``file``, which lies in a captured directory; the first free one when ``device`` is empty."""
+
+    file: Path
+    device: Annotated[str, Field(pattern=r"^(/dev/loop[0-9]{1,4})?$")] = ""
+    offset_bytes: Bytes = 0
 
 
 class Rule(Request):
