@@ -91,5 +91,6 @@ def _closed(exchange: Exchange, who: str, server: NameServer, records: RecordSet
         return outcome_of(
             change, server, State.PROVED, f"{server} refuses {who} to change {records.name} {records.type}"
         )
-    open_door = SourceMayWrite(server=server, who=who, name=records.name, zone=records.zone)
+    name, zone = records.name.rstrip("."), records.zone.rstrip(".")
+    open_door = SourceMayWrite(server=server, who=who, name=name, zone=zone)
     return outcome_of(change, server, State.FAILED, str(open_door), open_door)

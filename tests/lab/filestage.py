@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -56,7 +56,6 @@ class FileStage:
 
     def begin(self) -> None:
         """Everything that an administrator would find: engines, a witness that knows them, the target's right in the domain."""
-        self._let_beta_act()
         self._permit()
         self._start_witness()
         for host in (self.alpha, self.beta):
@@ -65,10 +64,6 @@ class FileStage:
             host.services = partial(start_member, beside=address)
             start_engine(host, address)
             self._get_to_know(host)
-
-    def _let_beta_act(self) -> None:
-        """The target's own account may change what a failover changes."""
-        self.dc1.run(["samba-tool", "group", "addmembers", "Domain Admins", "BETA$,operator"])
 
     def _permit(self) -> None:
         """The share itself lets the writer change and the reader read: what must be the same on the target."""
@@ -114,7 +109,6 @@ class FileStage:
                 ]
             )
         self.admin.run(["sh", "-c", "pkill -f '[d]twitness run'; rm -rf /var/lib/dtam /etc/dtam"])
-        self.dc1.run(["samba-tool", "group", "removemembers", "Domain Admins", "BETA$,operator"])
         self.lab.reset()
 
     def cut(self) -> None:
@@ -137,9 +131,22 @@ class FileStage:
         until("everything written has arrived", nothing_waits)
 
     def protect(self, failover: Mapping[str, Any]) -> None:
-        """Write the protection file and enable it."""
+        """Write the protection file, let both accounts do what ``dtam rights`` says and nothing more, and enable it."""
         self.admin.write(FILE, yaml.safe_dump(self.settings(failover), sort_keys=False))
+        self.dtam("--fileprint", "configure", "--file", FILE)
+        self.grant(json.loads(self.dtam("rights", "--protection", ID, "--json"))["grants"])
         self.dtam("--fileprint", "setup", "--file", FILE, "--yes")
+
+    def grant(self, printed: Sequence[Mapping[str, Any]]) -> None:
+        """What was printed for the domain is done as it was printed; those of one object one after the other."""
+        admin, by_object = self.lab.ticket("dc1", "Administrator"), dict[str, list[str]]()
+        for one in printed:
+            if "domain administrator" in one["run_on"]:
+                by_object.setdefault(one["what"], []).extend(one["commands"])
+        assert by_object
+        each = (["sh", "-ec", "\n".join(lines)] for lines in by_object.values())
+        running = [self.dc1.popen(words, env=admin, stdout=subprocess.DEVNULL) for words in each]
+        assert [one.wait(timeout=120) for one in running] == [0] * len(running)
 
     def planned(self, failover: Mapping[str, Any]) -> str:
         """What validation says of such a protection, and what would be done; nothing is kept."""
@@ -201,17 +208,16 @@ class FileStage:
     ) -> subprocess.CompletedProcess[str]:
         """A client with a fresh ticket asks ``//alpha.lab.example/docs``, or what alpha's name is otherwise."""
         ticket = self.lab.ticket("client", user)
-        words = [
-            "timeout",
-            str(within_s),
-            "smbclient",
-            *FRESH,
-            "--use-kerberos=required",
-            f"//{self.name}/docs",
-            "-c",
-            command,
-        ]
-        return self.client.run(words, env=ticket, check=check)
+        return self.client.run(["timeout", str(within_s), *self._smbclient(command)], env=ticket, check=check)
+
+    def asks(self, user: str, command: str) -> subprocess.Popen[bytes]:
+        """A client that is still asking."""
+        quiet = subprocess.DEVNULL
+        words, ticket = self._smbclient(command), self.lab.ticket("client", user)
+        return self.client.popen(words, env=ticket, stdin=quiet, stdout=quiet, stderr=quiet)
+
+    def _smbclient(self, command: str) -> list[str]:
+        return ["smbclient", *FRESH, "--use-kerberos=required", f"//{self.name}/docs", "-c", command]
 
     def write(self, user: str, name: str, text: str) -> None:
         """The client writes a file."""

@@ -2,7 +2,8 @@
 
 A source that comes back from the dead would answer for an address that its target has by now, so the fence takes it off the interface
 before anything else is reached, whatever the system's network configuration did at boot. Interface and prefix are on disk before an
-address goes. Linux only, by ``ip`` of iproute2; where it refuses, the fence says so and tries again.
+address goes. It comes back only where nobody else answers for it. Linux only, by ``ip`` of iproute2; where it refuses, the fence says so and
+tries again.
 """
 
 from __future__ import annotations
@@ -10,21 +11,20 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import socket
-import struct
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from orchestrator.engine.control import hostfacts, hostnaming, store
+from orchestrator.engine.control import hostfacts, hostnaming, neighbours, store
 from orchestrator.engine.control.answers import NetworkFacts
 from orchestrator.engine.control.errors import ServiceFailed
 from orchestrator.engine.control.schema import Protection
 
 BUDGET_S = 5.0
-ARP, ARP_REQUEST, BROADCAST = 0x0806, 1, b"\xff" * 6
 
 
 class Place(BaseModel):
@@ -38,6 +38,14 @@ class AddressBook(BaseModel):
     """The place of each address as it was seen last."""
 
     places: dict[str, Place] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What was put back, and why the rest was not, by address."""
+
+    back: tuple[str, ...] = ()
+    why: Mapping[str, str] = field(default_factory=dict)
 
 
 class Addresses:
@@ -64,23 +72,24 @@ class Addresses:
             _ip("delete", f"{one.address}/{one.prefix}", one.interface)
         return [one.address for one in here]
 
-    def hold(self, document: Protection) -> list[str]:
-        """Put back and announce what is not here; gives those.
-
-        Raises:
-            ServiceFailed: ``ip`` refuses.
-        """
+    def hold(self, document: Protection) -> Held:
+        """Put back and announce what is not here, but nothing that somebody else answers for, or whose interface is gone."""
         wanted, book = set(wanted_addresses(document)), self._book()
         if not wanted:
-            return []
+            return Held()
         here = {one.address: one for one in hostnaming.networks() if one.address in wanted}
-        back = {address: place for address, place in book.places.items() if address in wanted and address not in here}
-        for address, place in back.items():
-            _ip("add", f"{address}/{place.prefix}", place.interface)
-        for address, place in back.items():
-            announce(place.interface, address)
         self._remember(here.values())
-        return list(back)
+        away = {address: place for address, place in book.places.items() if address in wanted and address not in here}
+        why = _refusals(away)
+        back = {address: place for address, place in away.items() if address not in why}
+        for address, place in back.items():
+            try:
+                _ip("add", f"{address}/{place.prefix}", place.interface)
+            except ServiceFailed as error:
+                why[address] = str(error)
+            else:
+                neighbours.announce(place.interface, address)
+        return Held(tuple(one for one in back if one not in why), why)
 
     def _remember(self, here: Iterable[NetworkFacts]) -> None:
         """Where each address was seen last is on disk, also when the host loses its power while it has it."""
@@ -99,17 +108,23 @@ def wanted_addresses(document: Protection) -> Iterable[str]:
     return [str(ipaddress.ip_address(one["address"])) for one in given.get("addresses", ())]
 
 
-def announce(interface: str, address: str) -> None:
-    """Tell the neighbours of an IPv4 address where it is now; without that they would find out by themselves, later."""
-    place = ipaddress.ip_address(address)
-    if place.version != 4:
-        return
-    with contextlib.suppress(OSError), socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ARP)) as link:
-        link.bind((interface, ARP))
-        mac = link.getsockname()[4]
-        head = struct.pack("!6s6sH", BROADCAST, mac, ARP)
-        body = struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, ARP_REQUEST, mac, place.packed, b"\0" * 6, place.packed)
-        link.send(head + body)
+def _refusals(away: Mapping[str, Place]) -> dict[str, str]:
+    """Why an address must not be put back, by address."""
+    why: dict[str, str] = {}
+    names = {name for _, name in socket.if_nameindex()}
+    for interface in {place.interface for place in away.values()}:
+        own = [address for address, place in away.items() if place.interface == interface]
+        if interface not in names:
+            gone = f"there is no interface {interface} any more; add it by hand where it belongs now (ip address add)"
+            why |= dict.fromkeys(own, gone)
+            continue
+        try:
+            others = neighbours.answering(interface, own)
+        except OSError as error:
+            why |= dict.fromkeys(own, f"{interface} cannot be asked who has it: {error.strerror or error}")
+        else:
+            why |= {address: f"{mac} answers for it on {interface}" for address, mac in others.items()}
+    return why
 
 
 def _keep_its_neighbours(interface: str) -> None:

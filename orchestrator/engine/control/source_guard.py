@@ -18,6 +18,7 @@ from orchestrator.engine.control.confirming import TargetArbiter, WitnessArbiter
 from orchestrator.engine.control.documents import ProtectionRecord
 from orchestrator.engine.control.errors import Conflict, Unknown
 from orchestrator.engine.control.guard import Rooms
+from orchestrator.engine.control.holding import Holding
 from orchestrator.engine.control.schema import ProtectionAction, ProtectionActionKind
 from orchestrator.engine.transfer import tls
 from orchestrator.engine.transfer.ports import Route
@@ -41,14 +42,21 @@ class SourceGuard:
         self._ended = threading.Event()
         self._closing = ""
         self._opened = False
-        self._held_by = ""
-        self._addresses = Addresses(rooms.layout.addresses / protection)
+        self._holding = Holding(
+            Addresses(rooms.layout.addresses / protection),
+            lambda: self.record.document,
+            self._tell,
+            lambda: self.fence_reason() is None,
+        )
         self._target = TargetArbiter(self._route_to_target, rooms.identity)
 
     @property
     def record(self) -> ProtectionRecord:
         """What is stored about the protection."""
         return self._rooms.documents.record(self._id)
+
+    def _tell(self, says: str, *, level: str = "info") -> None:
+        self._rooms.events.tell("fence", f"{self._id}: {says}", level=level)
 
     # -- life
 
@@ -59,7 +67,7 @@ class SourceGuard:
         else:
             self._start_keeper()
         if self.fence_reason() is not None and not self._rooms.services.any_running(self._id):
-            self._let_addresses_go()
+            self._holding.let_go()
         threading.Thread(target=self._follow, name=f"guard-{self._id}", daemon=True).start()
 
     def let_go(self) -> None:
@@ -287,26 +295,12 @@ class SourceGuard:
         """Behind a closed gate nothing runs that an earlier daemon or the boot left, and no address is held that the target may have."""
         if self._rooms.services.any_running(self._id):
             self._close("its epoch is not confirmed", None)
-        self._let_addresses_go()
-
-    def _let_addresses_go(self) -> None:
-        try:
-            off = self._addresses.release(self.record.document)
-        except (DtamError, OSError) as error:
-            if str(error) != self._held_by:  # it is tried again and again, and told once
-                self._held_by = str(error)
-                self._rooms.events.tell("fence", f"{self._id}: its addresses are still here: {error}", level="error")
-            return
-        self._held_by = ""
-        if off:
-            self._rooms.events.tell("fence", f"{self._id}: {', '.join(off)} is off this host while it is fenced")
+        self._holding.let_go()
 
     def _open_once(self) -> None:
-        if self._opened:
+        self._holding.take_up()
+        if self._opened or self.fence_reason() is not None:
             return
-        back = self._addresses.hold(self.record.document)
-        if back:
-            self._rooms.events.tell("fence", f"{self._id}: {', '.join(back)} is on this host again")
         guard.fence_mounts(self._rooms, self.record.document, on=False)
         if self.record.document.witness is None or self.overridden():
             self.set_deadline(0)
@@ -331,7 +325,7 @@ class SourceGuard:
         self._opened = False
         stopped = self._rooms.services.stop_all(self._id, within_s)
         guard.fence_mounts(self._rooms, self.record.document, on=True)
-        self._let_addresses_go()
+        self._holding.let_go()
         if self._keeper is None or within_s is None:
             self._closing = ""  # the stored fence, or the unconfirmed epoch, speaks from here on
         self._rooms.events.tell("fence", f"{self._id} is fenced: {why}", stopped=stopped)
