@@ -40,9 +40,11 @@ from orchestrator.engine.control.answers import (
 )
 from orchestrator.engine.control.errors import AnswerRefused, EngineUnreachable, WrongFingerprint
 
+from orchestrator.engine.control.schema_lines import Bandwidth, LineSettings
 __all__ = [
     "AnswerRefused",
     "ConnectionStatus",
+    "Bandwidth",
     "Done",
     "EngineClient",
     "EngineUnreachable",
@@ -50,6 +52,7 @@ __all__ = [
     "Facts",
     "MountStatus",
     "ProtectionState",
+    "LineSettings",
     "ReplicaStatus",
     "RunStatus",
     "SambaFacts",
@@ -200,6 +203,14 @@ class EngineClient(Door):
         document = schema.ReplicaAction(action=schema.ReplicaActionKind(action), **settings)
         path = f"/v1/replicas/{part(key)}/actions"
         return self._send(ReplicaStatus, "POST", path, document, wait_s=document.timeout_s)
+
+    def lines(self) -> list[LineSettings]:
+        """How data travels to the target addresses that somebody set."""
+        return self._get(list[LineSettings], "/v1/lines")
+
+    def save_line(self, settings: LineSettings) -> LineSettings:
+        """Send to an address like this from now on."""
+        return self._send(LineSettings, "PUT", f"/v1/lines/{part(settings.address)}", settings)
 
     # -- protections
 

@@ -190,7 +190,10 @@ class Synchrony(Answer):
 class ConnectionStatus(Answer):
     """The source's end of a connection. ``id`` counts from one since the daemon started; ``key`` stays.
 
-    Byte figures count since the session state was created; ``lag_s`` is the age of the oldest operation not yet acknowledged.
+    Byte figures count frames before encryption since the daemon began with the connection, ``compressed`` ones what was really sent;
+    ``queue_memory_bytes`` and ``queue_disk_bytes`` are those of the directory's log, which other connections may share;
+    ``replication_queue_bytes`` is an estimate from the mean size of an operation. ``lag_s`` is the age of the oldest operation not yet
+    acknowledged.
     """
 
     id: int
@@ -224,9 +227,24 @@ class ConnectionStatus(Answer):
     lag_s: float = 0.0
     last_error: str = ""
     since: str = ""
+    mirror_compressed_bytes_sent: int = 0
+    mirror_queue_operations: int = 0
     says: str = ""
+    replication_compressed_bytes_sent: int = 0
     mode: Literal["asynchronous", "synchronous"] = "asynchronous"
+    replication_queue_operations: int = 0
+    queue_operations: int = 0
+    queue_memory_bytes: int = 0
+    queue_disk_bytes: int = 0
     synchrony: Synchrony | None = None
+    compressed_bytes_sent: int = 0
+    target_queue_bytes: int = 0
+    target_queue_full: bool = False
+    commit_mode: Literal["Real-time", "Scheduled"] = "Real-time"
+    last_file: str = ""
+    compression: str = "off"
+    bandwidth_bytes_s: int | None = None
+    simulated: bool = False
 
 
 class ReplicaStatus(Answer):

@@ -33,6 +33,7 @@ from orchestrator.engine.control.itself import Itself
 from orchestrator.engine.control.keeping import Keeping
 from orchestrator.engine.control.layout import Layout
 from orchestrator.engine.control.links import Links
+from orchestrator.engine.control.lines import Lines
 from orchestrator.engine.control.logins import Logins, SystemChecks
 from orchestrator.engine.control.mounts import Mounts
 from orchestrator.engine.control.negotiate import channel_binding
@@ -105,7 +106,10 @@ class Engine:
         self.mounts = Mounts(layout, memory, self._start_capture, self.events, kind)
         self.replicas = Replicas(layout, self.events, self.mounts, Keeping(layout.root / "set-aside"), self._epoch_of)
         self.releases = Releases(self.mounts)
-        self.links = Links(identity, self.peers, self.mounts, self.events, self.releases, layout.root / "verify")
+        self.lines = Lines(layout.lines, self.events)
+        self.links = Links(
+            identity, self.peers, self.mounts, self.events, self.releases, self.lines, layout.root / "verify"
+        )
         self.connections = Connections(
             layout.connections,
             settings.name,
@@ -115,6 +119,7 @@ class Engine:
             events=self.events,
             make_link=self.links.make,
         )
+            lines=self.lines,
         self.mounts.in_use = self.connections.uses_root
         self.sets.in_use = self.connections.uses_set
         self.connections.restored = self.replicas.restored
@@ -175,6 +180,7 @@ class Engine:
             protection_routes(protections, self.documents),
             prepare_routes(self.events, self.itself.identity),
         ]
+            routes_data.line_routes(self.lines),
 
     # -- life
 

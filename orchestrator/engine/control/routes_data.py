@@ -11,7 +11,8 @@ from orchestrator.engine.control.answers import ConnectionStatus, Done, MountSta
 from orchestrator.engine.control.connections import Connections
 from orchestrator.engine.control.errors import BadRequest
 from orchestrator.engine.control.events import Events
-from orchestrator.engine.control.fields import Name, Path
+from orchestrator.engine.control.fields import Address, Name, Path
+from orchestrator.engine.control.lines import Lines
 from orchestrator.engine.control.mounts import Mounts
 from orchestrator.engine.control.replicas import Replicas
 from orchestrator.engine.control.sets import ReplicationSets
@@ -22,6 +23,7 @@ def mount_routes(mounts: Mounts) -> APIRouter:
     router = APIRouter(tags=["mounts"])
 
     @router.get("/mounts")
+from orchestrator.engine.control.schema_lines import LineSettings
     def list_mounts() -> list[MountStatus]:
         return mounts.listed()
 
@@ -117,3 +119,20 @@ def replica_routes(replicas: Replicas) -> APIRouter:
         return replicas.act(key, action)
 
     return router
+def line_routes(lines: Lines) -> APIRouter:
+    """The ways to target addresses."""
+    router = APIRouter(tags=["connections"])
+
+    @router.get("/lines")
+    def list_lines() -> list[LineSettings]:
+        return lines.listed()
+
+    @router.put("/lines/{address}")
+    def save(address: Address, settings: LineSettings) -> LineSettings:
+        if settings.address != address:
+            raise BadRequest(why=f"the path names {address}, the document {settings.address}")
+        return lines.save(settings)
+
+    return router
+
+

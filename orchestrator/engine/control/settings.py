@@ -19,8 +19,9 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from orchestrator.engine.control.errors import SettingsUnreadable
-from orchestrator.engine.control.fields import Address, Name, Port, Request
+from orchestrator.engine.control.fields import MIB, Address, Bytes, Name, Port, Request
 from orchestrator.engine.control.fields import Path as AbsolutePath
+from orchestrator.engine.oplog.limits import UNLIMITED, QueueLimits
 
 WILDCARDS = ("0.0.0.0", "::")
 
@@ -43,8 +44,29 @@ def default_memory() -> str:
     return os.environ.get("DTAM_MEMORY_DIRECTORY") or f"/dev/shm/dtam-{os.geteuid()}"  # noqa: S108 - a tmpfs by definition
 
 
+class QueueSettings(Request):
+    """How much each replica of this engine may queue: ``disk_limit_bytes`` None is unlimited, 0 no disk queue.
+
+    What is queued is always on the disk as well before it is acknowledged; no disk queue means that no more waits there than in memory.
+    """
+
+    memory_limit_bytes: Bytes = 128 * MIB
+    disk_limit_bytes: Bytes | None = None
+    minimum_free_bytes: Bytes = 50 * MIB
+    alert_percent: int = Field(default=50, ge=1, le=100)
+
+    def limits(self) -> QueueLimits:
+        """The same for the replicas."""
+        disk = UNLIMITED if self.disk_limit_bytes is None else self.disk_limit_bytes
+        return QueueLimits(self.memory_limit_bytes, disk, self.minimum_free_bytes, self.alert_percent)
+
+
 class Settings(Request):
-    """What a daemon is told at its start."""
+    """What a daemon is told at its start.
+
+    ``auto_reconnect`` off: what was connected before stays Stopped until it is resumed. ``queue`` limits the queues of the replicas
+    here; a captured directory has limits of its own.
+    """
 
     name: Name = Field(default_factory=own_name)
     state: AbsolutePath = Field(default_factory=default_state)
@@ -53,6 +75,9 @@ class Settings(Request):
     data_port: Port = 6321
     probe_port: Port = 6320
     memory_directory: AbsolutePath = Field(default_factory=default_memory)
+    queue: QueueSettings = QueueSettings()
+    auto_reconnect: bool = True
+    system_log: AbsolutePath = "/dev/log"
 
     @property
     def listens_everywhere(self) -> bool:
