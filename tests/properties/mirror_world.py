@@ -21,7 +21,7 @@ from orchestrator.engine.apply.operations import FileOperations
 from orchestrator.engine.apply.root import Root
 from orchestrator.engine.mirror import beneath, reading, sending, walk
 from orchestrator.engine.mirror.messages import End, decode_message, decode_reply, encode
-from orchestrator.engine.mirror.options import MirrorOptions
+from orchestrator.engine.mirror.options import MirrorOptions, OrphanAction
 from orchestrator.engine.mirror.rules import RuleSet
 from orchestrator.engine.mirror.source import MirrorSource
 from orchestrator.engine.mirror.target import MirrorTarget
@@ -36,8 +36,9 @@ SIZES = [0, 1, 700, 5000, 65536, 65537, 150_000, 300_000]
 class Source:
     """A directory that changes at random, and the log of it."""
 
-    def __init__(self, root: Path, rng: random.Random, changes: int) -> None:
+    def __init__(self, root: Path, rng: random.Random, changes: int, *, many_links: bool = False) -> None:
         self.root, self.rng, self.left = root, rng, changes
+        self.often = [self.link, self.link, self.rename, self.write, self.unlink] * 4 if many_links else []
         self.log: list[Operation] = []
         self.shipped_to = 0
         self.unsettled: set[int] = set()
@@ -98,6 +99,7 @@ class Source:
                 self.punch,
                 self.exchange,
                 self.settle,
+                *self.often,
             ]
         )
         with contextlib.suppress(OSError):
@@ -251,11 +253,15 @@ class Source:
 class Schedule:
     """One run: see the module."""
 
-    def __init__(self, root: Path, seed: int, options: MirrorOptions, changes: int, *, how: str) -> None:
+    def __init__(
+        self, root: Path, seed: int, options: MirrorOptions, changes: int, *, how: str, many_links: bool = False
+    ) -> None:
         self.rng = random.Random(seed)
+        self.many_links = many_links
         self.how = how
         self.options = options
-        self.source = Source(root / "source", self.rng, changes)
+        self.orphans_go = options.orphans.action is OrphanAction.DELETE
+        self.source = Source(root / "source", self.rng, changes, many_links=many_links)
         self.target_root = root / "target"
         for place in (self.source.root, self.target_root):
             place.mkdir(parents=True)
@@ -277,10 +283,11 @@ class Schedule:
         self.source.unsettled.clear()
         self.source.left = self.rng.randrange(10, 60)
         if self.rng.random() < 0.7:
-            subprocess.run(["cp", "-a", f"{self.source.root}/.", str(self.target_root)], check=True)
+            apart = ["--no-preserve=links"] if self.many_links and self.rng.random() < 0.5 else []
+            subprocess.run(["cp", "-a", *apart, f"{self.source.root}/.", str(self.target_root)], check=True)
             other = Source(self.target_root, self.rng, 0)
             other._stamp -= 500_000_000_000_000_000
-            for _ in range(self.rng.randrange(12)):
+            for _ in range(self.rng.randrange(12) if self.orphans_go else 0):
                 other.left = 1
                 other.change()
             for path in other.paths():
@@ -359,7 +366,7 @@ class Schedule:
         item = self.queue.popleft()
         if isinstance(item, Operation):
             with contextlib.suppress(OSError):
-                self.deeds.perform(item, tolerant=True)
+                self.deeds.perform(item, tolerant=True, mirrored=True)
             return
         message = decode_message(item)
         self.replies.extend(encode(reply) for reply in self.target.handle(message))

@@ -10,6 +10,7 @@ import random
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from orchestrator.engine.mirror.options import MirrorKind, MirrorOptions, OrphanAction, OrphanPolicy
@@ -24,11 +25,26 @@ OPTIONS = {
 }
 HOW = ["at once", "gated", "any"]
 SEEDS_EACH = 12
+OPTIONS_IGNORING = {kind: msgspec.structs.replace(options, orphans=OrphanPolicy()) for kind, options in OPTIONS.items()}
+"""A name that the source removed must go also where orphans are left alone."""
 SEEDS_ONCE_BAD = [51, 101, 151, 177, 181, 216, 334, 398, 500, 936, 1205, 1344, 1592, 1629, 1849, 2008, 4215, 5656]
+LINKED_ONCE_BAD = [(3585442785, "difference", "any"), (2223645869, "checksum of all", "at once")]
+KEPT_ONCE_BAD = [
+    (10877, "checksum of all", "gated"),
+    (10993, "difference", "any"),
+    (11255, "checksum of all", "at once"),
+    (11484, "difference", "at once"),
+    (11892, "full", "at once"),
+    (13878, "full", "at once"),
+    (15166, "checksum", "any"),
+]
 
 
-def differences(root: Path, seed: int, kind: str, how: str) -> list[str]:
-    schedule = Schedule(root, seed, OPTIONS[kind], 40, how=how)
+def differences(
+    root: Path, seed: int, kind: str, how: str, *, ignoring: bool = False, links: bool = False
+) -> list[str]:
+    options = (OPTIONS_IGNORING if ignoring else OPTIONS)[kind]
+    schedule = Schedule(root, seed, options, 40, how=how, many_links=links)
     try:
         schedule.run()
         return schedule.differences()
@@ -50,12 +66,24 @@ def test_schedules_that_once_went_wrong(tmp_path, seed):
     assert differences(tmp_path, seed, kind, how) == []
 
 
-@pytest.mark.xfail(strict=False, reason="names of one file, linked while they are sent: see docs/explanation/limits.md")
-@pytest.mark.parametrize(
-    ("seed", "kind", "how"), [(3585442785, "difference", "any"), (2223645869, "checksum of all", "at once")]
-)
-def test_schedules_that_still_go_wrong(tmp_path, seed, kind, how):
+@pytest.mark.parametrize(("seed", "kind", "how"), LINKED_ONCE_BAD)
+def test_names_linked_while_they_are_sent_stay_one_file(tmp_path, seed, kind, how):
     assert differences(tmp_path, seed, kind, how) == []
+
+
+@pytest.mark.covers("ENG-MIR-05")
+@pytest.mark.parametrize(("seed", "kind", "how"), KEPT_ONCE_BAD)
+def test_names_that_the_source_removed_go_also_where_orphans_stay(tmp_path, seed, kind, how):
+    assert differences(tmp_path, seed, kind, how, ignoring=True) == []
+
+
+@pytest.mark.covers("ENG-MIR-05")
+@pytest.mark.parametrize("ignoring", [False, True])
+@pytest.mark.parametrize("how", HOW)
+def test_many_names_of_few_files_end_identical(tmp_path, how, ignoring):
+    for seed in range(SEEDS_EACH):
+        kind = list(OPTIONS)[seed % 4]
+        assert differences(tmp_path / str(seed), seed, kind, how, ignoring=ignoring, links=True) == [], f"seed {seed}"
 
 
 @pytest.mark.timeout(0)
@@ -66,6 +94,7 @@ def test_new_seeds_for_as_long_as_asked(tmp_path):
     bad = []
     while time.monotonic() < until:
         seed, kind, how = random.getrandbits(32), random.choice(list(OPTIONS)), random.choice(HOW)
-        found = differences(tmp_path / str(seed), seed, kind, how)
-        bad += [f"seed {seed} {kind} {how}: {found}"] if found else []
+        ignoring, links = random.random() < 0.5, random.random() < 0.5
+        found = differences(tmp_path / str(seed), seed, kind, how, ignoring=ignoring, links=links)
+        bad += [f"seed {seed} {kind} {how} {ignoring=} {links=}: {found}"] if found else []
     assert bad == []

@@ -70,8 +70,11 @@ class Supervisor(Protocol):
     def succeeded(self, what: str, retries: int, reason: str) -> None:
         """What had failed was done after all."""
 
-    def diverged(self, reason: str) -> None:
-        """The files are not as the log says; only a mirror helps."""
+    def diverged(self, reason: str, *, intact: bool = False) -> None:
+        """Only a mirror helps; ``intact``: the files are as the log says, but the log goes on elsewhere."""
+
+    def about_to_change(self) -> None:
+        """Something will be applied. Raises OSError when it must wait."""
 
     def lost_queue(self, reason: str) -> None:
         """The queue's log is damaged; the applier holds."""
@@ -178,7 +181,15 @@ class Applier:
             self._queue.done(entry)
         self._supervisor.moved()
 
+    def _kept_first(self) -> bool:
+        """A good state that is about to be overwritten is kept first; False when we are held before that was done."""
+        return self._tried(
+            self._supervisor.about_to_change, "keeping the good state before it is overwritten", _give_up
+        )
+
     def _do(self, entry: Entry) -> bool:
+        if not self._kept_first():
+            return False
         match entry:
             case Operations(data=data):
                 return self._apply_run(memoryview(data))
@@ -227,14 +238,14 @@ class Applier:
             return self._apply_name(operation, replaying=replaying)
         if operation.kind in {Kind.MARK, Kind.GAP, Kind.SKIP}:
             self._note(operation)
-            return True
+            return operation.kind is not Kind.GAP or self._kept_first()
         return self._perform(operation, tolerant=replaying or self._supervisor.tolerant)
 
     def _note(self, operation: Operation) -> None:
         if operation.kind is Kind.MARK:
             self._supervisor.marked(operation)
         if operation.kind is Kind.GAP:
-            self._supervisor.diverged(f"the source lost operations from {operation.sequence} on")
+            self._supervisor.diverged(f"the source lost operations from {operation.sequence} on", intact=True)
 
     def _apply_name(self, operation: Operation, *, replaying: bool) -> bool:
         doubt, self._doubt = self._doubt, None
@@ -245,11 +256,12 @@ class Applier:
             self._supervisor.replayed_name(operation)
         self._position.begin(_doubt_of(self._files, operation))
         halfway = again and operation.kind in CREATING
-        return self._perform(operation, tolerant=halfway or replaying or self._supervisor.tolerant)
+        mirrored = self._supervisor.tolerant and not replaying
+        return self._perform(operation, tolerant=halfway or replaying or mirrored, mirrored=mirrored)
 
-    def _perform(self, operation: Operation, *, tolerant: bool) -> bool:
+    def _perform(self, operation: Operation, *, tolerant: bool, mirrored: bool = False) -> bool:
         try:
-            self._files.perform(operation, tolerant=tolerant)
+            self._files.perform(operation, tolerant=tolerant, mirrored=mirrored)
         except OSError as error:
             if not _worth_retrying(operation, error):
                 self._pass_over(operation, error, tolerant=tolerant)
@@ -257,7 +269,7 @@ class Applier:
         else:
             return True
         return self._tried(
-            lambda: self._files.perform(operation, tolerant=tolerant),
+            lambda: self._files.perform(operation, tolerant=tolerant, mirrored=mirrored),
             _deed(operation),
             lambda error: self._pass_over(operation, error, tolerant=tolerant),
         )
@@ -293,6 +305,11 @@ class Applier:
         lacking = operation.kind in ATTRIBUTES and error.errno == errno.EOPNOTSUPP
         if not tolerant and not lacking:
             self._supervisor.diverged(f"{_deed(operation)}: {error.strerror}")
+
+
+def _give_up(error: OSError) -> None:
+    """Nothing is done that was not prepared."""
+    raise error
 
 
 def was_done(files: FileOperations, operation: Operation, doubt: Doubt) -> bool:

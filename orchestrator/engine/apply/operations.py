@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from orchestrator.engine.apply.root import Root
 from orchestrator.engine.oplog.format import UNCHANGED, Kind, Operation, UnlinkFlag, UtimensFlag
 
@@ -25,6 +27,7 @@ FALLOC_FL_KEEP_SIZE = 1
 FALLOC_FL_PUNCH_HOLE = 2
 FALLOC_FL_ZERO_RANGE = 16
 IN_THE_WAY = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.EISDIR, errno.ENOTDIR})
+NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _SIGN = 1 << 63
 _ZEROS = bytes(1 << 20)
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -62,8 +65,14 @@ class FileOperations:
             Kind.FALLOCATE: self._fallocate,
         }
 
-    def perform(self, operation: Operation, *, tolerant: bool) -> None:
+    def perform(self, operation: Operation, *, tolerant: bool, mirrored: bool = False) -> None:
         """Do it.
+
+        Args:
+            operation: what to do.
+            tolerant: what is in the way is replaced.
+            mirrored: a mirror sends what is missing here: a rename takes the old name away all the same. Never while operations
+                are replayed after a crash: there the old name may be another file by now.
 
         Raises:
             OSError: it could not be done.
@@ -74,6 +83,8 @@ class FileOperations:
         self.root.trim()
         if self.before_change is not None:
             self.before_change(operation.path2 if operation.kind is Kind.RENAME else operation.path, operation.kind)
+        if mirrored and operation.kind is Kind.RENAME:
+            operation = self._possible(operation)
         deed(operation, tolerant)
 
     def inode(self, path: bytes) -> int:
@@ -81,7 +92,9 @@ class FileOperations:
         try:
             parent, name = self.root.split(path)
             return os.stat(name, dir_fd=parent, follow_symlinks=False).st_ino
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError as error:
+            if error.errno not in NOT_THERE:
+                raise
             return 0
 
     # --- content
@@ -172,6 +185,36 @@ class FileOperations:
         else:
             self.root.forget_file(op.path)
             self.root.forget_file(op.path2)
+
+    def _possible(self, op: Operation) -> Operation:
+        """A rename that takes the old name away, whatever is missing here: nobody else would, for the source has it no more.
+
+        Of an exchange one side may be missing; so may the directory of the new name; and both names may be one file already.
+        """
+        here, there = self.inode(op.path), self.inode(op.path2)
+        if op.a & RENAME_EXCHANGE and not (here and there):
+            op = msgspec.structs.replace(op, a=op.a & ~RENAME_EXCHANGE)
+            if there:
+                op, here, there = msgspec.structs.replace(op, path=op.path2, path2=op.path), there, here
+        if here:
+            self._make_above(op.path2)
+        if here == there and here and not op.a & RENAME_EXCHANGE and not self._is_directory(op.path):
+            self.remove_tree(op.path2)
+        return op
+
+    def _make_above(self, path: bytes) -> None:
+        """Make the directories above a path that are missing, in the place of what is no directory."""
+        above = path.rpartition(b"/")[0]
+        if not above:
+            return
+        self._make_above(above)
+        if self._is_directory(above):
+            return
+        if self.before_change is not None:
+            self.before_change(above, Kind.MKDIR)
+        self.remove_tree(above)
+        parent, name = self.root.split(above)
+        os.mkdir(name, 0o700, dir_fd=parent)
 
     def _move(self, op: Operation) -> None:
         parent, name = self.root.split(op.path)

@@ -57,3 +57,6 @@ class ReplicaStatus:
     promoted: bool
     verify_required: bool
     connected: bool
+    intact: bool
+    kept: str
+    set_back_to: str

@@ -32,6 +32,12 @@ class ReplicaRecord(msgspec.Struct, frozen=True):
     log_id: str = ""
     """The source's log that the queue continues; empty: none, only a fresh session can begin."""
     purpose: str = "protect"
+    intact: bool = False
+    """Good no longer, but nothing was written to the files since they were (``last_good.py``)."""
+    kept: str = ""
+    """The snapshot of the last good state, while a mirror overwrites it."""
+    set_back_to: str = ""
+    """The snapshot that the files were set back to; no session is taken until somebody resumes the replica."""
 
 
 def load_record(directory: Path) -> ReplicaRecord:

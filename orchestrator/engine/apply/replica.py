@@ -10,15 +10,17 @@ Locks: ``_lock`` guards record, works and listener; the applier takes it, so nob
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from orchestrator.engine.apply.errors import ReplicaPromoted, ReplicaUnusable
+from orchestrator.engine.apply.last_good import Hurry, Moment, NoSnapshots, Snapshotter
 from orchestrator.engine.apply.operations import BeforeChange
 from orchestrator.engine.apply.ports import Listener, MirrorHandler, ReplicaStatus
 from orchestrator.engine.apply.record import ReplicaRecord, load_record, save_record
@@ -26,6 +28,7 @@ from orchestrator.engine.apply.standing import Standing, progress_of, status_of
 from orchestrator.engine.apply.works import ReplicaSettings, Works
 from orchestrator.engine.oplog.errors import CorruptRecord, LogUnusable
 from orchestrator.engine.oplog.format import Operation
+from orchestrator.engine.snapshot.ways import make_root
 from orchestrator.engine.transfer.events import MirrorLink, Progress, ReplicaFacts
 from orchestrator.engine.transfer.messages import (
     DataState,
@@ -55,6 +58,7 @@ class Replica:
         mirror: Callable[[Path, str], MirrorHandler] | None = None,
         before_change: BeforeChange | None = None,
         happened: Callable[[str], None] = log.warning,
+        snapshots: Snapshotter | None = None,
     ) -> None:
         """Use ``create`` or ``open``.
 
@@ -65,6 +69,8 @@ class Replica:
             mirror: makes the mirror's target side for a root and a kind of mirror, at each begin of one.
             before_change: called before an operation overwrites, moves or removes something.
             happened: takes a sentence for the log and the events.
+            alert: takes one that a person must see; ``happened`` when absent.
+            snapshots: keeps good states before they are overwritten.
         """
         self.directory = directory
         self.link = MirrorLink()
@@ -74,6 +80,9 @@ class Replica:
         self._mirror: MirrorHandler | None = None
         self._before_change = before_change
         self._happened = happened
+        self._alert = alert or happened
+        self._snapshots: Snapshotter = snapshots or NoSnapshots()
+        self.hurry = Hurry()
         self._lock = threading.RLock()
         self._command = threading.RLock()
         self._works: Works | None = None
@@ -146,7 +155,9 @@ class Replica:
         with self._lock:
             works, self._works = self._works, None
         if works is not None:
+            self.hurry.begin()
             works.stop()
+        self.hurry.over()
 
     def close(self) -> None:
         """End in order; everything goes on with ``open``."""
@@ -193,6 +204,7 @@ class Replica:
         with self._lock:
             before, self._listener = self._listener, listener
             works = self._works
+        self.hurry.over()
         if before is not None:
             before.denied(Refusal.NOT_READY, "a newer session of the same connection took over")
         if self._token != self.link.token:
@@ -229,7 +241,7 @@ class Replica:
                 raise ReplicaUnusable(where=self.directory, why=f"operations are still waiting: {self.progress().says}")
             self._stop_works()
             self._save(log_id="", epoch=max(hello.epoch, self._record.epoch))
-            self._worsen("a new base began; a mirror is due")
+            self._worsen("a new base began; a mirror is due", intact=True)
             self._start(self._new_works(hello))
             self._save(log_id=hello.log_id)
             return hello.committed
@@ -238,7 +250,7 @@ class Replica:
         root = Path(self._record.root)
         log_id = uuid.UUID(hello.log_id)
         try:
-            root.mkdir(parents=True, exist_ok=True)
+            make_root(root)
             return Works.create(
                 self.directory, root, log_id, hello.committed, self, self._settings, before_change=self._before_change
             )
@@ -295,10 +307,19 @@ class Replica:
         """What had failed was done after all."""
         self._happened(f"replica {self.key}: done after {retries} retries: {what} ({reason})")
 
-    def diverged(self, reason: str) -> None:
+    def diverged(self, reason: str, *, intact: bool = False) -> None:
         """Only a mirror helps now."""
         self._happened(f"replica {self.key}: mirror required: {reason}")
-        self._worsen(reason)
+        self._worsen(reason, intact=intact)
+
+    def about_to_change(self) -> None:
+        """Keep the last good state, if the files still are it. Raises OSError when that must be waited for."""
+        record = self._record
+        if not record.intact or record.data_state is DataState.GOOD:
+            return
+        self.hurry.check()
+        kept = self._snapshots.before_remirror(self._moment(self._works), self.hurry.check)
+        self._save(intact=False, kept=kept or record.kept)
 
     def lost_queue(self, reason: str) -> None:
         """The queue is damaged: what it held is gone, a new base is needed."""
@@ -324,7 +345,7 @@ class Replica:
 
     def queue_alert(self, percent: int) -> None:
         """The disk queue fills."""
-        self._happened(f"replica {self.key}: {percent} % of the disk queue are in use")
+        self._alert(f"replica {self.key}: {percent} % of the disk queue are in use")
 
     def item(self, item: MirrorItem) -> None:
         """A mirror item is due."""
@@ -353,6 +374,8 @@ class Replica:
     def _begin_mirror(self, begin: MirrorBegin) -> None:
         self._changes_state = begin.changes_state
         if begin.changes_state:
+            self._worsen("a mirror begins", intact=True)
+            self.about_to_change()
             self._set_state(DataState.MIRRORING, f"a {begin.kind} mirror is running")
         if self._make_mirror is not None:
             self._mirror = self._make_mirror(Path(self._record.root), begin.kind)
@@ -363,8 +386,10 @@ class Replica:
         if not self._changes_state or self._record.data_state is not DataState.MIRRORING or works is None:
             return
         if end.complete and works.position.applied >= end.log_end:
-            self._save(verify_required=False)
+            before = self._record
+            self._save(verify_required=False, kept="")
             self._set_state(DataState.GOOD, "")
+            self._snapshots.good_again(before)
         else:
             self._set_state(DataState.MIRROR_REQUIRED, end.says or "the mirror was not completed")
 
@@ -382,9 +407,64 @@ class Replica:
         """End a pause."""
         with self._command:
             self._paused = False
+            if self._record.set_back_to:
+                self._save(set_back_to="", says="it was set back; a mirror is due")
             if self._works is not None:
                 self._works.applier.go_on()
         self.moved()
+
+    @contextlib.contextmanager
+    def standing_still(self, timeout_s: float = 10.0) -> Iterator[Moment]:
+        """Nothing is applied meanwhile; what arrives is queued and acknowledged.
+
+        Raises:
+            ReplicaPromoted: it is live, others write to it.
+            ReplicaUnusable: the applier did not come to a stop in time.
+        """
+        with self._command:
+            self._refuse_promoted()
+            works = self._works
+            try:
+                if works is not None and not works.applier.hold(timeout_s):
+                    raise ReplicaUnusable(where=self.directory, why="one operation takes very long; try again")
+                yield self._moment(works)
+            finally:
+                if works is not None and not self._paused:
+                    works.applier.go_on()
+
+    def _moment(self, works: Works | None) -> Moment:
+        if works is None:
+            return Moment(self._record, 0, 0)
+        return Moment(self._record, works.position.applied, works.position.applied_time_ns)
+
+    def set_back(self, snapshot: str, *, good: bool, replace: Callable[[Callable[[], None]], None]) -> None:
+        """Replace the files by a snapshot's; what was queued is dropped, and no session is taken until ``resume``.
+
+        Args:
+            snapshot: its id.
+            good: whether it is a state that the source was in.
+            replace: does it; calls what it is given just before it touches the files, and raises when it could not do it.
+        """
+        with self._command:
+            self._refuse_promoted()
+            replace(lambda: self._let_go_for(snapshot))
+            self.was_set_back(snapshot, good=good)
+            listener = self._listener
+        if listener is not None:
+            listener.denied(Refusal.NOT_READY, self._record.says)
+
+    def _let_go_for(self, snapshot: str) -> None:
+        """From here on the files are worth nothing until it is over, or until somebody resumes the replica for a mirror."""
+        says = f"it is being set back to snapshot {snapshot}"
+        self._worsen(says)
+        self._save(log_id="", intact=False, set_back_to=snapshot, says=says)
+        self._stop_works()
+
+    def was_set_back(self, snapshot: str, *, good: bool) -> None:
+        """The files are a snapshot's now."""
+        says = f"set back to snapshot {snapshot}; it follows its source again, with a mirror, when it is resumed"
+        state = DataState.MIRROR_REQUIRED
+        self._save(set_back_to=snapshot, intact=good, log_id="", data_state=state, says=says)
 
     def settle(self, timeout_s: float) -> bool:
         """Wait until everything acknowledged is applied and on the disk; whether that came to pass in time."""
@@ -400,7 +480,7 @@ class Replica:
             self._save(log_id="")
             works.applier.hold()
             dropped = works.discard()
-            self._worsen(f"{dropped} operations were discarded by command")
+            self._worsen(f"{dropped} operations were discarded by command", intact=True)
             if not self._paused:
                 works.applier.go_on()
             listener = self._listener
@@ -414,7 +494,12 @@ class Replica:
             listener = self._listener
             says = "live since the failover; restore from it to the original source"
             self._save(
-                promoted=True, epoch=max(epoch, self._record.epoch), data_state=DataState.RESTORE_REQUIRED, says=says
+                promoted=True,
+                epoch=max(epoch, self._record.epoch),
+                data_state=DataState.RESTORE_REQUIRED,
+                says=says,
+                intact=False,
+                set_back_to="",
             )
             self._stop_works()
         if listener is not None:
@@ -433,8 +518,13 @@ class Replica:
         if self._record.promoted:
             raise ReplicaPromoted(source=self._record.source, root=self._record.root)
 
-    def _worsen(self, reason: str) -> None:
-        if self._record.data_state is not DataState.RESTORE_REQUIRED:
+    def _worsen(self, reason: str, *, intact: bool = False) -> None:
+        if self._record.data_state is DataState.RESTORE_REQUIRED:
+            return
+        if self._record.data_state is DataState.GOOD:
+            self._save(data_state=DataState.MIRROR_REQUIRED, says=reason, intact=intact)
+            self.moved()
+        else:
             self._set_state(DataState.MIRROR_REQUIRED, reason)
 
     def _set_state(self, state: DataState, says: str) -> None:

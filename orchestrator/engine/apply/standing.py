@@ -72,4 +72,7 @@ def status_of(now: Standing) -> ReplicaStatus:
         promoted=record.promoted,
         verify_required=record.verify_required,
         connected=now.connected,
+        intact=record.intact,
+        kept=record.kept,
+        set_back_to=record.set_back_to,
     )

@@ -85,8 +85,7 @@ class Asking:
             info = os.stat(name or b".", dir_fd=fd, follow_symlinks=False)
             if st.S_ISREG(info.st_mode):
                 if self._source.rules.selects(path):
-                    need = Need.WHOLE if is_small(info) else Need.BLOCKS
-                    self._want(Batch(None, directory, deque([Wanted(name, need, how=how, force=True)])))
+                    self._want(Batch(None, directory, deque([Wanted(name, _content(info), how=how, force=True)])))
                     return
             elif st.S_ISDIR(info.st_mode) or self._source.rules.selects(path):
                 self._tell(fd, path, how, directory=st.S_ISDIR(info.st_mode))
@@ -118,6 +117,8 @@ class Asking:
         force = asked.node is None or asked.node.force or changes.touched(path)
         force = force or (bool(meta.group) and changes.any_touched)
         twin = self._source.links.twin_of(path, meta.group) if meta.group else b""
+        if twin:
+            asked.ages[len(asked.entries)] = self._source.links.age_of(meta.group)
         asked.entries.append(Entry(name, meta, force, twin))
 
     def _meta(self, fd: int, name: bytes) -> tuple[Meta, os.stat_result | None]:
@@ -185,30 +186,40 @@ class Asking:
         path = beneath.join(asked.directory, entry.name)
         if entry.meta.group and not self.names.answered(path, serial):
             return
+        group = entry.meta.group
+        if verdict is not None and verdict.need is Need.LINKED:
+            links.linked(path, group, asked.ages[index], asked.read_up_to)
+            return
+        if links.holds(entry.twin, group) and not self._source.options.spares:
+            links.forget(entry.twin)  # the target does not have it
+            self._source.changes.again(entry.twin)
         if verdict is None:
             self._source.sent(path, info, asked.read_up_to)
-        elif verdict.need is Need.LINKED:
-            links.linked(path, entry.meta.group, asked.read_up_to)
 
     def _judge(self, asked: Asked, index: int, info: os.stat_result, verdict: Verdict | None) -> Wanted | None:
         entry, links = asked.entries[index], self._source.links
         path = beneath.join(asked.directory, entry.name)
         if verdict is not None and verdict.need is Need.LINKED:
-            unchanged = links.unchanged(info) and not entry.force
-            if unchanged:
+            joined = links.holds(path, entry.meta.group)
+            if joined and not entry.force and links.unchanged(info):
                 self._source.account.same(path, info)
                 return None
-            need = Need.WHOLE if is_small(info) else Need.BLOCKS
-            return Wanted(entry.name, need, how=asked.how, insist=True, force=True)
+            return Wanted(entry.name, _content(info), how=asked.how, insist=joined, force=True)
         if verdict is None:
+            if self._stands_alone(path, entry.meta.group):
+                return Wanted(entry.name, _content(info), how=asked.how, force=entry.force)
             self._source.account.same(path, info)
             return None
         if verdict.need is Need.ATTRIBUTES:
             self._source.account.different(path, info.st_size, verdict.why)
             return None
-        return Wanted(
-            entry.name, verdict.need, verdict.sum, verdict.why, asked.how, insist=asked.insist, force=entry.force
-        )
+        alone = bool(entry.twin) and self._source.options.spares
+        return Wanted(entry.name, verdict.need, verdict.sum, verdict.why, asked.how, insist=alone, force=entry.force)
+
+    def _stands_alone(self, path: bytes, group: int) -> bool:
+        """Whether the target has a file of its own where the source has a further name of one that it has already."""
+        links = self._source.links
+        return group != 0 and not links.holds(path, group) and not self._source.options.spares
 
     def unsure(self, operation: Operation) -> bool:
         """Whether size and time of an entry on its way prove nothing, because this operation may travel before it."""
@@ -239,3 +250,7 @@ class Asking:
         self._asked.clear()
         self.names.clear()
         self.count = 0
+
+
+def _content(info: os.stat_result) -> Need:
+    return Need.WHOLE if is_small(info) else Need.BLOCKS

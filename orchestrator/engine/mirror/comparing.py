@@ -42,6 +42,11 @@ def judge(index: int, entry: Entry, now: os.stat_result | None, options: MirrorO
     return Verdict(index, Need.WHOLE, why=why)
 
 
+def leaves_alone(entry: Entry, now: os.stat_result, options: MirrorOptions) -> bool:
+    """Whether the target's own file counts, with all its attributes."""
+    return options.only_missing or (options.only_newer and now.st_mtime_ns > entry.meta.mtime_ns)
+
+
 def _by_checksum(index: int, now: os.stat_result, why: str) -> Verdict:
     need = Need.SUM if now.st_size <= SMALL_FILE_BYTES else Need.BLOCKS
     return Verdict(index, need, why=why)

@@ -49,7 +49,7 @@ class Directories:
 
     def walked(self, node: Node) -> None:
         """A directory's listing was sent: what the target has in it is looked at, if somebody wants to know."""
-        if self._source.options.orphans.action is not OrphanAction.IGNORE:
+        if node.force or self._source.options.orphans.action is not OrphanAction.IGNORE:
             node.owed += 1
             nodes = self._scans.setdefault(node.path, deque())
             nodes.append(node)
@@ -71,21 +71,26 @@ class Directories:
         return True
 
     def _present(self, reply: Present) -> None:
-        gone = []
+        nodes = self._scans[reply.directory]
         for name in reply.names:
             path = beneath.join(reply.directory, name)
             if self._source.rules.owns(path) and self._source.absent(path):
-                gone.append(path)
-                self._source.account.orphan(path)
-        if gone:
-            self._source.sending.gone.extend(gone)
-        nodes = self._scans[reply.directory]
+                self._only_there(path, force=nodes[0].force)
         if not reply.more:
             self._source.sending.after_gone.append(nodes.popleft())
         if nodes:
             self._unread.append(reply.directory)
         else:
             del self._scans[reply.directory]
+
+    def _only_there(self, path: bytes, *, force: bool) -> None:
+        """Only the target has this. Where operations moved directories meanwhile, it may have come with them."""
+        if force:
+            self._source.changes.owe(path)
+            self._source.vanished.add(path)
+        else:
+            self._source.sending.gone.append(path)
+            self._source.account.orphan(path)
 
     def _directory_done(self, node: Node) -> None:
         parent, path = node.parent, node.path

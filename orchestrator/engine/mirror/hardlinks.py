@@ -4,6 +4,10 @@ A file is sent once; its other names become links to a *twin*, a name that the t
 the log at which they were read, so that when an operation takes a name away before the stream has reached that end, which may have
 written through it what was meant for an older file, another name is sent again.
 
+A *group* is the names of which the target has made one file. The first that is sent founds it; another joins only when the target has
+linked it to one of them. Invariant: a name of a group is, at the target, one file with all others of it. When all its names are gone, the
+next name founds another group: what was linked to the old one (its *age* tells) does not belong to it.
+
 *Young* is a file that changed later than what the stream has reached: what was read of it shows the effect of operations that the target
 will do again. That is harmless as long as all of them reach the same file there. If one came by a name that the target does not
 have as a link to this file, it does not: then the file is sent again.
@@ -11,6 +15,7 @@ have as a link to this file, it does not: then the file is sent again.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter, deque
 
@@ -35,10 +40,11 @@ ALTERING = frozenset(
 
 
 class _Group:
-    __slots__ = ("changed_ns", "identity", "names", "number")
+    __slots__ = ("age", "changed_ns", "identity", "names", "number")
 
-    def __init__(self, number: int, identity: tuple[int, int]) -> None:
+    def __init__(self, number: int, identity: tuple[int, int], age: int) -> None:
         self.number = number
+        self.age = age
         self.identity = identity
         self.names: dict[bytes, int] = {}
         self.changed_ns = 0
@@ -51,22 +57,34 @@ class HardLinks:
         self._groups: dict[int, _Group] = {}
         self._by_name: dict[bytes, int] = {}
         self._doubted = False
+        self._ages = itertools.count(1)
 
     def sent(self, path: bytes, info: os.stat_result, read_up_to: int, *, young: bool) -> None:
-        """The content reached the target by this name, as it was when ``info`` was taken."""
+        """The content reached the target by this name, as it was when ``info`` was taken. The name of a group without names founds it."""
         number = group_of(info)
-        self.forget(path)
-        if not number:
+        if self._by_name.get(path) != number:
+            self.forget(path)
+        if not number or not (self.holds(path, number) or number not in self._groups):
             return
-        group = self._groups.setdefault(number, _Group(number, (info.st_dev, info.st_ino)))
-        group.changed_ns = 0 if young else info.st_ctime_ns
+        if number not in self._groups:
+            self._groups[number] = _Group(number, (info.st_dev, info.st_ino), next(self._ages))
+        self._groups[number].changed_ns = 0 if young else info.st_ctime_ns
         self._named(number, path, read_up_to)
 
-    def linked(self, path: bytes, number: int, read_up_to: int) -> None:
-        """The target made this name a link to a twin."""
+    def linked(self, path: bytes, number: int, age: int, read_up_to: int) -> None:
+        """The target made this name a link to a twin, which was of the group when that was so old."""
         self.forget(path)
-        if number in self._groups:
+        if self.age_of(number) == age:
             self._named(number, path, read_up_to)
+
+    def age_of(self, number: int) -> int:
+        """Tells a group from one with the same number that was founded before or later; 0 if there is none."""
+        group = self._groups.get(number)
+        return 0 if group is None else group.age
+
+    def holds(self, path: bytes, number: int) -> bool:
+        """Whether this name is one of the group's."""
+        return self._by_name.get(path) == number
 
     def twin_of(self, path: bytes, number: int) -> bytes:
         """A name of the same file that the target has; empty if there is none."""

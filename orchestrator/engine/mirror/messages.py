@@ -162,9 +162,13 @@ class DirectoryDone(Message, frozen=True, tag=11):
 
 
 class Gone(Message, frozen=True, tag=12):
-    """The source does not have these paths (any more): what the target has there are orphans."""
+    """The source does not have these paths (any more): what the target has there are orphans.
+
+    ``removed``: they go whatever the policy says, for the source had them, or their directory elsewhere, during this mirror.
+    """
 
     paths: list[bytes]
+    removed: bool = False
 
 
 class Scan(Message, frozen=True, tag=13):

@@ -70,3 +70,8 @@ class MirrorOptions(msgspec.Struct, frozen=True):
     def sends_all(self) -> bool:
         """Whether every file travels without being compared."""
         return self.kind is MirrorKind.FULL and not (self.only_missing or self.report_only or self.checksum_all)
+
+    @property
+    def spares(self) -> bool:
+        """Whether what the target has may stay though the source has something else."""
+        return self.only_missing or self.only_newer or self.report_only

@@ -14,6 +14,16 @@ from orchestrator.engine.mirror import beneath
 from orchestrator.engine.mirror.options import OrphanAction, OrphanPolicy
 from orchestrator.engine.mirror.placing import Keep
 
+REMOVED = ".removed-by-remirror"
+"""Behind the name of a replica: where what must not stay in it is put aside."""
+
+
+def removing(policy: OrphanPolicy, root: str) -> OrphanPolicy:
+    """What is done under a policy with names that must not stay in a replica: the same, but at once; put aside where it would leave them."""
+    if policy.action in {OrphanAction.DELETE, OrphanAction.MOVE} and not policy.older_than_s:
+        return policy
+    return OrphanPolicy(OrphanAction.MOVE, move_to=root + REMOVED)
+
 
 @dataclass(slots=True)
 class OrphanCount:

@@ -182,10 +182,10 @@ class Sending:
     def _linked_instead(self, fd: int, wanted: Wanted, info: os.stat_result, load: Load) -> bool:
         """A file with several names, of which the target has one: ask for a link first."""
         number = group_of(info)
-        if not number or wanted.insist:
-            return False
         directory = load.directory
         path = beneath.join(directory, wanted.name)
+        if not number or (wanted.insist and (self._source.options.spares or self._source.links.holds(path, number))):
+            return False
         twin = self._source.links.twin_of(path, number)
         if not twin:
             waiting = self.asking.names.waiting(number)
@@ -193,9 +193,8 @@ class Sending:
                 load.later.append(wanted)  # the answer may tell of a twin
             return waiting
         entry = Entry(wanted.name, meta_of(info, read_xattrs(fd)), wanted.force, twin)
-        load.linked.append(
-            Asked(None, directory, [entry], {0: info}, self._source.reading_up_to(), wanted.how, insist=True)
-        )
+        ages = {0: self._source.links.age_of(number)}
+        load.linked.append(Asked(None, directory, [entry], {0: info}, self._source.reading_up_to(), wanted.how, ages))
         return True
 
     def _send_small(self, fd: int, wanted: Wanted, info: os.stat_result, load: Load) -> int:

@@ -28,7 +28,6 @@ from orchestrator.engine.mirror.messages import (
     End,
     Ended,
     Files,
-    Gone,
     Handled,
     Message,
     MirrorMessage,
@@ -46,6 +45,7 @@ from orchestrator.engine.mirror.progress import Account, Observer, Progress
 from orchestrator.engine.mirror.reading import Buffers
 from orchestrator.engine.mirror.rules import RuleSet
 from orchestrator.engine.mirror.sending import Sending
+from orchestrator.engine.mirror.vanished import Vanished
 from orchestrator.engine.mirror.walk import Node, Walk
 from orchestrator.engine.oplog.format import Kind, Operation
 
@@ -138,6 +138,7 @@ class MirrorSource:
         self.sending = Sending(self)
         self._walks: list[Walk] = []
         self.directories = Directories(self)
+        self.vanished = Vanished(self)
         self._begun = self._resumed = self._stopped = self._ended = False
         if walk:
             self._walk(Node(b"", None, force=False))
@@ -226,7 +227,7 @@ class MirrorSource:
 
     def reconnected(self) -> None:
         """The connection was lost and is back: what was on its way is sent again, the rest goes on where it was."""
-        for path, how in self.outbox.lost() + self.sending.lost():
+        for path, how in self.outbox.lost() + self.sending.lost() + self.vanished.lost():
             self.changes.again(path, how)
         self.directories.lost()
         self.changes.lost()
@@ -306,6 +307,7 @@ class MirrorSource:
     def _step(self) -> bool:
         return (
             self.sending.step()
+            or self.vanished.step()
             or self._redo_some()
             or self.directories.step()
             or (self.sending.wants_more and self._walk_on())
@@ -314,19 +316,15 @@ class MirrorSource:
     def _redo_some(self) -> bool:
         if not self.changes.redo or not self.sending.wants_more:
             return False
-        gone: list[bytes] = []
         for path in list(islice(self.changes.redo, 64)):
-            self._redo(path, self.changes.take(path), gone)
-        if gone:
-            self.put(Gone, (gone,), sum(map(len, gone)), [(path, How.SHALLOW) for path in gone])
-            self.settle(*gone)
+            self._redo(path, self.changes.take(path))
         return True
 
-    def _redo(self, path: bytes, how: How, gone: list[bytes]) -> None:
+    def _redo(self, path: bytes, how: How) -> None:
         self.sending.transfers.abandon(path)
         info = beneath.look(self.root_fd, path)
         if info is None:
-            gone.append(path)
+            self.vanished.add(path)
             return
         if How.DEEP in how and st.S_ISDIR(info.st_mode):
             self.changes.owe(path)
@@ -347,12 +345,13 @@ class MirrorSource:
             self.sending.asking.page(page)
         return True
 
-    def absent(self, path: bytes) -> bool:
-        """Whether the source surely does not have a path now."""
+    def absent(self, path: bytes, file: os.stat_result | None = None) -> bool:
+        """Whether the source surely does not have a path now, or not for this file."""
         try:
-            return beneath.look(self.root_fd, path) is None
+            now = beneath.look(self.root_fd, path)
         except OSError:
             return False
+        return now is None or (file is not None and not os.path.samestat(now, file))
 
     def _names_moved(self, operation: Operation, *, exact: bool) -> None:
         taken = [operation.path2] if operation.kind is Kind.LINK else [operation.path, operation.path2]
@@ -379,7 +378,10 @@ class MirrorSource:
             self.put(End, (self._read_up_to,))
 
     def _idle(self) -> bool:
-        return self._begun and not (self._walks or self.changes.redo) and self.directories.idle and self.sending.idle
+        busy = (
+            self._walks or self.changes.redo or not (self.directories.idle and self.sending.idle and self.vanished.idle)
+        )
+        return self._begun and not busy
 
     def _check_links(self) -> None:
         """A name not yet known to the target may have been written to: look whether its file was changed since it was sent."""

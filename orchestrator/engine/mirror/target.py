@@ -14,6 +14,7 @@ import stat as st
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Protocol
 
 from xxhash import xxh3_128_digest
@@ -21,7 +22,7 @@ from xxhash import xxh3_128_digest
 from orchestrator.engine.mirror import beneath, placing
 from orchestrator.engine.mirror.bigfiles import BigFiles
 from orchestrator.engine.mirror.claims import Claims
-from orchestrator.engine.mirror.comparing import judge
+from orchestrator.engine.mirror.comparing import judge, leaves_alone
 from orchestrator.engine.mirror.messages import (
     Abort,
     AskSums,
@@ -52,8 +53,9 @@ from orchestrator.engine.mirror.messages import (
 )
 from orchestrator.engine.mirror.metadata import apply_meta, read_xattrs, same_besides_data
 from orchestrator.engine.mirror.options import SMALL_FILE_BYTES, MirrorOptions
-from orchestrator.engine.mirror.orphans import Orphans
+from orchestrator.engine.mirror.orphans import Orphans, removing
 from orchestrator.engine.mirror.reading import room
+from orchestrator.engine.mirror.reporting import report
 from orchestrator.engine.mirror.scans import Scans
 
 _LOG = logging.getLogger(__name__)
@@ -96,7 +98,7 @@ class MirrorTarget:
         self._log = log
         self._now_s = now_s
         self._options = MirrorOptions()
-        self._orphans = self._orphans_of(self._options)
+        self._orphans, self._vanished = self._orphans_of(self._options), self._vanished_of(self._options)
         self._claims = Claims()
         self._big = BigFiles(self.root_fd, self._claims, self._keep, self._trouble)
         self._scans = Scans(self.root_fd)
@@ -150,7 +152,7 @@ class MirrorTarget:
         self._options = message.options
         self._big.report_only = message.options.report_only
         if not message.resumed:
-            self._orphans = self._orphans_of(message.options)
+            self._orphans, self._vanished = self._orphans_of(message.options), self._vanished_of(message.options)
             self._claims.clear()
             self._fresh.clear()
         self.begun, self.ended = True, False
@@ -179,12 +181,16 @@ class MirrorTarget:
     def _orphans_of(self, options: MirrorOptions) -> Orphans:
         return Orphans(self.root_fd, options.orphans, self._now_s, self._log, self._keep)
 
+    def _vanished_of(self, options: MirrorOptions) -> Orphans:
+        policy = removing(options.orphans, str(Path(f"/proc/self/fd/{self.root_fd}").readlink()))
+        return Orphans(self.root_fd, policy, self._now_s, self._log, self._keep)
+
     # names of a directory
 
     def _entries(self, message: Entries) -> Verdicts:
-        verdicts: list[Verdict] = []
         if self._options.report_only:
-            return Verdicts(message.serial, list(self._report(message)))
+            return Verdicts(message.serial, list(report(self.root_fd, message, self._options, self._sum_of)))
+        verdicts: list[Verdict] = []
         with self._directory(message.directory) as fd:
             for index, entry in enumerate(message.entries):
                 path = beneath.join(message.directory, entry.name)
@@ -211,22 +217,18 @@ class MirrorTarget:
 
     def _compare(self, dir_fd: int, index: int, entry: Entry, path: bytes) -> Verdict | None:
         now = placing.look(dir_fd, entry.name)
-        if entry.twin and self._link(dir_fd, entry, path, now):
+        if entry.twin and not (now and self._options.spares) and self._link(dir_fd, entry, path, now):
             return Verdict(index, Need.LINKED)
         if now is not None and st.S_ISREG(now.st_mode) and not self._claims.belongs(now, entry.meta.group):
             return Verdict(index, Need.WHOLE, why="links")
         verdict = judge(index, entry, now, self._options)
         if verdict is None:
-            if now is not None and not self._leaves_alone(entry, now):
+            if now is not None and not leaves_alone(entry, now, self._options):
                 self._settle(dir_fd, entry, now, path)
             return None
         if verdict.need is Need.SUM:
             return Verdict(index, Need.SUM, self._sum_of(dir_fd, entry.name), verdict.why)
         return verdict
-
-    def _leaves_alone(self, entry: Entry, now: os.stat_result) -> bool:
-        """Whether the target's own file counts, with all its attributes."""
-        return self._options.only_missing or (self._options.only_newer and now.st_mtime_ns > entry.meta.mtime_ns)
 
     def _settle(self, dir_fd: int, entry: Entry, now: os.stat_result, path: bytes) -> None:
         """The content is right: make the rest right."""
@@ -249,33 +251,6 @@ class MirrorTarget:
     def _sum_of(self, dir_fd: int, name: bytes) -> bytes:
         with _reading(dir_fd, name) as fd:
             return xxh3_128_digest(room(fd, 0, SMALL_FILE_BYTES, self._buffer))
-
-    def _report(self, message: Entries) -> Iterator[Verdict]:
-        try:
-            with beneath.directory(self.root_fd, message.directory) as fd:
-                for index, entry in enumerate(message.entries):
-                    verdict = self._report_one(fd, index, entry)
-                    if verdict is not None:
-                        yield verdict
-        except OSError as error:
-            if error.errno not in beneath.NOT_THERE:
-                raise
-            for index in range(len(message.entries)):
-                yield Verdict(index, Need.WHOLE, why="missing")
-
-    def _report_one(self, dir_fd: int, index: int, entry: Entry) -> Verdict | None:
-        now = placing.look(dir_fd, entry.name)
-        if now is None or st.S_IFMT(now.st_mode) != st.S_IFMT(entry.meta.mode):
-            return Verdict(index, Need.WHOLE, why="missing" if now is None else "kind")
-        if not entry.meta.is_file:
-            special = entry.meta.is_directory or placing.same_special(entry.meta, now, dir_fd, entry.name)
-            return None if special else Verdict(index, Need.WHOLE, why="link")
-        verdict = judge(index, entry, now, self._options)
-        if verdict is not None and verdict.need is Need.SUM:
-            return Verdict(index, Need.SUM, self._sum_of(dir_fd, entry.name), verdict.why)
-        if verdict is None and not (same_besides_data(entry.meta, now) or self._leaves_alone(entry, now)):
-            return Verdict(index, Need.ATTRIBUTES, why="owner or mode")
-        return verdict
 
     # files with several names
 
@@ -362,7 +337,7 @@ class MirrorTarget:
     def _gone(self, message: Gone) -> None:
         if not self._options.report_only:
             for path in message.paths:
-                self._orphans.deal_with(path)
+                (self._vanished if message.removed else self._orphans).deal_with(path)
 
     def _scan(self, message: Scan) -> Present:
         made = self._fresh.pop(message.directory, 0)

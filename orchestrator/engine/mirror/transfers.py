@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.mirror.messages import Abort, Need, Opened, Sums
+from orchestrator.engine.mirror.metadata import group_of
 from orchestrator.engine.mirror.transfer import Transfer
 from orchestrator.engine.mirror.wanted import Wanted
 
@@ -93,6 +94,14 @@ class Transfers:
         transfer.close()
         self._source.put(Abort, (number,))
         self._source.settle(transfer.path)
+        self._half_written(transfer)
+
+    def _half_written(self, transfer: Transfer) -> None:
+        """A file that was given up has the time of the writing, also by its other names: when this one is gone, another is sent again."""
+        group = group_of(transfer.info)
+        twin = self._source.links.twin_of(transfer.path, group) if group else b""
+        if twin and self._source.absent(transfer.path, transfer.info):
+            self._source.changes.again(twin)
 
     def paths(self) -> list[bytes]:
         """Where they were opened."""

@@ -13,7 +13,7 @@ from orchestrator.engine.mirror.walk import Node
 
 @dataclass(slots=True)
 class Asked:
-    """An ``Entries`` whose verdicts are awaited; ``infos`` of its regular files."""
+    """An ``Entries`` whose verdicts are awaited; ``infos`` of its regular files, ``ages`` of the groups of which it names a twin."""
 
     node: Node | None
     directory: bytes
@@ -21,12 +21,12 @@ class Asked:
     infos: dict[int, os.stat_result]
     read_up_to: int
     how: How = How.SHALLOW
-    insist: bool = False
+    ages: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Wanted:
-    """A file that the target needs. ``insist``: it is sent, though a twin is there; ``force``: a link to the twin is not enough."""
+    """A file that the target needs. ``insist``: sent by its name, if that is linked to its twins; ``force``: being linked is not enough."""
 
     name: bytes
     need: Need

@@ -23,6 +23,9 @@ class Target:
     def do(self, kind: Kind, path: bytes, path2: bytes = b"", *, tolerant: bool = False, **fields: object) -> None:
         self.files.perform(Operation(kind, 1, 1, path, path2, **fields), tolerant=tolerant)  # type: ignore[arg-type]
 
+    def do_mirrored(self, kind: Kind, path: bytes, path2: bytes, **fields: object) -> None:
+        self.files.perform(Operation(kind, 1, 1, path, path2, **fields), tolerant=True, mirrored=True)  # type: ignore[arg-type]
+
 
 @pytest.fixture
 def target(tmp_path: Path) -> Target:
@@ -140,6 +143,44 @@ def test_what_is_in_the_way_is_replaced_only_where_the_files_may_differ(target: 
     assert (target.path / "d").read_bytes() == b"new"
     target.do(Kind.CREATE, b"d", tolerant=True, a=0o100600, b=OWNER)
     assert (target.path / "d").read_bytes() == b""
+
+
+@pytest.mark.parametrize("obstacle", [None, "file", "link"])
+def test_in_a_mirror_a_rename_takes_the_old_name_away_though_its_new_directory_is_missing(
+    target: Target, obstacle: str | None
+) -> None:
+    make(target, b"f", b"1")
+    if obstacle == "file":
+        make(target, b"not")
+    if obstacle == "link":
+        target.do(Kind.SYMLINK, b"not", b"..", b=OWNER)
+    target.do_mirrored(Kind.RENAME, b"f", b"not/sent/yet")
+    assert not (target.path / "f").exists()
+    assert (target.path / "not/sent/yet").read_bytes() == b"1"
+
+
+def test_in_a_mirror_an_exchange_moves_the_one_side_that_is_there(target: Target) -> None:
+    make(target, b"f", b"1")
+    target.do_mirrored(Kind.RENAME, b"f", b"g", a=2)
+    assert [path.name for path in target.path.iterdir()] == ["g"]
+    target.do_mirrored(Kind.RENAME, b"f", b"g", a=2)
+    assert [path.name for path in target.path.iterdir()] == ["f"]
+
+
+def test_in_a_mirror_a_rename_between_names_of_one_file_leaves_the_new_one(target: Target) -> None:
+    """The kernel would leave both."""
+    make(target, b"f", b"1")
+    target.do(Kind.LINK, b"f", b"g")
+    target.do_mirrored(Kind.RENAME, b"f", b"g")
+    assert [path.name for path in target.path.iterdir()] == ["g"]
+
+
+def test_a_replayed_rename_makes_no_directory(target: Target) -> None:
+    """What it moved may have gone on from there, and the old name be another file."""
+    make(target, b"f", b"1")
+    with pytest.raises(FileNotFoundError):
+        target.do(Kind.RENAME, b"f", b"not/there", tolerant=True)
+    assert (target.path / "f").exists()
 
 
 def test_a_tree_is_removed_and_nothing_there_is_fine(target: Target) -> None:

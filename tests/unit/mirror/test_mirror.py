@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -44,10 +46,21 @@ def test_a_full_mirror_and_then_nothing_to_send(places):
     plant(source)
     mirror(source, target)
     assert picture(target) == picture(source)
-    begin, _ = mirror(source, target, DIFFERENCE)
+    later = time.time_ns() + 60_000_000_000  # files with several names that changed a moment ago are sent
+    begin, _ = mirror(source, target, DIFFERENCE, now_ns=lambda: later)
     assert begin.progress.sent_bytes == 0
     assert begin.progress.files_different == 0
     assert begin.progress.files_compared == 32
+
+
+@pytest.mark.covers("ENG-MIR-03")
+def test_names_that_are_files_of_their_own_at_the_target_become_one(places):
+    """A tree that was copied there without its links has the right content, size and time under every name."""
+    source, target = places
+    plant(source)
+    subprocess.run(["cp", "-a", "--no-preserve=links", f"{source}/.", target], check=True)
+    mirror(source, target, DIFFERENCE)
+    assert picture(target) == picture(source)
 
 
 @pytest.mark.covers("ENG-MIR-03")
