@@ -58,6 +58,7 @@ class Replica:
         mirror: Callable[[Path, str], MirrorHandler] | None = None,
         before_change: BeforeChange | None = None,
         happened: Callable[[str], None] = log.warning,
+        alert: Callable[[str], None] | None = None,
         snapshots: Snapshotter | None = None,
     ) -> None:
         """Use ``create`` or ``open``.

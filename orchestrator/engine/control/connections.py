@@ -55,6 +55,8 @@ class Held:
     record: ConnectionRecord
     link: Link | None
     problem: str = ""
+    waiting: bool = False
+    """It was connected before the daemon started, and is not to connect again by itself."""
 
 
 class Connections:
@@ -70,6 +72,7 @@ class Connections:
         mounts: Mounts,
         events: Events,
         lines: Lines,
+        auto_reconnect: bool = True,
         make_link: LinkFactory,
     ) -> None:
         self._directory = directory
@@ -79,6 +82,7 @@ class Connections:
         self._mounts = mounts
         self._events = events
         self._lines = lines
+        self._auto_reconnect = auto_reconnect
         self._make_link = make_link
         self._lock = threading.RLock()
         self._held: dict[str, Held] = {}
@@ -92,7 +96,7 @@ class Connections:
         records = sorted(store.load_all(self._directory, ConnectionRecord), key=lambda record: record.created_ns)
         with self._lock:
             for record in records:
-                self._hold(record, fresh=False)
+                self._hold(record, fresh=False, start=self._auto_reconnect)
 
     def stop(self) -> None:
         """End the sessions; the connections stay."""
@@ -105,7 +109,7 @@ class Connections:
     def capture_ended(self, path: str, *, resumable: bool, why: str) -> None:
         """The capture over a directory was lost or began anew: what replicates it opens its log again, and mirrors if it must."""
         for held in self._of_root(path):
-            if held.link is not None:
+            if held.link is not None and not held.waiting:
                 held.link.log_changed(resumable=resumable, why=why)
 
     # -- what is asked
@@ -179,6 +183,9 @@ class Connections:
             case Kind.START_REPLICATION | Kind.STOP_REPLICATION:
                 self._want(held, replicating=action.action is Kind.START_REPLICATION)
                 link.replicate(on=action.action is Kind.START_REPLICATION)
+            case Kind.RESUME if held.waiting:
+                held.waiting = False
+                link.start()
             case Kind.PAUSE | Kind.RESUME:
                 self._want(held, paused=action.action is Kind.PAUSE)
                 link.pause(on=action.action is Kind.PAUSE)
@@ -257,13 +264,14 @@ class Connections:
 
     # -- how
 
-    def _hold(self, record: ConnectionRecord, *, fresh: bool) -> Held:
+    def _hold(self, record: ConnectionRecord, *, fresh: bool, start: bool = True) -> Held:
         """Under the lock. What cannot be linked now is shown as an error, and tried again at the next start."""
         self._numbers += 1
-        held = Held(self._numbers, record, None)
+        held = Held(self._numbers, record, None, waiting=not start)
         try:
             held.link = self._make_link(self._sets.get(record.request.replication_set), record, fresh=fresh)
-            held.link.start()
+            if start:
+                held.link.start()
         except (DtamError, OSError) as error:
             if fresh:
                 store.remove(self._directory / f"{record.key}.json")

@@ -41,6 +41,7 @@ from orchestrator.engine.control.peers import Peers
 from orchestrator.engine.control.preparing import prepare_routes
 from orchestrator.engine.control.protections import Protections
 from orchestrator.engine.control.readiness import tell_ready
+from orchestrator.engine.control.queues import QueueWatch
 from orchestrator.engine.control.releasing import Releases
 from orchestrator.engine.control.replicas import Replicas
 from orchestrator.engine.control.routes_protect import protection_routes
@@ -51,6 +52,7 @@ from orchestrator.engine.control.services import Services
 from orchestrator.engine.control.sets import ReplicationSets
 from orchestrator.engine.control.settings import Settings
 from orchestrator.engine.monitor.probes import ProbeResponder
+from orchestrator.engine.control.system_log import SystemLog
 from orchestrator.engine.transfer import tls
 from orchestrator.engine.transfer.messages import PromiseAnswer, PromiseAsk
 from orchestrator.engine.transfer.target import TargetListener
@@ -92,7 +94,7 @@ class Engine:
         self.settings = settings
         self.identity = identity
         self.layout = layout
-        self.events = Events(layout.root / "events.jsonl")
+        self.events = Events(layout.root / "events.jsonl", warn=SystemLog(Path(settings.system_log)).warn)
         self.tokens = accounts.Tokens(layout.root / "tokens.json")
         kind, says = best_kind()
         self.itself = Itself(identity, settings, version("dtam"), kind, says)
@@ -108,6 +110,7 @@ class Engine:
         self.releases = Releases(self.mounts)
         self.lines = Lines(layout.lines, self.events)
         self.links = Links(
+        self.queue_watch = QueueWatch(self.mounts, lambda sentence: self.events.alert("queue", sentence))
             identity, self.peers, self.mounts, self.events, self.releases, self.lines, layout.root / "verify"
         )
         self.connections = Connections(
@@ -119,6 +122,8 @@ class Engine:
             events=self.events,
             make_link=self.links.make,
         )
+            lines=self.lines,
+            auto_reconnect=settings.auto_reconnect,
             lines=self.lines,
         self.mounts.in_use = self.connections.uses_root
         self.sets.in_use = self.connections.uses_set
@@ -214,6 +219,7 @@ class Engine:
 
     def _stop(self) -> None:
         """In the opposite order. Services and captures go on; sessions end at an acknowledged place."""
+        self.queue_watch.start()
         if self.protections is not None:
             self.protections.let_go()
         self.releases.stop()
@@ -221,6 +227,7 @@ class Engine:
         if self._listener is not None:
             self._listener.stop()
         self.replicas.stop()
+        self.queue_watch.stop()
         self.mounts.let_go()
         self.events.tell("stopped", f"engine {self.settings.name} stopped in order")
         self.events.close()

@@ -25,8 +25,12 @@ LIMIT_BYTES = 4 * 1024 * 1024
 class Events:
     """The journal of an engine. Callable from any thread; the lock guards numbers, memory and file together."""
 
-    def __init__(self, path: Path, now_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self, path: Path, now_ns: Callable[[], int] = time.time_ns, *, warn: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """Go on with the journal at ``path``; ``warn`` takes what a person must see (the system log)."""
         self._path = path
+        self._warn = warn
         self._now_ns = now_ns
         self._lock = threading.Lock()
         self._kept: collections.deque[Event] = collections.deque(_read(path), maxlen=KEPT)
@@ -46,6 +50,11 @@ class Events:
                 for _ in range(len(self._kept) // 2):
                     self._kept.popleft()
                 self._rewrite()
+
+    def alert(self, kind: str, sentence: str) -> None:
+        """Something happened that a person must see."""
+        self.tell(kind, sentence)
+        self._warn(sentence)
 
     def after(self, number: int) -> list[Event]:
         """The events with a larger number that are still kept, oldest first."""
