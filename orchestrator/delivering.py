@@ -19,7 +19,7 @@ from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.plan import DeliveredScript
 from orchestrator.model.servers import Where
 from orchestrator.model.settings import ScriptSettings
-from orchestrator.model.steps import Step
+from orchestrator.model.steps import ScriptCall, Step
 from orchestrator.sdk.application import Application, Planning
 from orchestrator.sdk.context import Ports
 
@@ -35,6 +35,7 @@ BY_HAND = "post_restore"
 MOVES_NAMES, KEEPS_SHARES = "common/move_names", "common/keep_shares"
 REFRESH, REFRESHES = "refresh-names", "register the clients' names in DNS again"
 DROP, DROPS = "drop-shares", "take the shares away that wait here"
+STAY, STAYS = "stay-here", "leave with this server for good what a failover took"
 STARTS = ("common/start_service", "common/start_unit")
 
 
@@ -119,12 +120,13 @@ def _one(
     return HostScript(PLACES[name], name, script.text, script.step_ids, anew.edited)
 
 
-def _segments(name: str, steps: Iterable[Step]) -> Iterator[Step]:
+def _segments(name: str, steps: tuple[Step, ...]) -> Iterator[Step]:
     """The steps that a script holds; the one that is run by hand starts the source's services, as the failback does.
 
     Before the step that moves names stands the one that the target's engine asks for by its name while it serves, and behind the one that
-    makes shares beforehand the one that takes them away.
+    makes shares beforehand the one that takes them away. The last of a failover's is the one that ends a protection whose target serves.
     """
+    taking = [step for step in steps if step.script is not None and step.script.script == name == "post_failover"]
     for step in steps:
         call = step.script
         if call is None:
@@ -139,6 +141,11 @@ def _segments(name: str, steps: Iterable[Step]) -> Iterator[Step]:
                 yield msgspec.structs.replace(step, id=DROP, sentence=DROPS, script=dropping)
         elif name == BY_HAND and call.script == "post_failback" and call.template in STARTS:
             yield msgspec.structs.replace(step, script=msgspec.structs.replace(call, script=name))
+    if taking:
+        moving = (step.script.variables for step in taking if step.script and step.script.template == MOVES_NAMES)
+        yield msgspec.structs.replace(
+            taking[-1], id=STAY, sentence=STAYS, script=ScriptCall(name, "common/stay_here", next(moving, {}))
+        )
 
 
 def blank(protection: str, name: str) -> HostScript:

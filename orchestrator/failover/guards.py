@@ -76,9 +76,7 @@ def _source_answers(snapshot: Snapshot, _wish: Wish) -> Refusal | None:
     if snapshot.source.answers:
         return None
     source = snapshot.source
-    advice = (
-        f"bring {source.server} back first; if it is lost for good: dtam disable {_name(snapshot)}, then set up anew"
-    )
+    advice = f"bring {source.server} back first; if it is lost for good: dtam disable {_name(snapshot)} --force, then set up anew"
     return Refusal("without its source", f"{source.server} must answer: {source.silence}", advice)
 
 
@@ -100,6 +98,16 @@ def _not_failed_over(snapshot: Snapshot, _wish: Wish) -> Refusal | None:
         return None
     reason = f"{snapshot.target.server} serves already under epoch {snapshot.epoch}"
     return Refusal("failed over", reason, f"dtam failback {_name(snapshot)}")
+
+
+def _nothing_taken(snapshot: Snapshot, wish: Wish) -> Refusal | None:
+    """What the target took would never be given back."""
+    if wish.forced or not target_serves(snapshot):
+        return None
+    target, source = snapshot.target.server, snapshot.source.server
+    reason = f"{target} serves with what it took from {source}, which only a failback gives back"
+    advice = f"dtam failback {_name(snapshot)} first; if {source} is lost for good: dtam disable {_name(snapshot)} --force leaves all with {target}"
+    return Refusal("failed over", reason, advice)
 
 
 def _failed_over(snapshot: Snapshot, wish: Wish) -> Refusal | None:
@@ -130,7 +138,7 @@ def _data_usable(snapshot: Snapshot, wish: Wish) -> Refusal | None:
 
 GUARDS: dict[str, tuple[Guard, ...]] = {
     "enable": (_target_answers, _source_answers, _not_under_way, _not_failed_over),
-    "disable": (_not_under_way,),
+    "disable": (_not_under_way, _nothing_taken),
     "failover": (_is_enabled, _target_answers, _not_under_way, _not_failed_over, _graceful_needs_source, _data_usable),
     "failback": (_is_enabled, _target_answers, _not_under_way, _failed_over, _source_answers),
     "restore": (_is_enabled, _target_answers, _not_under_way, _failed_over, _source_answers),

@@ -131,7 +131,8 @@ def unprotect(planning: Planning) -> Iterator[Step]:
     """
     serving = TARGET if planning.protection.stage in {Stage.FAILED_OVER, Stage.RESTORED} else SOURCE
     quiet = (_unwatched(planning), _ttl_back(planning), taking.drop_ready(planning))
-    ends = (*quiet, _disconnected(planning), _uncaptured(planning, serving))
+    staying = taking.stay(planning) if serving is TARGET else ()
+    ends = (*quiet, staying, _disconnected(planning), _uncaptured(planning, serving))
     wanted = chain(*ends, _forgotten(planning))
     for step in wanted:
         if step.where is Where.ORCHESTRATOR or not planning.inventory.on(step.where).unreachable:

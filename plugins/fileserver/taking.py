@@ -37,6 +37,11 @@ def drop_ready(planning: Planning) -> Iterator[Step]:
         yield steps.drop_shares(_at(planning, "post_failover"), shares(planning))
 
 
+def stay(planning: Planning) -> Iterator[Step]:
+    """Whatever was taken is the target's from now on."""
+    yield steps.stay_here(_at(planning, "post_failover"))
+
+
 def take_before_services(planning: Planning) -> Iterator[Step]:
     """Shares with their permissions, then the names to answer under."""
     at, failover = _at(planning, "post_failover"), planning.protection.settings.failover

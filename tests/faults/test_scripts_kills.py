@@ -74,6 +74,7 @@ class World:
                 look_command=["test", "-e", str(self.marker)],
                 undo_command=["rm", "-f", str(self.marker)],
             ),
+            step("stay-here", "common/stay_here", **moving),
         ]
 
     def address(self):
@@ -132,10 +133,11 @@ def test_the_script_does_its_steps_in_order(world):
     assert world.host.events() == [
         ("data", "already"),
         *[(one, event) for one in STEPS[1:] for event in ("about-to", "done")],
+        ("stay-here", "already"),
     ]
     about = [line for line in world.host.lines() if line["event"] == "about-to"]
     assert [line["undo"] for line in about][:2] == ["stop it", "put every record back as it was"]
-    assert "answers 200 from 127.0.0.1" in world.host.lines()[-3]["says"]
+    assert "answers 200 from 127.0.0.1" in world.host.lines()[-4]["says"]
 
 
 @pytest.mark.covers("ENG-FO-05")
@@ -146,7 +148,7 @@ def test_killed_and_resumed(world, point):
     done = world.host.run("post_failover")
     assert done.returncode == 0, done.stderr + done.stdout
     assert world.is_failed_over()
-    assert {one: event for one, event in last_events(world).items() if one != "data"} == ALL_DONE
+    assert {one: event for one, event in last_events(world).items() if one not in {"data", "stay-here"}} == ALL_DONE
     assert world.host.deeds().count("start files") == 1
     assert world.marker.read_text() == "x\n"
     undone = world.host.run("post_failover", undo=True)
@@ -308,3 +310,20 @@ def test_what_the_engine_says_of_its_fence_counts(world):
     refused = world.host.run("post_failover", run_id="run2", fenced="alpha serves")
     assert refused.returncode == 77
     assert world.is_untouched()
+
+
+@pytest.mark.covers("ENG-FO-05")
+def test_what_stays_on_the_target_waits_for_no_failback(world):
+    """Only asked for by its name: nothing is led back, and no undo is left that a later failover would go on with."""
+    assert world.host.run("post_failover").returncode == 0
+    names, identity = world.host.path / "state" / "names", world.host.path / "state" / "identity"
+    identity.mkdir(parents=True)
+    (identity / "files.spns.json").write_text("{}")
+    (identity / "others.spns.json").write_text("{}")
+    assert (names / "alpha.lab.example.undo.json").exists()
+    for _ in range(2):
+        stayed = world.host.run("post_failover", run_id="leave", segments=["stay-here"])
+        assert stayed.returncode == 0, stayed.stderr + stayed.stdout
+    assert world.is_failed_over()
+    assert not list(names.glob("*.undo.json"))
+    assert sorted(one.name for one in identity.iterdir()) == ["files.spns.json.left", "others.spns.json"]

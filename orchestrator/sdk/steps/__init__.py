@@ -37,18 +37,20 @@ from orchestrator.sdk.steps.identity import (
     give_spns_back,
     keep_shares,
     put_shares,
+    stay_here,
     take_addresses,
     take_names,
     take_shares_away,
     take_spns,
 )
 from orchestrator.sdk.steps.making import NOTHING, act, covered, in_script, irreversible
-from orchestrator.sdk.steps.names import ask_as_client, move_names, put_names_back, put_ttl_back, set_ttl
+from orchestrator.sdk.steps.names import add_names, ask_as_client, move_names, put_names_back, put_ttl_back, set_ttl
 
 __all__ = [
     "NOTHING",
     "AtTarget",
     "act",
+    "add_names",
     "ask_as_client",
     "await_in_step",
     "capture",
@@ -84,6 +86,7 @@ __all__ = [
     "set_ttl",
     "settle",
     "start_service",
+    "stay_here",
     "stop_service",
     "take_addresses",
     "take_document",

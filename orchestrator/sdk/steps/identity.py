@@ -69,6 +69,12 @@ def drop_shares(at: AtTarget, document: Mapping[str, Any]) -> Step:
     return _step(at, "drop-shares", sentence, "drop_shares", document, downtime=False)
 
 
+def stay_here(at: AtTarget) -> Step:
+    """What was taken is the target's for good: the source's records are unlocked, and no undo waits for a failback."""
+    sentence = f"leave with {at.server} for good what was taken from {at.source}"
+    return _step(at, "stay-here", sentence, "stay_here", {}, downtime=False)
+
+
 def give_addresses_back(at: AtTarget, document: Mapping[str, Any]) -> Step:
     """The target has its own addresses only."""
     sentence = f"give the addresses of {at.source} back: remove them from {at.server}"

@@ -33,6 +33,7 @@ REFUSED: list[tuple[str, Wish, dict[str, Any], str]] = [
     ("enable while failed over", Wish("enable"), {**FAILED_OVER, "silent": ""}, "beta serves already"),
     ("enable without source", Wish("enable"), {"silent": "source"}, "alpha must answer"),
     ("disable while at work", Wish("disable"), AT_WORK, "asking the witness"),
+    ("disable while the target serves", Wish("disable"), FAILED_OVER, "only a failback gives back"),
 ]
 
 
@@ -56,7 +57,7 @@ ACCEPTED: list[tuple[str, Wish, dict[str, Any]]] = [
     ("restore", Wish("restore"), {**FAILED_OVER, "silent": "", "source": {"fenced": True}}),
     ("enable", Wish("enable"), {"known": "none", "serving": "none"}),
     ("disable", Wish("disable"), {}),
-    ("disable when the source is lost for good", Wish("disable"), FAILED_OVER),
+    ("disable when the source is lost for good", Wish("disable", forced=True), FAILED_OVER),
 ]
 
 
@@ -67,4 +68,4 @@ def test_accepted(build: Build, wish: Wish, given: dict[str, Any]) -> None:
 
 def test_what_fits_is_shown(build: Build) -> None:
     assert fitting(build()) == ("enable", "disable", "failover")
-    assert fitting(build(**{**FAILED_OVER, "silent": ""})) == ("disable", "failback", "restore")
+    assert fitting(build(**{**FAILED_OVER, "silent": ""})) == ("failback", "restore")

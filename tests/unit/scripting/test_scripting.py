@@ -130,6 +130,13 @@ CASES = {
             step("drop-shares", "common/drop_shares", "take the waiting shares away", document={"shares": []}),
         ],
     ),
+    "staying": (
+        "post_failover",
+        [
+            step("names-to-target", "common/move_names", "lead the names to the target", **DNS),
+            step("stay-here", "common/stay_here", "leave with beta for good what was taken", **DNS),
+        ],
+    ),
     "refreshing": (
         "post_failover",
         [step("refresh-names", "common/refresh_names", "register the names again", **DNS)],
