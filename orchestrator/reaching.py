@@ -88,7 +88,7 @@ class Reach:
         return Ports(
             hosts={where: self.host(pair.on(where)) for where in (Where.SOURCE, Where.TARGET)},
             replication=NativeReplication(self._site(pair.source), self._site(pair.target)),
-            clients=NameClients([_address_and_port(server) for server in dns.servers]),
+            clients=NameClients([_address_and_port(server) for server in dns.in_order]),
             now=time.time,
             names=_names(settings.failover) if dns.servers else None,
             witness=self._witness(pair, watched) if watched else None,
@@ -134,4 +134,5 @@ def _access(failover: FailoverTab) -> Access:
     dns = failover.dns
     keys = (("", read_key(Path(dns.key_file))),) if dns.key_file else ()
     servers = tuple(NameServer.parse(server) for server in dns.servers)
-    return Access(servers, keys, unsigned=dns.security == "none", kerberos=update_access(failover))
+    chosen = NameServer.parse(dns.client_server) if dns.client_server else None
+    return Access(servers, keys, unsigned=dns.security == "none", kerberos=update_access(failover), preferred=chosen)

@@ -230,6 +230,7 @@ def _access(given: dict[str, Any]) -> Access:
         keys=tuple(_key(text) for text in given["key_files"]),
         unsigned=given["unsigned"],
         kerberos=_kerberos(given),
+        preferred=one_server(given["client_server"]) if given["client_server"] else None,
         primaries=tuple((zone, one_server(server)) for zone, server in given["primaries"]),
         each_server=given["each_server"],
         tolerate_silent=given["tolerate_silent"],

@@ -97,6 +97,7 @@ REACH = _stacked(
         metavar="[ZONE=]SERVER",
         help="The server to write a zone (or all zones) on; else the SOA tells.",
     ),
+    click.option("--client-server", help="The listed server to write wherever it holds the zone; else the SOA tells."),
     click.option(
         "--each-server", is_flag=True, help="The servers do not transfer from each other: write on each of them."
     ),

@@ -27,10 +27,12 @@ class DnsSettings(Tab):
     ``source_key_files`` are copies of keys that the source has: validation demands that none of them may write the clients' name.
     ``refresh_interval_s``: while the target serves, it registers the moved records again that often, so that scavenging never takes
     them; None: never.
+    ``client_server`` is the listed server that is asked as a client first, and written first where it holds the zone; else the zone tells.
     ``ttl_limit_s`` is the TTL above which validation complains: clients would go on asking the dead server for that long.
     """
 
     servers: Annotated[tuple[NameServerAddress, ...], Field(max_length=64)] = ()
+    client_server: NameServerAddress | None = None
     security: Literal["tsig", "kerberos", "none"] | None = None
     key_file: AbsolutePath | None = None
     target_key_file: AbsolutePath | None = None
@@ -45,6 +47,18 @@ class DnsSettings(Tab):
     ttl_s: Annotated[int, Field(ge=0, le=604800)] | None = None
     ttl_limit_s: Annotated[int, Field(ge=1, le=604800)] = 300
     refresh_interval_s: Annotated[int, Field(ge=1, le=31_536_000)] | None = 86400
+
+    @property
+    def in_order(self) -> tuple[str, ...]:
+        """The servers, the clients' first."""
+        return tuple(sorted(self.servers, key=lambda one: one != self.client_server))
+
+    @model_validator(mode="after")
+    def _client_server_listed(self) -> Self:
+        if self.client_server is not None and self.client_server not in self.servers:
+            msg = f"client_server {self.client_server} is none of servers: list it there"
+            raise ValueError(msg)
+        return self
 
     @property
     def signing(self) -> Literal["tsig", "kerberos", "none"]:

@@ -93,7 +93,10 @@ class Keytab(msgspec.Struct, frozen=True):
 
 
 class Samba(msgspec.Struct, frozen=True):
-    """File sharing of one host. ``running`` are the daemons seen as processes; ``unresolved_sids`` have no name here."""
+    """File sharing of one host. ``running`` are the daemons seen as processes; ``unresolved_sids`` have no name here.
+
+    ``resolvers``: the DNS servers that it asks, by address.
+    """
 
     installed: bool
     conf: str = "/etc/samba/smb.conf"
@@ -115,6 +118,7 @@ class Samba(msgspec.Struct, frozen=True):
     networks: tuple[Network, ...] = ()
     keytabs: tuple[Keytab, ...] = ()
     winbind_names: bool = False
+    resolvers: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
     @property

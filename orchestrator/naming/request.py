@@ -116,6 +116,7 @@ class Access:
 
     ``keys`` may hold one key for a server (by its text) and one for all others under the empty text. Without a key nothing is
     changed unless ``unsigned`` is chosen. ``primaries`` names the writer of a zone (of all, under the empty text) where the SOA does not tell;
+    ``preferred`` is written for every other zone that it holds, as long as it answers;
     ``each_server`` says that the listed servers do not transfer from each other, so that each is written;
     ``tolerate_silent`` lets a deed succeed without the servers that do not answer, unless one is the writer of a zone.
     ``kerberos`` says how to get into the domain whose zones these are: its servers then get updates signed by Kerberos (a key for
@@ -127,6 +128,7 @@ class Access:
     unsigned: bool = False
     kerberos: DirectoryAccess | None = None
     primaries: tuple[tuple[str, NameServer], ...] = ()
+    preferred: NameServer | None = None
     each_server: bool = False
     tolerate_silent: bool = False
     timeout_s: float = 5.0

@@ -70,7 +70,9 @@ def directory_failed(access: Access, error: DirectoryError) -> NamingError:
 def _beside(exchange: Exchange, zones: AdZones) -> Access:
     """Write DNS at the controller that the directory is read and written at, where it is listed and answers."""
     access = exchange.access
-    server = None if access.each_server else _listed(exchange, f"{zones.directory.server.rstrip('.')}.")
+    server = (
+        None if access.each_server or access.preferred else _listed(exchange, f"{zones.directory.server.rstrip('.')}.")
+    )
     if server is None:
         return access
     chosen = {zone.lower().rstrip(".") for zone, _ in access.primaries}

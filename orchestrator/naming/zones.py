@@ -144,8 +144,16 @@ def _zone(exchange: Exchange, holders: tuple[Authority, ...]) -> Zone:
     servers = tuple(sorted(one.server for one in holders))
     if exchange.access.each_server:
         return Zone(holders[0].zone, servers, ())
-    writer = exchange.access.primary_of(holders[0].zone) or _by_mname(exchange, holders)
+    writer = (
+        exchange.access.primary_of(holders[0].zone) or _preferred(exchange, servers) or _by_mname(exchange, holders)
+    )
     return Zone(holders[0].zone, (writer,), tuple(server for server in servers if server != writer))
+
+
+def _preferred(exchange: Exchange, holders: tuple[NameServer, ...]) -> NameServer | None:
+    """The server that people chose, where it holds the zone and answers."""
+    chosen = exchange.access.preferred
+    return chosen if chosen in holders and not exchange.is_silent(chosen) else None
 
 
 def _by_mname(exchange: Exchange, holders: tuple[Authority, ...]) -> NameServer:

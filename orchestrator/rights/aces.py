@@ -17,8 +17,8 @@ def write_attribute(attribute: str, sid: str) -> str:
 
 
 def change_permissions(sid: str) -> str:
-    """May read and change the object's own permissions."""
-    return f"(A;;RCWD;;;{sid})"
+    """May read and change the object's own permissions and its owner, who could change them back."""
+    return f"(A;;RCWDWO;;;{sid})"
 
 
 def create_node(sid: str) -> str:

@@ -17,7 +17,7 @@ def write_node(account: Account, dn: str, wanted: Wanted) -> tuple[str, ...]:
 
 def lock_node(account: Account, dn: str, wanted: Wanted) -> tuple[str, ...]:
     """Change the permissions of one name."""
-    return (_grant(account, dn, "RCWD", wanted),)
+    return (_grant(account, dn, "RCWDWO", wanted),)
 
 
 def create_node(account: Account, zone_dn: str, wanted: Wanted) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import msgspec
 from orchestrator.model.findings import Finding
 from orchestrator.model.names import NameChange, NameChanges, NameRecords
 from orchestrator.model.servers import Where
+from orchestrator.model.steps import Step
 from orchestrator.sdk import steps
 from orchestrator.sdk.checks import View, check
 from plugins.fileserver.checks_servers import serving
@@ -108,7 +109,23 @@ def dns_record(view: View) -> Iterator[Finding]:
             where=view.place("name"),
             why="clients cannot find the service, before or after a failover",
             remedy="add its address record, or mend the name",
+            fix=list(_missing_record(view)),
         )
+
+
+def _missing_record(view: View) -> Iterator[Step]:
+    """The clients' name with the addresses of the side that serves, in the zone that is named or the one above it."""
+    dns, name = view.settings.failover.dns, f"{view.settings.name.rstrip('.')}."
+    wanted = [pair.target if serving(view) is TARGET else pair.source for pair in dns.addresses]
+    named = (f"{zone.rstrip('.')}." for zone in dns.zones if name.lower().endswith(f".{zone.rstrip('.').lower()}."))
+    zone = max(named, key=len, default=name.partition(".")[2])
+    sets = ((kind, tuple(one for one in wanted if (":" in one) == (kind == "AAAA"))) for kind in ("A", "AAAA"))
+    ttl_s = dns.ttl_limit_s if dns.ttl_s is None else dns.ttl_s
+    changes = tuple(
+        NameChange(dns.in_order[0], None, NameRecords(zone, name, kind, ttl_s, data)) for kind, data in sets if data
+    )
+    if changes and view.settings.failover.moves_names:
+        yield steps.add_names(NameChanges(changes))
 
 
 @check("name-resolves-elsewhere", sets=("basic", "names"), passed="the clients' name leads to the side that serves")

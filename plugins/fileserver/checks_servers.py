@@ -152,7 +152,8 @@ def service_starts_by_itself(view: View) -> Iterator[Finding]:
 @check("service-not-running-on-source", sets=("strict",), passed="the services run where they are to run")
 def service_not_running(view: View) -> Iterator[Finding]:
     """A service that does not run where clients look for it is no fault of the protection, but somebody should know."""
-    side = view.inventory.on(serving(view))
+    where = serving(view)
+    side = view.inventory.on(where)
     for service in view.settings.failover.services:
         facts = side.service(service.name)
         if not side.unreachable and (facts is None or facts.state != "running"):
@@ -160,8 +161,9 @@ def service_not_running(view: View) -> Iterator[Finding]:
             yield view.warning(
                 f"service {service.name} is {state} on {side.name}",
                 where=side.name,
-                why="enabling the protection starts it",
-                remedy=f"look at its log on {side.name}",
+                why="clients are not served, and a failover would be judged by a service that did not run",
+                remedy=f"start it; should it not stay up, look at its log on {side.name}",
+                fix=[steps.start_service(where, side.name, service.document(where))] if facts and facts.managed else [],
             )
 
 

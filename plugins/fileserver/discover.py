@@ -56,8 +56,17 @@ def _of_samba(pair: Pair, found: Inventory, given: Mapping[str, Any], failover: 
     ]
     others = [one for one in pair.source.addresses if one != pair.source.engine.address]
     taken = {"identity": {"addresses": takeable(others, found)}}
+    _propose_servers(found, failover)
     served = {"samba": {}, "services": [SMBD], "health": HEALTH} if shares else {}
     return {"failover": failover | taken | served, "connection": {"roots": roots}}
+
+
+def _propose_servers(found: Inventory, failover: dict[str, Any]) -> None:
+    """The DNS servers that either side asks hold the clients' name, or know who does; people may name others."""
+    sides = (side.samba.resolvers if side.samba else () for side in (found.source, found.target))
+    servers = list(dict.fromkeys(address for side in sides for address in side))
+    if servers:
+        failover["dns"] = failover["dns"] | {"servers": servers}
 
 
 def _connection(given: Mapping[str, Any]) -> ConnectionTab:

@@ -91,7 +91,8 @@ def dns_document(planning: Planning) -> dict[str, Any]:
         return {}
     return {
         "name": settings.name,
-        "servers": list(dns.servers),
+        "servers": list(dns.in_order),
+        "client_server": dns.client_server,
         "key_file": (dns.target_key_file or dns.key_file) if dns.signing == "tsig" else None,
         "unsigned": dns.security == "none",
         "kerberos": _kerberos(planning) if dns.signing == "kerberos" else None,

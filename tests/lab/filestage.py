@@ -137,6 +137,12 @@ class FileStage:
         self.grant(json.loads(self.dtam("rights", "--protection", ID, "--json"))["grants"])
         self.dtam("--fileprint", "setup", "--file", FILE, "--yes")
 
+    def configured(self, failover: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the protection file and keep its settings; what was settled."""
+        self.admin.write(FILE, yaml.safe_dump(self.settings(failover), sort_keys=False))
+        found: dict[str, Any] = json.loads(self.dtam("--fileprint", "configure", "--file", FILE, "--json"))
+        return found
+
     def grant(self, printed: Sequence[Mapping[str, Any]]) -> None:
         """What was printed for the domain is done as it was printed; those of one object one after the other."""
         admin, by_object = self.lab.ticket("dc1", "Administrator"), dict[str, list[str]]()

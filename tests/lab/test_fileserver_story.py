@@ -212,6 +212,26 @@ def test_what_would_keep_beta_from_serving_is_found_first(stage: FileStage) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.covers("DNS-07")
+def test_servers_of_names_are_listed_by_whose_they_are(stage: FileStage) -> None:
+    """alpha asks dc1, beta a second one as well, a third is added by hand; the clients' one is chosen."""
+    conf, ns2, third = stage.beta.path("/etc/resolv.conf"), stage.lab.host("ns2").address, stage.admin.address
+    before, dc1 = conf.read_text(), stage.dc1.address
+    conf.write_text(f"{before}nameserver {ns2}\n")
+    try:
+        proposed = stage.configured({})["settings"]["failover"]["dns"]["servers"]
+        chosen = {"servers": [dc1, third], "client_server": dc1}
+        stage.configured({"dns": chosen})
+        found = json.loads(stage.dtam("discover", "--protection", ID, "--json"))["name_servers"]
+    finally:
+        conf.write_text(before)
+    assert proposed == [dc1, ns2]
+    assert {one["address"]: (one["of"], one["used"], one["first"]) for one in found} == {
+        dc1: ("both", True, True), ns2: ("target", False, False), third: ("added", True, False),
+    }  # fmt: skip
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "protected",
     [

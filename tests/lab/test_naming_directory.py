@@ -275,6 +275,27 @@ def planned(lab, *servers: str):
     return port_of(lab, *servers).plan(NameMove(SOURCE, (("10.53.0.10", "10.53.0.20"),)))
 
 
+def written_at(lab, preferred, *servers: str):
+    """Where a move would be written, when people choose a server."""
+    ours = port_of(lab, *servers)
+    ours._access = replace(ours._access, preferred=NameServer(preferred))
+    return {change.server for change in ours.plan(NameMove(SOURCE, (("10.53.0.10", "10.53.0.20"),))).changes}
+
+
+@pytest.mark.covers("DNS-07")
+def test_the_server_that_was_chosen_for_clients_is_written_where_it_answers(names):
+    dc2 = names.lab.host("dc2").address
+    for chosen in (DC1, dc2):
+        assert names.beta.call(written_at, names.lab, chosen, DC1, dc2) == {chosen}
+        moved = names.facts("failover", *MOVE, "--test", "--client-server", chosen, servers=(DC1, dc2))
+        assert moved["exit_code"] == 0
+    names.lab.link("dc2").cut()
+    try:
+        assert names.beta.call(written_at, names.lab, dc2, DC1, dc2) == {DC1}
+    finally:
+        names.lab.link("dc2").mend()
+
+
 def applied(lab, changes, *servers: str):
     ours = port_of(lab, *servers)
     ours.apply(changes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 import msgspec
 
@@ -10,6 +12,8 @@ from orchestrator.cli.examples import Command
 from orchestrator.cli.options import json_option
 from orchestrator.cli.screen import Screen
 from orchestrator.model.inventory import Inventory, SideInventory
+from orchestrator.model.resolvers import ListedServer, listed
+from orchestrator.model.settings_names import DnsSettings
 
 
 @click.command(
@@ -24,9 +28,14 @@ def command(desk: Desk, *, name: str | None, as_json: bool) -> None:
     """Ask all known servers what they are part of; with --protection, gather and keep the facts of its pair."""
     screen = Screen(as_json)
     if name is not None:
-        inventory = desk.pipeline.inventory(desk.protection(name, "discover"))
+        protection = desk.protection(name, "discover")
+        inventory = desk.pipeline.inventory(protection)
+        servers = _name_servers(inventory, protection.settings.failover.dns)
         _show(screen, inventory)
-        screen.document(msgspec.to_builtins(inventory))
+        _show_servers(screen, servers)
+        screen.document(
+            msgspec.to_builtins(inventory) | {"name_servers": [msgspec.to_builtins(one) for one in servers]}
+        )
         return
     found = desk.pipeline.discover()
     rows = [(one.server.name, one.says, one.engine.capture if one.engine else "", one.silence) for one in found]
@@ -55,6 +64,17 @@ def _show(screen: Screen, inventory: Inventory) -> None:
         screen.say(f"DNS: {sentence}", "warning")
     if inventory.witness.configured:
         screen.say(f"witness: {inventory.witness.problem or 'answers with the pinned key'}")
+
+
+def _name_servers(inventory: Inventory, dns: DnsSettings) -> tuple[ListedServer, ...]:
+    ours, theirs = (side.samba.resolvers if side.samba else () for side in (inventory.source, inventory.target))
+    return listed(ours, theirs, dns.servers, dns.client_server)
+
+
+def _show_servers(screen: Screen, servers: Sequence[ListedServer]) -> None:
+    rows = [(one.address, one.of, "clients'" if one.first else "yes" if one.used else "no") for one in servers]
+    if rows:
+        screen.table(("DNS server", "of", "in failover.dns.servers"), rows)
 
 
 def _engine(side: SideInventory) -> str:

@@ -13,7 +13,11 @@ from orchestrator.cli.examples import Command
 from orchestrator.cli.options import json_option, protection_option
 from orchestrator.cli.rights_lookup import wanted_of
 from orchestrator.cli.screen import Screen
+from orchestrator.errors import DtamError
 from orchestrator.model.accounts import AccountName
+from orchestrator.model.names import NameMove
+from orchestrator.model.outcomes import TryAgain
+from orchestrator.model.protections import Protection
 from orchestrator.rights.grants import TOOLS, grants
 from orchestrator.rights.values import Grant, Wanted
 
@@ -47,7 +51,8 @@ def command(
     """Print the least rights for exactly the named servers, records and accounts, as commands."""
     screen = Screen(as_json)
     named = [AccountName.parse(one).written for one in accounts]
-    wanted = wanted_of(desk.protection(name, "rights"), named, offline=offline)
+    protection = desk.protection(name, "rights")
+    wanted = wanted_of(protection if offline else _with_names(desk, protection), named, offline=offline)
     found = grants(wanted, TOOLS[tool])
     _say(screen, wanted, found)
     screen.document(
@@ -58,6 +63,20 @@ def command(
             "remarks": list(wanted.remarks),
         }
     )
+
+
+def _with_names(desk: Desk, protection: Protection) -> Protection:
+    """Before it is enabled the names are looked up now, which takes no rights; as it is where they cannot be."""
+    names = desk.pipeline.reach.ports(protection.pair, protection.settings).names
+    if protection.names is not None or names is None or not protection.settings.failover.moves_names:
+        return protection
+    dns = protection.settings.failover.dns
+    pairs = tuple((one.source, one.target) for one in dns.addresses)
+    try:
+        found = names.plan(NameMove(protection.settings.name, pairs, dns.zones, (), dns.ttl_s))
+    except (DtamError, TryAgain):
+        return protection
+    return msgspec.structs.replace(protection, names=found) if found.changes else protection
 
 
 def _say(screen: Screen, wanted: Wanted, found: tuple[Grant, ...]) -> None:

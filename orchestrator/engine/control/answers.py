@@ -130,6 +130,7 @@ class SambaFacts(Answer):
     networks: list[NetworkFacts] = []
     keytabs: list[KeytabFacts] = []
     winbind_names: bool = False
+    resolvers: list[str] = []
     problems: list[str] = []
 
 

@@ -13,6 +13,8 @@ from orchestrator.engine.control import keytabs as keytabfiles
 from orchestrator.engine.control.answers import HostsEntry, KeytabFacts, NetworkFacts
 
 HOSTS = Path("/etc/hosts")
+RESOLVERS = (Path("/run/systemd/resolve/resolv.conf"), Path("/etc/resolv.conf"))
+"""Where systemd runs a resolver of its own, what that asks; else what programs ask."""
 NSSWITCH = Path("/etc/nsswitch.conf")
 BUDGET_S = 5.0
 
@@ -24,6 +26,7 @@ class Naming(TypedDict):
     networks: list[NetworkFacts]
     keytabs: list[KeytabFacts]
     winbind_names: bool
+    resolvers: list[str]
 
 
 def gather(keytabs: Sequence[str]) -> Naming:
@@ -33,12 +36,21 @@ def gather(keytabs: Sequence[str]) -> Naming:
         "networks": networks(),
         "keytabs": [keytabfiles.look(Path(path)) for path in keytabs],
         "winbind_names": has_winbind(),
+        "resolvers": resolvers(),
     }
 
 
 def has_winbind() -> bool:
     """Whether accounts of this host are named by winbind, too."""
     return bool(re.search(r"^passwd:.*\bwinbind\b", text_of(NSSWITCH), re.MULTILINE))
+
+
+def resolvers() -> list[str]:
+    """The DNS servers that this host asks, but itself."""
+    text = next(filter(None, map(text_of, RESOLVERS)), "")
+    named = (line.split() for line in text.splitlines())
+    found = dict.fromkeys(words[1] for words in named if len(words) > 1 and words[0] == "nameserver")
+    return [one for one in found if not one.startswith("127.") and one != "::1"]
 
 
 def hosts_entries(text: str) -> list[HostsEntry]:

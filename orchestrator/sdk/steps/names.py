@@ -25,6 +25,19 @@ def move_names(changes: NameChanges, call: ScriptCall | None, where: Where = Whe
     )
 
 
+def add_names(changes: NameChanges) -> Step:
+    """Records that are missing are there."""
+    return Step(
+        "add-names",
+        Where.ORCHESTRATOR,
+        "add the clients' name to DNS",
+        act("names-moved", changes=changes),
+        act("move-names", changes=changes),
+        act("put-names-back", changes=changes),
+        after=changes.after,
+    )
+
+
 def put_names_back(changes: NameChanges) -> Step:
     """DNS is exactly as it was before the failover."""
     return Step(

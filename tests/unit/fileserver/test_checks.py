@@ -24,6 +24,7 @@ from orchestrator.model.names import NameChange, NameChanges, NameNode, NameReco
 from orchestrator.model.protections import Protection
 from orchestrator.model.servers import ServerName
 from orchestrator.model.settings import Settings
+from orchestrator.model.steps import Action
 from orchestrator.validate import fixes, validate
 from plugins.fileserver.application import FileServer
 from tests.faults.rehearsal import protection, settings
@@ -259,6 +260,18 @@ def test_the_faults_that_dtam_mends_become_one_plan() -> None:
         ("files.lab.example. 3600 A 10.0.0.1",),
         ("files.lab.example. 300 A 10.0.0.1",),
     )
+
+
+@pytest.mark.covers("AM-11")
+def test_a_name_that_is_missing_and_a_service_that_rests_are_mended() -> None:
+    resting = replace(SOURCE, services=(ServiceFacts("files", "stopped", managed=True),))
+    missing = replace(SOUND.names, resolves_to=(("10.0.0.53", ()),))
+    report = validate(FileServer().checks(), replace(SOUND, source=resting, names=missing), protection(), 1000.0)
+    plan = fixes(report, protection())
+    assert [step.id for step in plan.steps] == ["start-files-source", "add-names"]
+    added, data = plan.step("add-names"), protection().settings.failover.dns.addresses[0].source
+    assert added.after == (f"files.lab.example. 300 A {data}",)
+    assert isinstance(added.undo, Action)
 
 
 def test_after_a_failover_the_service_may_run_on_the_target() -> None:
