@@ -46,6 +46,12 @@ def _lab_missing() -> str:
     )
 
 
+def _loop_missing() -> str:
+    if os.geteuid() != 0 or not os.path.exists("/dev/loop-control"):
+        return "loop devices need root and /dev/loop-control"
+    return _program_missing("losetup", "mkfs.ext4")
+
+
 def _systemd_missing() -> str:
     return _program_missing("/lib/systemd/systemd", "systemctl", "unshare", "nsenter", "ip")
 
@@ -68,6 +74,7 @@ PROBES: dict[str, Callable[[], str]] = {
     "rsync": lambda: _program_missing("rsync"),
     "samba": lambda: _program_missing("smbd", "testparm", "net", "sharesec", "smbclient", "winbindd"),
     "sshd": lambda: _program_missing("/usr/sbin/sshd", "ssh", "ssh-keygen", "unshare", "nsenter"),
+    "loop": _loop_missing,
     "systemd": _systemd_missing,
     "systemd-analyze": lambda: _program_missing("systemd-analyze"),
     "dpkg-deb": lambda: _program_missing("dpkg-deb"),

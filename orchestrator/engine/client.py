@@ -22,6 +22,7 @@ from orchestrator.engine.client_door import Door
 from orchestrator.engine.control import schema
 from orchestrator.engine.control.answers import (
     ConnectionStatus,
+    DeviceStatus,
     Done,
     Event,
     Facts,
@@ -45,6 +46,8 @@ __all__ = [
     "AnswerRefused",
     "ConnectionStatus",
     "Bandwidth",
+    "ConnectionStatus",
+    "DeviceStatus",
     "Done",
     "EngineClient",
     "EngineUnreachable",
@@ -136,6 +139,18 @@ class EngineClient(Door):
     def unmount(self, path: str) -> Done:
         """Capture it no more."""
         return self._send(Done, "DELETE", f"/v1/mounts?{urlencode({'path': path})}")
+
+    def devices(self) -> list[DeviceStatus]:
+        """The loop devices over files in captured directories."""
+        return self._get(list[DeviceStatus], "/v1/devices")
+
+    def add_device(self, request: schema.DeviceRequest) -> DeviceStatus:
+        """Attach a loop device to a file in a captured directory, now and at every start."""
+        return self._send(DeviceStatus, "POST", "/v1/devices", request)
+
+    def remove_device(self, file: str) -> Done:
+        """Detach it and forget it; refused while it is in use."""
+        return self._send(Done, "DELETE", f"/v1/devices?{urlencode({'file': file})}")
 
     def replication_sets(self) -> list[schema.ReplicationSet]:
         """The replication sets of this engine."""

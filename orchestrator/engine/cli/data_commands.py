@@ -46,6 +46,36 @@ def remove_mount(ask: Ask, path: str) -> None:
 
 
 @click.group()
+def devices() -> None:
+    """Loop devices over files in captured directories: what is written to them is replicated."""
+
+
+@devices.command("list")
+@asking
+def list_devices(ask: Ask) -> None:
+    """All of them."""
+    ask.show_all(ask.engine.devices(), ("file", "device", "state", "says"))
+
+
+@devices.command("add")
+@click.argument("file")
+@click.option("--device", default="", help="Always this one, such as /dev/loop7; the first free one when absent.")
+@click.option("--offset-bytes", type=int, default=0, show_default=True, help="Where in the file the device begins.")
+@asking
+def add_device(ask: Ask, file: str, **settings: Any) -> None:
+    """Attach a device to FILE, now and whenever the engine starts."""
+    ask.show(ask.engine.add_device(schema.DeviceRequest.model_validate({"file": file, **settings})))
+
+
+@devices.command("remove")
+@click.argument("file")
+@asking
+def remove_device(ask: Ask, file: str) -> None:
+    """Detach it and forget it; the file stays."""
+    ask.show(ask.engine.remove_device(file))
+
+
+@click.group()
 def sets() -> None:
     """The replication sets."""
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from orchestrator.engine.cli.asking import Ask, Clear, asking, confirmed_fingerprint, read_token, split_address
-from orchestrator.engine.cli.data_commands import connections, mounts, replicas, sets
+from orchestrator.engine.cli.data_commands import connections, devices, mounts, replicas, sets
 from orchestrator.engine.cli.oplog_commands import oplog
 from orchestrator.engine.cli.protect_commands import fence, protections, status
 from orchestrator.engine.client import schema
@@ -194,7 +194,7 @@ def events(ask: Ask, after: int) -> None:
     ask.show_all(ask.engine.events(after), ("n", "time_ns", "kind", "sentence"))
 
 
-for command in (mounts, sets, connections, replicas, protections, fence, status, oplog):
+for command in (mounts, devices, sets, connections, replicas, protections, fence, status, oplog):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -143,6 +143,16 @@ class Token(Answer):
     token: str | None = None
 
 
+class DeviceStatus(Answer):
+    """A loop device over a file in a captured directory; ``device`` is empty where none is attached."""
+
+    file: str
+    device: str
+    state: Literal["attached", "detached"]
+    says: str
+    offset_bytes: int = 0
+
+
 class MountStatus(Answer):
     """The capture over one directory. ``says`` is one sentence: how it is, and what is weaker with a watcher."""
 

@@ -23,6 +23,7 @@ from orchestrator.engine.capture.mount import CapturePlaces
 from orchestrator.engine.control import accounts, api, hostfacts, listening, routes_data, routes_host
 from orchestrator.engine.control.captures import best_kind, start_capture
 from orchestrator.engine.control.connections import Connections
+from orchestrator.engine.control.devices import Devices
 from orchestrator.engine.control.documents import Documents
 from orchestrator.engine.control.edges import Capture, CaptureKind
 from orchestrator.engine.control.errors import PortInUse
@@ -106,11 +107,12 @@ class Engine:
         self.sets = ReplicationSets(layout.sets)
         memory = Path(settings.memory_directory) / identity.engine_id
         self.mounts = Mounts(layout, memory, self._start_capture, self.events, kind)
+        self.devices = Devices(layout, self.events, self.mounts.covering)
         self.replicas = Replicas(layout, self.events, self.mounts, Keeping(layout.root / "set-aside"), self._epoch_of)
         self.releases = Releases(self.mounts)
+        self.queue_watch = QueueWatch(self.mounts, lambda sentence: self.events.alert("queue", sentence))
         self.lines = Lines(layout.lines, self.events)
         self.links = Links(
-        self.queue_watch = QueueWatch(self.mounts, lambda sentence: self.events.alert("queue", sentence))
             identity, self.peers, self.mounts, self.events, self.releases, self.lines, layout.root / "verify"
         )
         self.connections = Connections(
@@ -121,11 +123,11 @@ class Engine:
             mounts=self.mounts,
             events=self.events,
             make_link=self.links.make,
-        )
             lines=self.lines,
             auto_reconnect=settings.auto_reconnect,
-            lines=self.lines,
+        )
         self.mounts.in_use = self.connections.uses_root
+        self.mounts.left_alone = self.replicas.left_alone
         self.sets.in_use = self.connections.uses_set
         self.connections.restored = self.replicas.restored
         self.promises = Book(Store(DirectoryShelf(layout.promises)))
@@ -179,13 +181,14 @@ class Engine:
             routes_host.service_routes(self.services, self.events),
             routes_host.script_routes(self.scripts, self.runs, self.documents, self.events),
             routes_data.mount_routes(self.mounts),
+            routes_data.device_routes(self.devices),
+            routes_data.line_routes(self.lines),
             routes_data.set_routes(self.sets, self.events),
             routes_data.connection_routes(self.connections),
             routes_data.replica_routes(self.replicas),
             protection_routes(protections, self.documents),
             prepare_routes(self.events, self.itself.identity),
         ]
-            routes_data.line_routes(self.lines),
 
     # -- life
 
@@ -209,6 +212,7 @@ class Engine:
     def _start(self, protections: Protections) -> None:
         """Captures first, so that nothing changes unseen; then what receives, what sends, and who decides."""
         self.mounts.start(hostfacts.boot_id())
+        self.devices.start()
         tell_ready(self.mounts.in_a_sentence())
         self.replicas.start()
         if self._listener is not None:

@@ -8,6 +8,7 @@ Lock: one for the table; starting and stopping a capture happens under it, so th
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import threading
@@ -63,6 +64,7 @@ class Mounts:
         records = store.load_all(layout.mounts, MountRecord)
         self._records = {record.request.path: record for record in records}
         self.in_use: Callable[[str], bool] = lambda _: False
+        self.left_alone: Callable[[str], contextlib.AbstractContextManager[None]] = lambda _: contextlib.nullcontext()
 
     def start(self, boot_id: str) -> None:
         """Capture again what was captured; what cannot be is told and shown as failed. A deadline of another boot is over."""
@@ -82,7 +84,7 @@ class Mounts:
             MountRefused, MountFailed, BuildFailed: the capture says why not.
             Conflict: it overlaps with a directory that is captured already.
         """
-        with self._lock:
+        with self.left_alone(request.path), self._lock:
             if request.path in self._captures:
                 self._change_limits(request)
                 return self._status(request.path)

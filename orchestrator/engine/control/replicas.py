@@ -8,8 +8,9 @@ Lock: one for the table; replicas have their own.
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from orchestrator.engine.apply.house import ReplicaHouse
@@ -130,6 +131,24 @@ class Replicas:
         replica = self._house.get(key)
         if replica is not None and not replica.record.promoted:
             self._forget(replica)
+
+    @contextlib.contextmanager
+    def left_alone(self, path: str) -> Iterator[None]:
+        """Hold off, while the block runs, every session that would come; what is applied must never be captured.
+
+        Raises:
+            Conflict: something is being applied at, above or below ``path``.
+        """
+        with self._lock:
+            for replica in self._house.all():
+                if not replica.record.promoted and overlap(Path(path), Path(replica.record.root)) and is_fed(replica):
+                    record = replica.record
+                    why = f"{record.root} is a replica of {record.replication_set} of {record.source}, which is being applied"
+                    hint = (
+                        f"end the connection at {record.source} first, or promote the replica: dtengine replicas list"
+                    )
+                    raise Conflict(what=f"capturing {path}", why=why, hint=hint)
+            yield
 
     def _live_at(self, hello: Hello) -> str | None:
         """Why nothing may be sent to a place that clients write to."""
@@ -320,6 +339,25 @@ class Replicas:
         return (
             f"{capture.state.log_id} {capture.state.committed_sequence}" if capture and capture.kind == "fuse" else ""
         )
+
+
+def goes_back_to(replica: Replica) -> str | None:
+    """The snapshot by which a replica is in a good state again; empty where it is in one, None where there is none.
+
+    One that a person set back stays a person's affair.
+    """
+    record = replica.record
+    if record.set_back_to:
+        return None
+    if record.data_state is DataState.GOOD or record.intact:
+        return ""
+    return record.kept or None
+
+
+def is_fed(replica: Replica) -> bool:
+    """Whether something is applied to it now, or stands in its queue to be."""
+    now = replica.status()
+    return now.connected or bool(now.queue_operations)
 
 
 def restored_file(replica: Replica) -> Path:

@@ -7,14 +7,23 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from orchestrator.engine.control import schema
-from orchestrator.engine.control.answers import ConnectionStatus, Done, MountStatus, ReplicaStatus, SetSize
+from orchestrator.engine.control.answers import (
+    ConnectionStatus,
+    DeviceStatus,
+    Done,
+    MountStatus,
+    ReplicaStatus,
+    SetSize,
+)
 from orchestrator.engine.control.connections import Connections
+from orchestrator.engine.control.devices import Devices
 from orchestrator.engine.control.errors import BadRequest
 from orchestrator.engine.control.events import Events
 from orchestrator.engine.control.fields import Address, Name, Path
 from orchestrator.engine.control.lines import Lines
 from orchestrator.engine.control.mounts import Mounts
 from orchestrator.engine.control.replicas import Replicas
+from orchestrator.engine.control.schema_lines import LineSettings
 from orchestrator.engine.control.sets import ReplicationSets
 
 
@@ -23,7 +32,6 @@ def mount_routes(mounts: Mounts) -> APIRouter:
     router = APIRouter(tags=["mounts"])
 
     @router.get("/mounts")
-from orchestrator.engine.control.schema_lines import LineSettings
     def list_mounts() -> list[MountStatus]:
         return mounts.listed()
 
@@ -35,6 +43,26 @@ from orchestrator.engine.control.schema_lines import LineSettings
     def unmount(path: Annotated[Path, Query()]) -> Done:
         mounts.unmount(path)
         return Done(says=f"{path} is captured no more")
+
+    return router
+
+
+def device_routes(devices: Devices) -> APIRouter:
+    """The loop devices over files in captured directories."""
+    router = APIRouter(tags=["devices"])
+
+    @router.get("/devices")
+    def list_devices() -> list[DeviceStatus]:
+        return devices.listed()
+
+    @router.post("/devices")
+    def add(request: schema.DeviceRequest) -> DeviceStatus:
+        return devices.add(request)
+
+    @router.delete("/devices")
+    def remove(file: Annotated[Path, Query()]) -> Done:
+        devices.remove(file)
+        return Done(says=f"no device is attached to {file} any more")
 
     return router
 
@@ -102,23 +130,6 @@ def connection_routes(connections: Connections) -> APIRouter:
     return router
 
 
-def replica_routes(replicas: Replicas) -> APIRouter:
-    """The replicas that this engine keeps for others."""
-    router = APIRouter(tags=["replicas"])
-
-    @router.get("/replicas")
-    def list_replicas() -> list[ReplicaStatus]:
-        return replicas.listed()
-
-    @router.get("/replicas/{key}")
-    def replica(key: str) -> ReplicaStatus:
-        return replicas.status(key)
-
-    @router.post("/replicas/{key}/actions")
-    def act(key: str, action: schema.ReplicaAction) -> ReplicaStatus:
-        return replicas.act(key, action)
-
-    return router
 def line_routes(lines: Lines) -> APIRouter:
     """The ways to target addresses."""
     router = APIRouter(tags=["connections"])
@@ -136,3 +147,20 @@ def line_routes(lines: Lines) -> APIRouter:
     return router
 
 
+def replica_routes(replicas: Replicas) -> APIRouter:
+    """The replicas that this engine keeps for others."""
+    router = APIRouter(tags=["replicas"])
+
+    @router.get("/replicas")
+    def list_replicas() -> list[ReplicaStatus]:
+        return replicas.listed()
+
+    @router.get("/replicas/{key}")
+    def replica(key: str) -> ReplicaStatus:
+        return replicas.status(key)
+
+    @router.post("/replicas/{key}/actions")
+    def act(key: str, action: schema.ReplicaAction) -> ReplicaStatus:
+        return replicas.act(key, action)
+
+    return router

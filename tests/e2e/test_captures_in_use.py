@@ -1,0 +1,149 @@
+"""What lies above a captured directory, and what must never: block devices over its files, and replicas that are being applied."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.engine.client import AnswerRefused, DeviceStatus, EngineClient, schema
+from tests.e2e.conftest import Engines, wait_for
+from tests.e2e.test_engine_pair import Pair, tree
+
+IMAGE_BYTES = 24 * 1024 * 1024
+
+
+@pytest.fixture
+def pair(needs: Callable[..., None], engines: Engines, tmp_path: Path, until: object) -> Pair:
+    needs("root", "fuse")
+    alpha, beta = engines.make("alpha"), engines.make("beta", "127.0.0.3")
+    engines.pair(alpha, beta)
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    with alpha.local() as client:
+        client.mount(schema.MountRequest(path=str(source), capture="fuse"))
+        client.create_replication_set(schema.ReplicationSet(name="data", root=str(source)))
+    return Pair(alpha, beta, source, target, until)
+
+
+def run(*words: str | Path) -> str:
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (words, done.stdout, done.stderr)
+    return done.stdout
+
+
+@contextlib.contextmanager
+def mounted(what: str | Path, where: Path, *options: str) -> Iterator[Path]:
+    where.mkdir(exist_ok=True)
+    run("mount", *options, what, where)
+    try:
+        yield where
+    finally:
+        run("umount", where)
+
+
+@contextlib.contextmanager
+def attached(client: EngineClient, image: Path) -> Iterator[DeviceStatus]:
+    status = client.add_device(schema.DeviceRequest(file=str(image)))
+    try:
+        yield status
+    finally:
+        client.remove_device(str(image))
+
+
+def written(place: Path) -> dict[str, tuple]:
+    for number in range(40):
+        (place / f"file-{number}").write_bytes(os.urandom(1000 * number))
+    (place / "file-3").rename(place / "moved")
+    (place / "file-4").unlink()
+    os.sync()
+    return tree(place)
+
+
+@pytest.mark.covers("ENG-CAP-07")
+def test_what_is_written_to_a_loop_device_is_captured_and_replicated(
+    needs: Callable[..., None], pair: Pair, tmp_path: Path
+) -> None:
+    needs("loop")
+    image, beside = pair.source / "disk.img", tmp_path / "beside"
+    with image.open("wb") as file:
+        file.truncate(IMAGE_BYTES)
+    pair.connect()
+    pair.wait_good()
+    with pair.alpha.local() as client, attached(client, image) as status:
+        assert (status.state, client.devices()) == ("attached", [status])
+        assert client.add_device(schema.DeviceRequest(file=str(image))) == status
+        run("mkfs.ext4", "-q", "-F", status.device)
+        with mounted(status.device, beside):
+            before = written(beside)
+            pair.settle()
+            # While it is in use nothing is taken away from under it, and the engine may come and go.
+            with pytest.raises(AnswerRefused, match=f"it is mounted on {beside}"):
+                client.remove_device(str(image))
+            with pytest.raises(AnswerRefused):
+                client.unmount(str(pair.source))
+            assert pair.alpha.stop() == 0
+            pair.alpha.start()
+            assert client.devices() == [status]
+            # The target's image is crash consistent at any time: its journal is replayed, its files are there.
+            copy = tmp_path / "copy.img"
+            run("cp", pair.target / "disk.img", copy)
+            with mounted(copy, tmp_path / "inspected", "-o", "loop"):
+                assert tree(tmp_path / "inspected") == before
+            (beside / "later").write_text("written after the restart")
+            after = tree(beside)
+        pair.settle()
+    with mounted(pair.target / "disk.img", tmp_path / "inspected", "-o", "loop,ro"):
+        assert tree(tmp_path / "inspected") == after
+    assert (pair.target / "disk.img").read_bytes() == image.read_bytes()
+
+
+@pytest.mark.covers("ENG-CAP-07")
+def test_a_device_is_attached_again_when_the_engine_starts(needs: Callable[..., None], pair: Pair) -> None:
+    needs("loop")
+    image = pair.source / "disk.img"
+    image.write_bytes(b"\0" * 1024 * 1024)
+    with pair.alpha.local() as client, attached(client, image) as status:
+        assert pair.alpha.stop() == 0
+        run("losetup", "--detach", status.device)
+        pair.alpha.start()
+        (again,) = client.devices()
+        assert again.state == "attached"
+
+
+@pytest.mark.covers("ENG-CAP-07")
+def test_a_device_outside_of_a_capture_is_refused(pair: Pair, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.img"
+    outside.write_bytes(b"\0" * 512)
+    with pair.alpha.local() as client:
+        with pytest.raises(AnswerRefused, match="it is not in a captured directory"):
+            client.add_device(schema.DeviceRequest(file=str(outside)))
+        with pytest.raises(AnswerRefused, match="no loop device over"):
+            client.remove_device(str(outside))
+        with pytest.raises(AnswerRefused, match="No such file"):
+            client.add_device(schema.DeviceRequest(file=str(pair.source / "absent.img")))
+        assert client.devices() == []
+
+
+@pytest.mark.covers("ENG-CAP-09")
+def test_a_replica_that_is_being_applied_is_not_captured(pair: Pair) -> None:
+    (pair.source / "old").write_text("old")
+    pair.connect()
+    pair.wait_good()
+    with pair.beta.local() as client:
+        for path in (pair.target, pair.target / "below", pair.target.parent / "target"):
+            path.mkdir(exist_ok=True)
+            with pytest.raises(AnswerRefused, match="which is being applied"):
+                client.mount(schema.MountRequest(path=str(path)))
+        assert client.mounts() == []
+        with pair.alpha.local() as source:
+            source.disconnect(pair.key)
+        wait_for(lambda: not client.replicas(), 60, "the end of the replica")
+        assert client.mount(schema.MountRequest(path=str(pair.target))).state == "capturing"
+        client.unmount(str(pair.target))
+        with pytest.raises(AnswerRefused, match="the root cannot be a replication mount"):
+            client.mount(schema.MountRequest(path="/"))
