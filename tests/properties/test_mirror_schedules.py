@@ -28,7 +28,11 @@ SEEDS_EACH = 12
 OPTIONS_IGNORING = {kind: msgspec.structs.replace(options, orphans=OrphanPolicy()) for kind, options in OPTIONS.items()}
 """A name that the source removed must go also where orphans are left alone."""
 SEEDS_ONCE_BAD = [51, 101, 151, 177, 181, 216, 334, 398, 500, 936, 1205, 1344, 1592, 1629, 1849, 2008, 4215, 5656]
-LINKED_ONCE_BAD = [(3585442785, "difference", "any"), (2223645869, "checksum of all", "at once")]
+LINKED_ONCE_BAD = [
+    (3585442785, "difference", "any"),
+    (2223645869, "checksum of all", "at once"),
+    (988921350, "checksum", "at once"),
+]
 KEPT_ONCE_BAD = [
     (10877, "checksum of all", "gated"),
     (10993, "difference", "any"),
@@ -75,6 +79,18 @@ def test_names_linked_while_they_are_sent_stay_one_file(tmp_path, seed, kind, ho
 @pytest.mark.parametrize(("seed", "kind", "how"), KEPT_ONCE_BAD)
 def test_names_that_the_source_removed_go_also_where_orphans_stay(tmp_path, seed, kind, how):
     assert differences(tmp_path, seed, kind, how, ignoring=True) == []
+
+
+@pytest.mark.parametrize(
+    ("seed", "kind", "how", "ignoring"),
+    [
+        (948003511, "checksum", "gated", False),
+        (184521504, "full", "any", True),
+        (3169416055, "full", "gated", True),
+    ],
+)
+def test_schedules_with_many_names_of_few_files_that_once_went_wrong(tmp_path, seed, kind, how, ignoring):
+    assert differences(tmp_path, seed, kind, how, ignoring=ignoring, links=True) == []
 
 
 @pytest.mark.covers("ENG-MIR-05")

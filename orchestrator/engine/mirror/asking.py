@@ -10,7 +10,7 @@ import contextlib
 import os
 import stat as st
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.mirror import beneath
@@ -85,7 +85,9 @@ class Asking:
             info = os.stat(name or b".", dir_fd=fd, follow_symlinks=False)
             if st.S_ISREG(info.st_mode):
                 if self._source.rules.selects(path):
-                    self._want(Batch(None, directory, deque([Wanted(name, _content(info), how=how, force=True)])))
+                    self._want(
+                        Batch(None, directory, deque([Wanted(name, _content(info), how=how, force=True, owed=True)]))
+                    )
                     return
             elif st.S_ISDIR(info.st_mode) or self._source.rules.selects(path):
                 self._tell(fd, path, how, directory=st.S_ISDIR(info.st_mode))
@@ -148,6 +150,10 @@ class Asking:
             if asked.entries[index].meta.group:
                 path = beneath.join(asked.directory, asked.entries[index].name)
                 self.names.asked(path, serial, asked.entries[index].meta.group)
+        if asked.node is None and not asked.owed:
+            asked.owed = True
+            for index in asked.infos:
+                self._source.changes.owe(beneath.join(asked.directory, asked.entries[index].name))
         self.count += len(asked.entries)
 
     def verdicts(self, reply: Verdicts) -> None:
@@ -162,6 +168,7 @@ class Asking:
             self._remember_name(reply.serial, asked, index, info, needs.get(index))
             wanted = self._judge(asked, index, info, needs.get(index))
             if wanted is not None:
+                wanted.owed = asked.owed
                 batch.files.append(wanted)
             elif asked.node is None:
                 self._source.settle(beneath.join(asked.directory, asked.entries[index].name))
@@ -236,12 +243,6 @@ class Asking:
             for name, twin in decided.twins if sequence <= decided.gate else ():
                 if twin == path or twin.startswith(below):
                     self._source.changes.again(name)
-
-    def on_their_way(self) -> Iterator[bytes]:
-        """Files asked about that belong to no walk."""
-        for asked in self._asked.values():
-            for index in asked.infos if asked.node is None else ():
-                yield beneath.join(asked.directory, asked.entries[index].name)
 
     def lost(self) -> None:
         """The connection is gone: no answer will come."""

@@ -150,32 +150,32 @@ class Changes:
         return self.redo.pop(path)
 
     def owe(self, path: bytes) -> None:
-        """``sent`` is owed for a path once more."""
+        """``sent`` is owed for a path once more: something that is read from it is still on its way."""
         self._doubt(path)
         self._doing[path] += 1
 
-    def under_way(self, path: bytes) -> None:
-        """A path is still on its way though what it belongs to is done: ``sent`` is owed."""
-        if path not in self._doing:
-            self.owe(path)
-
     def sent(self, path: bytes, gate: int) -> None:
-        """A path was read, when the log's end was not after ``gate``, and is in the stream (or was found to be gone)."""
-        if path not in self._doing:
-            return
-        self._doing[path] -= 1
-        if not self._doing[path]:
+        """A path was read, when the log's end was not after ``gate``, and is in the stream (or was found to be gone).
+
+        It is unsettled until the stream has passed that gate, also if nothing was owed for it.
+        """
+        if path in self._doing:
+            self._doing[path] -= 1
+            if self._doing[path]:
+                return
             del self._doing[path]
             if path not in self.redo and path in self._open:
                 self._open.remove(path)
                 self._close(path, gate)
+        elif path not in self._open and not (self._everything and self._walk_gate is None):
+            self._close(path, gate)
 
     def _close(self, path: bytes, gate: int) -> None:
         self._closing.add(path)
         self._gates.append((max(gate, self._gates[-1][0] if self._gates else 0), path))
 
     def walked(self, gate: int) -> None:
-        """The walk is complete, but for what is ``under_way``; the last of it was read when the log stood at ``gate``."""
+        """The walk is complete, but for what is owed; the last of it was read when the log stood at ``gate``."""
         if self._everything and self._walk_gate is None:
             self._walk_gate = gate
             self.advance(self.position)

@@ -79,16 +79,6 @@ class Sending:
         self.asking.lost()
         return [(path, How.SHALLOW) for path in self.transfers.lost()]
 
-    def on_its_way(self) -> list[bytes]:
-        """Files that belong to no walk, or whose walk does not wait for them."""
-        wanted = [
-            beneath.join(batch.directory, file.name)
-            for batch in self._wanted
-            if batch.node is None
-            for file in batch.files
-        ]
-        return [*wanted, *self.asking.on_their_way(), *self.transfers.paths()]
-
     def _tell_gone(self) -> bool:
         if self.gone:
             told, self.gone = self.gone[:GONE_A_MESSAGE], self.gone[GONE_A_MESSAGE:]
@@ -194,7 +184,9 @@ class Sending:
             return waiting
         entry = Entry(wanted.name, meta_of(info, read_xattrs(fd)), wanted.force, twin)
         ages = {0: self._source.links.age_of(number)}
-        load.linked.append(Asked(None, directory, [entry], {0: info}, self._source.reading_up_to(), wanted.how, ages))
+        load.linked.append(
+            Asked(None, directory, [entry], {0: info}, self._source.reading_up_to(), wanted.how, ages, wanted.owed)
+        )
         return True
 
     def _send_small(self, fd: int, wanted: Wanted, info: os.stat_result, load: Load) -> int:

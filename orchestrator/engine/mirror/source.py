@@ -264,10 +264,6 @@ class MirrorSource:
 
     def tree_sent(self, node: Node) -> None:
         """Nothing is owed to a directory where a walk began; what is still on its way from below it is owed by itself."""
-        above = node.path + b"/" if node.path else b""
-        for path in self.sending.on_its_way():
-            if path.startswith(above):
-                self.changes.under_way(path)
         if node.force:
             self.settle(node.path)
         else:

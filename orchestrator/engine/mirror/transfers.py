@@ -43,6 +43,9 @@ class Transfers:
             self._source.settle(path)
             return
         self.abandon(path)
+        if not wanted.owed:
+            wanted.owed = True
+            self._source.changes.owe(path)
         self._number += 1
         whole = wanted.need is Need.WHOLE
         transfer = Transfer(self._number, path, fd, info, whole=whole, report=report)
@@ -102,10 +105,6 @@ class Transfers:
         twin = self._source.links.twin_of(transfer.path, group) if group else b""
         if twin and self._source.absent(transfer.path, transfer.info):
             self._source.changes.again(twin)
-
-    def paths(self) -> list[bytes]:
-        """Where they were opened."""
-        return [transfer.path for transfer, _ in self._transfers.values()]
 
     def abandon(self, path: bytes) -> None:
         """Give up what is on its way from this path or from below it."""

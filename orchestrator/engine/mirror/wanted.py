@@ -13,7 +13,10 @@ from orchestrator.engine.mirror.walk import Node
 
 @dataclass(slots=True)
 class Asked:
-    """An ``Entries`` whose verdicts are awaited; ``infos`` of its regular files, ``ages`` of the groups of which it names a twin."""
+    """An ``Entries`` whose verdicts are awaited; ``infos`` of its regular files, ``ages`` of the groups of which it names a twin.
+
+    ``owed``: see ``Changes.owe``; what belongs to a walk (it has a ``node``) is owed with the walk.
+    """
 
     node: Node | None
     directory: bytes
@@ -22,6 +25,7 @@ class Asked:
     read_up_to: int
     how: How = How.SHALLOW
     ages: dict[int, int] = field(default_factory=dict)
+    owed: bool = False
 
 
 @dataclass(slots=True)
@@ -35,6 +39,7 @@ class Wanted:
     how: How = How.SHALLOW
     insist: bool = False
     force: bool = False
+    owed: bool = False
 
 
 @dataclass(slots=True)
