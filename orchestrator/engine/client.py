@@ -39,12 +39,13 @@ from orchestrator.engine.control.answers import (
     Settled,
     Token,
 )
+from orchestrator.engine.control.answers_snapshots import SnapshotShelf
 from orchestrator.engine.control.errors import AnswerRefused, EngineUnreachable, WrongFingerprint
-
 from orchestrator.engine.control.schema_lines import Bandwidth, LineSettings
+from orchestrator.engine.control.schema_snapshots import SnapshotAction, SnapshotActionKind, SnapshotSettings
+
 __all__ = [
     "AnswerRefused",
-    "ConnectionStatus",
     "Bandwidth",
     "ConnectionStatus",
     "DeviceStatus",
@@ -53,9 +54,9 @@ __all__ = [
     "EngineUnreachable",
     "Event",
     "Facts",
+    "LineSettings",
     "MountStatus",
     "ProtectionState",
-    "LineSettings",
     "ReplicaStatus",
     "RunStatus",
     "SambaFacts",
@@ -63,6 +64,10 @@ __all__ = [
     "ServerStatus",
     "ServiceStatus",
     "Settled",
+    "SnapshotAction",
+    "SnapshotActionKind",
+    "SnapshotSettings",
+    "SnapshotShelf",
     "Token",
     "WrongFingerprint",
     "schema",
@@ -205,6 +210,14 @@ class EngineClient(Door):
         path = f"/v1/connections/{part(str(key))}/actions"
         return self._send(ConnectionStatus, "POST", path, document, wait_s=timeout_s)
 
+    def lines(self) -> list[LineSettings]:
+        """How data travels to the target addresses that somebody set."""
+        return self._get(list[LineSettings], "/v1/lines")
+
+    def save_line(self, settings: LineSettings) -> LineSettings:
+        """Send to an address like this from now on."""
+        return self._send(LineSettings, "PUT", f"/v1/lines/{part(settings.address)}", settings)
+
     def replicas(self) -> list[ReplicaStatus]:
         """The replicas that this engine keeps for others."""
         return self._get(list[ReplicaStatus], "/v1/replicas")
@@ -219,13 +232,16 @@ class EngineClient(Door):
         path = f"/v1/replicas/{part(key)}/actions"
         return self._send(ReplicaStatus, "POST", path, document, wait_s=document.timeout_s)
 
-    def lines(self) -> list[LineSettings]:
-        """How data travels to the target addresses that somebody set."""
-        return self._get(list[LineSettings], "/v1/lines")
+    # -- snapshots
 
-    def save_line(self, settings: LineSettings) -> LineSettings:
-        """Send to an address like this from now on."""
-        return self._send(LineSettings, "PUT", f"/v1/lines/{part(settings.address)}", settings)
+    def snapshots(self, *, replica: str = "", protection: str = "") -> list[SnapshotShelf]:
+        """The snapshots of one replica, of a protection's replicas, or of all."""
+        query = [(name, value) for name, value in (("replica", replica), ("protection", protection)) if value]
+        return self._get(list[SnapshotShelf], "/v1/snapshots", query)
+
+    def snapshot_action(self, action: SnapshotAction) -> list[SnapshotShelf]:
+        """Ask something of snapshots; ``under_way`` says what goes on after ``wait_s``."""
+        return self._send(list[SnapshotShelf], "POST", "/v1/snapshots/actions", action, wait_s=action.wait_s)
 
     # -- protections
 

@@ -13,6 +13,7 @@ from orchestrator.engine.cli.asking import Ask, Clear, asking, confirmed_fingerp
 from orchestrator.engine.cli.data_commands import connections, devices, mounts, replicas, sets
 from orchestrator.engine.cli.oplog_commands import oplog
 from orchestrator.engine.cli.protect_commands import fence, protections, status
+from orchestrator.engine.cli.snapshot_commands import snapshots
 from orchestrator.engine.client import schema
 from orchestrator.engine.control.settings import read_settings
 
@@ -194,7 +195,7 @@ def events(ask: Ask, after: int) -> None:
     ask.show_all(ask.engine.events(after), ("n", "time_ns", "kind", "sentence"))
 
 
-for command in (mounts, devices, sets, connections, replicas, protections, fence, status, oplog):
+for command in (mounts, devices, sets, connections, replicas, snapshots, protections, fence, status, oplog):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -228,26 +228,16 @@ class ConnectionStatus(Answer):
     mirror_percent: float | None = None
     mirror_files_compared: int = 0
     mirror_files_different: int = 0
-    replication_bytes_sent: int = 0
-    replication_queue_bytes: int = 0
-    sent_bytes: int = 0
-    acknowledged_sequence: int = 0
-    acknowledged_time_ns: int = 0
-    committed_sequence: int = 0
-    applied_sequence: int = 0
-    lag_s: float = 0.0
-    last_error: str = ""
-    since: str = ""
     mirror_compressed_bytes_sent: int = 0
     mirror_queue_operations: int = 0
-    says: str = ""
+    replication_bytes_sent: int = 0
     replication_compressed_bytes_sent: int = 0
-    mode: Literal["asynchronous", "synchronous"] = "asynchronous"
+    replication_queue_bytes: int = 0
     replication_queue_operations: int = 0
     queue_operations: int = 0
     queue_memory_bytes: int = 0
     queue_disk_bytes: int = 0
-    synchrony: Synchrony | None = None
+    sent_bytes: int = 0
     compressed_bytes_sent: int = 0
     target_queue_bytes: int = 0
     target_queue_full: bool = False
@@ -256,10 +246,24 @@ class ConnectionStatus(Answer):
     compression: str = "off"
     bandwidth_bytes_s: int | None = None
     simulated: bool = False
+    acknowledged_sequence: int = 0
+    acknowledged_time_ns: int = 0
+    committed_sequence: int = 0
+    applied_sequence: int = 0
+    lag_s: float = 0.0
+    last_error: str = ""
+    since: str = ""
+    says: str = ""
+    mode: Literal["asynchronous", "synchronous"] = "asynchronous"
+    synchrony: Synchrony | None = None
 
 
 class ReplicaStatus(Answer):
-    """The target's end of a connection."""
+    """The target's end of a connection.
+
+    ``intact``: good no longer, but nothing was written since; ``kept``: the snapshot of the last good state while a mirror overwrites
+    it; ``set_back_to``: the snapshot that it stands at until somebody resumes it.
+    """
 
     key: str
     source: str
@@ -279,6 +283,9 @@ class ReplicaStatus(Answer):
     connected: bool = False
     last_error: str = ""
     set_aside: list[str] = []
+    intact: bool = False
+    kept: str = ""
+    set_back_to: str = ""
 
 
 class ServiceStatus(Answer):

@@ -33,27 +33,31 @@ from orchestrator.engine.control.identity import Identity, ensure_identity
 from orchestrator.engine.control.itself import Itself
 from orchestrator.engine.control.keeping import Keeping
 from orchestrator.engine.control.layout import Layout
-from orchestrator.engine.control.links import Links
 from orchestrator.engine.control.lines import Lines
+from orchestrator.engine.control.links import Links
 from orchestrator.engine.control.logins import Logins, SystemChecks
 from orchestrator.engine.control.mounts import Mounts
 from orchestrator.engine.control.negotiate import channel_binding
 from orchestrator.engine.control.peers import Peers
 from orchestrator.engine.control.preparing import prepare_routes
 from orchestrator.engine.control.protections import Protections
-from orchestrator.engine.control.readiness import tell_ready
 from orchestrator.engine.control.queues import QueueWatch
+from orchestrator.engine.control.readiness import tell_ready
 from orchestrator.engine.control.releasing import Releases
 from orchestrator.engine.control.replicas import Replicas
 from orchestrator.engine.control.routes_protect import protection_routes
+from orchestrator.engine.control.routes_snapshots import snapshot_routes
 from orchestrator.engine.control.runs import Runs
 from orchestrator.engine.control.schema import MountRequest
+from orchestrator.engine.control.schema_snapshots import SnapshotSettings
 from orchestrator.engine.control.scripts import Scripts
 from orchestrator.engine.control.services import Services
 from orchestrator.engine.control.sets import ReplicationSets
 from orchestrator.engine.control.settings import Settings
-from orchestrator.engine.monitor.probes import ProbeResponder
+from orchestrator.engine.control.snapshot_desk import Periodic, SnapshotDesk
+from orchestrator.engine.control.snapshots import Snapshots
 from orchestrator.engine.control.system_log import SystemLog
+from orchestrator.engine.monitor.probes import ProbeResponder
 from orchestrator.engine.transfer import tls
 from orchestrator.engine.transfer.messages import PromiseAnswer, PromiseAsk
 from orchestrator.engine.transfer.target import TargetListener
@@ -108,7 +112,18 @@ class Engine:
         memory = Path(settings.memory_directory) / identity.engine_id
         self.mounts = Mounts(layout, memory, self._start_capture, self.events, kind)
         self.devices = Devices(layout, self.events, self.mounts.covering)
-        self.replicas = Replicas(layout, self.events, self.mounts, Keeping(layout.root / "set-aside"), self._epoch_of)
+        self.snapshots = Snapshots(layout.root / "snapshots", self.events, self._snapshots_said)
+        keeping = Keeping(layout.root / "set-aside")
+        self.replicas = Replicas(
+            layout,
+            self.events,
+            self.mounts,
+            keeping,
+            self._epoch_of,
+            snapshots=self.snapshots,
+            queue=settings.queue.limits(),
+        )
+        self.periodic = Periodic(self.snapshots, self.replicas.all)
         self.releases = Releases(self.mounts)
         self.queue_watch = QueueWatch(self.mounts, lambda sentence: self.events.alert("queue", sentence))
         self.lines = Lines(layout.lines, self.events)
@@ -122,9 +137,9 @@ class Engine:
             sets=self.sets,
             mounts=self.mounts,
             events=self.events,
-            make_link=self.links.make,
             lines=self.lines,
             auto_reconnect=settings.auto_reconnect,
+            make_link=self.links.make,
         )
         self.mounts.in_use = self.connections.uses_root
         self.mounts.left_alone = self.replicas.left_alone
@@ -143,6 +158,9 @@ class Engine:
 
     def _epoch_of(self, protection: str) -> int:
         return next((held.epoch for held in self.documents.listed() if held.id == protection), 0)
+
+    def _snapshots_said(self, protection: str) -> SnapshotSettings | None:
+        return next((held.snapshots for held in self.documents.listed() if held.id == protection), None)
 
     def _start_capture(self, request: MountRequest, kind: CaptureKind, places: CapturePlaces) -> Capture:
         return start_capture(request, kind, places, self._capture_lost)
@@ -182,10 +200,11 @@ class Engine:
             routes_host.script_routes(self.scripts, self.runs, self.documents, self.events),
             routes_data.mount_routes(self.mounts),
             routes_data.device_routes(self.devices),
-            routes_data.line_routes(self.lines),
             routes_data.set_routes(self.sets, self.events),
             routes_data.connection_routes(self.connections),
+            routes_data.line_routes(self.lines),
             routes_data.replica_routes(self.replicas),
+            snapshot_routes(SnapshotDesk(self.snapshots, self.replicas)),
             protection_routes(protections, self.documents),
             prepare_routes(self.events, self.itself.identity),
         ]
@@ -219,19 +238,21 @@ class Engine:
             self._listener.start()
         self.connections.start()
         self.releases.start()
+        self.queue_watch.start()
+        self.periodic.start()
         protections.start()
 
     def _stop(self) -> None:
         """In the opposite order. Services and captures go on; sessions end at an acknowledged place."""
-        self.queue_watch.start()
         if self.protections is not None:
             self.protections.let_go()
+        self.periodic.stop()
         self.releases.stop()
+        self.queue_watch.stop()
         self.connections.stop()
         if self._listener is not None:
             self._listener.stop()
         self.replicas.stop()
-        self.queue_watch.stop()
         self.mounts.let_go()
         self.events.tell("stopped", f"engine {self.settings.name} stopped in order")
         self.events.close()

@@ -16,6 +16,7 @@ from pathlib import Path
 from orchestrator.engine.apply.house import ReplicaHouse
 from orchestrator.engine.apply.ports import ReplicaStatus as ReplicaNow
 from orchestrator.engine.apply.replica import Replica
+from orchestrator.engine.apply.works import ReplicaSettings
 from orchestrator.engine.control import store
 from orchestrator.engine.control.answers import ReplicaStatus
 from orchestrator.engine.control.errors import Conflict, Unknown
@@ -25,7 +26,9 @@ from orchestrator.engine.control.keeping import Keeping
 from orchestrator.engine.control.layout import Layout
 from orchestrator.engine.control.mounts import Mounts
 from orchestrator.engine.control.schema import MountRequest, ReplicaAction, ReplicaActionKind
+from orchestrator.engine.control.snapshots import Snapshots
 from orchestrator.engine.monitor import ports as monitor_ports
+from orchestrator.engine.oplog.limits import QueueLimits
 from orchestrator.engine.transfer.events import Denied, Progress
 from orchestrator.engine.transfer.messages import DataState, Hello, Refusal, Reply
 from orchestrator.engine.transfer.tls import Peer
@@ -64,6 +67,8 @@ class Replicas:
         mounts: the captured directories, which no replica may lie in.
         keeping: where a restore puts aside what it would overwrite.
         epoch_of: the epoch of a protection's document, 0 when there is none.
+        snapshots: where good states are kept.
+        queue: how much each may queue.
     """
 
     def __init__(
@@ -73,6 +78,9 @@ class Replicas:
         mounts: Mounts,
         keeping: Keeping,
         epoch_of: Callable[[str], int],
+        *,
+        snapshots: Snapshots,
+        queue: QueueLimits | None = None,
     ) -> None:
         self._state = layout.root.resolve()
         self._events = events
@@ -80,15 +88,23 @@ class Replicas:
         self._lock = threading.RLock()
         self._keeping = keeping
         self.heard_s: Callable[[str], float | None] = lambda _: None
-        ports: dict[str, object] = {"mirror": self._mirror, "happened": self._happened}
-        self._house = ReplicaHouse(layout.replicas, epoch_of=epoch_of, ports=ports)
+        self.snapshots = snapshots
+        ports: dict[str, object] = {"mirror": self._mirror, "happened": self._happened, "snapshots": snapshots}
+        ports["alert"] = lambda sentence: events.alert("queue", sentence)
+        settings = ReplicaSettings(limits=queue or QueueLimits())
+        self._house = ReplicaHouse(layout.replicas, epoch_of=epoch_of, settings=settings, ports=ports)
 
     # -- life
 
     def start(self) -> None:
-        """Open all; they go on applying what their queues hold."""
+        """Open all; they go on applying what their queues hold. What was being set back is so first."""
+        finished = self.snapshots.recover()
         for trouble in self._house.open_all():
             self._happened(trouble)
+        for replica in self._house.all():
+            begun = finished.get(replica.record.root)
+            if begun is not None and begun.replica == replica.key:
+                self.snapshots.tell_set_back(replica, begun)
 
     def stop(self) -> None:
         """Close all in order."""
@@ -160,6 +176,8 @@ class Replicas:
         return None
 
     def _captured_over(self, replica: Replica) -> str | None:
+        if replica.record.set_back_to:
+            return replica.record.says
         if replica.record.promoted or self._mounts.capture(replica.record.root) is None:
             return None
         return f"{replica.record.root} is captured here: apply never writes under it"
@@ -196,6 +214,14 @@ class Replicas:
         """One replica."""
         return self._status(self._get(key))
 
+    def all(self) -> list[Replica]:
+        """Every replica."""
+        return self._house.all()
+
+    def get(self, key: str) -> Replica:
+        """One replica. Raises Unknown."""
+        return self._get(key)
+
     def of(self, protection: str) -> list[Replica]:
         """The replicas of a protection that came to be protected, not restored."""
         return [
@@ -217,6 +243,7 @@ class Replicas:
             applied_sequence=min(one.applied_sequence for one in found),
             acknowledged_time_ns=min(one.acknowledged_time_ns for one in found),
             last_heard_s=min(heard, default=None),
+            falls_back=all(goes_back_to(replica) is not None for replica in self.of(protection)),
         )
 
     def _status(self, replica: Replica) -> ReplicaStatus:
@@ -237,6 +264,7 @@ class Replicas:
         for replica in self.of(protection):
             newer = replica.record.epoch < epoch
             replica.accept_epoch(epoch)
+            replica.hurry.begin()
             if newer:
                 nobody = Nobody()
                 replica.attach(nobody)
@@ -252,6 +280,35 @@ class Replicas:
                 now = replica.status()
                 left += max(1, now.queue_memory_bytes + now.queue_disk_bytes)
         return left
+
+    def fall_back(self, protection: str, snapshot: str) -> str:
+        """Give every replica a good state again: a snapshot's, or where none is named its last; what is still to be done, empty when all is.
+
+        Raises:
+            Unknown: a replica has no such snapshot.
+            Conflict: a replica has no good state to go back to.
+        """
+        left = [self._fallen_back(replica, snapshot) for replica in self.of(protection)]
+        return "; ".join(filter(None, left))
+
+    def _fallen_back(self, replica: Replica, snapshot: str) -> str:
+        record = replica.record
+        wanted = snapshot or goes_back_to(replica)
+        if wanted is None:
+            raise Conflict(
+                what=f"going back to a good state of {record.root}", why="none was kept", hint="wait for the mirror"
+            )
+        if not wanted:
+            return self._left_as_it_is(replica)
+        return self.snapshots.sent_back(replica, wanted)
+
+    @staticmethod
+    def _left_as_it_is(replica: Replica) -> str:
+        """Good: what arrived is applied. Intact: nothing more is."""
+        if replica.record.intact:
+            replica.discard_queue()
+            return ""
+        return "" if replica.settle(0.5) else f"{replica.record.root} is still applying"
 
     def promote(self, protection: str, epoch: int) -> None:
         """Their data goes live."""
@@ -277,6 +334,7 @@ class Replicas:
             case ReplicaActionKind.PAUSE:
                 replica.pause()
             case ReplicaActionKind.RESUME:
+                self.snapshots.give_up_set_back(replica.record)
                 replica.resume()
             case ReplicaActionKind.SETTLE:
                 self._settle(replica, action.timeout_s)
@@ -383,6 +441,9 @@ def as_answer(now: ReplicaNow) -> ReplicaStatus:
         promoted=now.promoted,
         paused=now.target_state == "paused",
         connected=now.connected,
+        intact=now.intact,
+        kept=now.kept,
+        set_back_to=now.set_back_to,
         last_error=now.says,
     )
 

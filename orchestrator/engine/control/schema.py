@@ -26,6 +26,7 @@ from orchestrator.engine.control.fields import (
     Sentence,
 )
 from orchestrator.engine.control.schema_lines import Compression
+from orchestrator.engine.control.schema_snapshots import SnapshotSettings
 from orchestrator.engine.mirror.names import ILLEGAL
 
 ScriptName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -73,7 +74,7 @@ class MountRequest(Request):
     """Capture every change under ``path``. ``auto`` takes the capturing file system where it can be had, else the watcher.
 
     The queue is in memory first, then on disk: ``disk_limit_bytes`` None is unlimited, 0 no disk queue. ``alert_percent`` of it in use is
-    told in the events and the system log.
+    told in the events and the system log. ``access_times``: when files were read is replicated, too (by the capturing file system).
     """
 
     path: Path
@@ -82,6 +83,7 @@ class MountRequest(Request):
     minimum_free_bytes: Bytes = 50 * MIB
     alert_percent: int = Field(default=50, ge=1, le=100)
     capture: Literal["auto", "fuse", "watcher"] = "auto"
+    access_times: bool = False
 
 
 class DeviceRequest(Request):
@@ -354,6 +356,7 @@ class Protection(Request):
     witness: Witness | None = None
     monitor: Monitor = Monitor()
     failover: FailoverSettings = FailoverSettings()
+    snapshots: SnapshotSettings = SnapshotSettings()
     dns: dict[str, Any] = {}
     takeover: dict[str, Any] = {}
     scripts: dict[ScriptName, Sha256] = {}
@@ -388,6 +391,8 @@ class ProtectionAction(Request):
     by: Sentence = ""
     reason: Sentence = ""
     run_id: RunId | None = None
+    data: Annotated[str, Field(pattern=r"^(|apply|discard|snapshot:[0-9TZa-f-]{10,40})$")] = ""
+    """What a failover goes on with; empty: as the settings say."""
 
 
 class Script(Request):

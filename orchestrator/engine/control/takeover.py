@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.engine.control.confirming import SystemClock, witness_client
 from orchestrator.engine.control.documents import ProtectionRecord
+from orchestrator.engine.control.errors import Conflict, Unknown
 from orchestrator.engine.control.guard import Rooms
 from orchestrator.engine.control.schema import MountRequest, RunRequest
 from orchestrator.engine.monitor.ports import (
@@ -24,6 +25,7 @@ from orchestrator.errors import DtamError
 
 SCRIPT_LOOK_S = 0.1
 SETTLE_LOOK_S = 0.05
+FALL_BACK_LOOK_S = 0.5
 
 
 def collaborators(protection: str, rooms: Rooms) -> Collaborators:
@@ -64,6 +66,16 @@ class OwnReplica:
         if queued:
             return Pending(f"{queued} bytes are still to be applied", SETTLE_LOOK_S)
         return Done("all that arrived is applied" if how is Settle.APPLY else "what was queued is discarded")
+
+    def fall_back(self, snapshot: str) -> Outcome:
+        """Make the data a snapshot's, or its last good state."""
+        try:
+            left = self._rooms.replicas.fall_back(self._id, snapshot)
+        except (Unknown, Conflict) as error:
+            return GiveUp(str(error), "choose again: dtam failover --data snapshot:ID, or --data apply")
+        if left:
+            return Pending(left, FALL_BACK_LOOK_S)
+        return Done(f"set back to snapshot {snapshot}" if snapshot else "in its last good state")
 
     def promote(self, epoch: int) -> Outcome:
         """Nobody writes into the replicas but the clients from now on."""

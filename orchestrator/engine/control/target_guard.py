@@ -203,7 +203,7 @@ class TargetGuard:
             case ProtectionActionKind.FAILOVER:
                 self._fail_over(action)
             case ProtectionActionKind.CONTINUE_FAILOVER:
-                self._executor.approve(action.by or "a person", forced=action.forced)
+                self._executor.approve(action.by or "a person", forced=action.forced, data=action.data)
             case ProtectionActionKind.UNDO_FAILOVER:
                 self._executor.undo(action.by or "a person")
             case ProtectionActionKind.FENCE:
@@ -228,12 +228,13 @@ class TargetGuard:
     def _fail_over(self, action: ProtectionAction) -> None:
         by = action.by or "a person"
         if self._executor.open_run is not None:
-            self._executor.approve(by, forced=action.forced)
+            self._executor.approve(by, forced=action.forced, data=action.data)
             return
         self._wish.run_id = action.run_id or ""
         why = action.reason or f"{by} asked for it"
         epoch = self.record.document.epoch
-        self._executor.begin(Trigger(epoch, why, by=by, forced=action.forced, inputs=(f"asked by {by}",)))
+        told = (f"asked by {by}",)
+        self._executor.begin(Trigger(epoch, why, by=by, forced=action.forced, inputs=told, data=action.data))
 
     def _fence(self, action: ProtectionAction) -> None:
         fence = guard.fenced_by(action.by, action.reason, self.record.document.epoch)

@@ -28,7 +28,7 @@ from typing import Any
 from orchestrator.engine.monitor import phases
 from orchestrator.engine.monitor.errors import FailoverRefused
 from orchestrator.engine.monitor.journal import Entry, Journal
-from orchestrator.engine.monitor.ports import Collaborators, Done, GiveUp, Outcome, Pending, Settle
+from orchestrator.engine.monitor.ports import Collaborators, Done, GiveUp, Outcome, Pending, ReplicaStatus, Settle
 from orchestrator.engine.monitor.promise import Promise
 from orchestrator.engine.monitor.run import Phase, RunState, last_run
 from orchestrator.errors import DtamError
@@ -62,6 +62,8 @@ class Trigger:
     graceful: bool = False
     inputs: tuple[str, ...] = ()
     forced: bool = False
+    data: str = ""
+    """What the failover goes on with: apply, discard, or snapshot:ID; empty: as the settings say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +148,13 @@ class Executor:
             if self.open_run is not None:
                 raise self._refused("a second failover", "one is under way", "look at it, and continue or undo it")
             status = self._with.replica.status()
-            waits_for = "" if trigger.by else self._waits_for(status.data_state)
+            waits_for = "" if trigger.by else self._waits_for(status)
             facts: dict[str, Any] = {
                 "from_epoch": trigger.from_epoch,
                 "graceful": trigger.graceful,
                 "automatic": not trigger.by,
                 "by": trigger.by,
+                "data": trigger.data,
                 "waits_for": waits_for,
                 "inputs": list(trigger.inputs),
                 "data_state": status.data_state,
@@ -169,14 +172,18 @@ class Executor:
             )
             return self._need_open()
 
-    def approve(self, by: str, *, forced: bool = False) -> str:
-        """A person says yes to what waits, or lets what was stuck go on. ``forced``: over the source's lease, recorded."""
+    def approve(self, by: str, *, forced: bool = False, data: str = "") -> str:
+        """A person says yes to what waits, or lets what was stuck go on. ``forced``: over the source's lease, recorded.
+
+        ``data``: what it goes on with from now on; empty: as before.
+        """
         with self._lock:
             state = self._need_open()
             if state.stuck:
                 self._write(state.run_id, "again", says=f"{by} lets it go on")
-            if state.waits_for or forced:
-                self._write(state.run_id, "approved", says=f"approved by {by}", facts={"by": by, "forced": forced})
+            if state.waits_for or forced or data:
+                facts = {"by": by, "forced": forced or state.forced, "data": data}
+                self._write(state.run_id, "approved", says=f"approved by {by}", facts=facts)
             return self._say(f"failover goes on: approved by {by}", "warning")
 
     def cancel(self, why: str) -> str:
@@ -295,14 +302,14 @@ class Executor:
             return Advance(self._say(f"{phase} undone{': ' + outcome.says if outcome.says else ''}"), 0)
         return self._take(state, phase, outcome)
 
-    def _waits_for(self, data_state: str) -> str:
+    def _waits_for(self, status: ReplicaStatus) -> str:
         """Why the monitor may not go on alone; empty when it may."""
         if self.settings.manual_intervention:
             return "manual intervention is set"
         if self._with.granter is None and not self.settings.insist_without_witness:
             return "no witness is configured, so nobody can say that the source does not serve"
-        if data_state != "good":
-            return f"the target's data state is {data_state}, not good"
+        if status.data_state != "good" and not status.falls_back:
+            return f"the target's data state is {status.data_state}, not good"
         return ""
 
     def _try_later(self, why: str) -> Advance:

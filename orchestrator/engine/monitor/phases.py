@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.monitor.ports import Collaborators, Done, Outcome, Pending, Settle
+from orchestrator.engine.monitor.ports import SNAPSHOT, Collaborators, Done, GiveUp, Outcome, Pending, Settle
 from orchestrator.engine.monitor.run import Phase, RunState
 from orchestrator.engine.witness.rules import GrantAnswer
 
@@ -51,6 +51,23 @@ def _pre_script(with_: Collaborators, settings: ExecutorSettings, run: RunState)
     return with_.scripts.run(PRE, run_id=run.run_id, epoch=run.epoch, wait=settings.wait_for_pre_script)
 
 
+def _settle(with_: Collaborators, settings: ExecutorSettings, run: RunState) -> Outcome:
+    """What a person chose; else the settings, and where the data is not good its last good state, never a half-mirrored one."""
+    if run.data.startswith(SNAPSHOT):
+        return with_.replica.fall_back(run.data.removeprefix(SNAPSHOT))
+    if run.data:
+        return with_.replica.settle(Settle(run.data))
+    status = with_.replica.status()
+    if status.data_state == "good":
+        return with_.replica.settle(settings.settle)
+    if status.falls_back:
+        return with_.replica.fall_back("")
+    if run.by:
+        return with_.replica.settle(settings.settle)
+    hint = "a person may choose: dtam failover --data snapshot:ID, or --data apply"
+    return GiveUp(f"the target's data state is {status.data_state}, and no good state was kept", hint)
+
+
 def _start(with_: Collaborators, settings: ExecutorSettings, run: RunState) -> Outcome:
     if not with_.scripts.exists(POST):
         return with_.services.start(run.epoch)
@@ -63,7 +80,7 @@ DO: Mapping[Phase, Deed] = {
     Phase.RELEASE_LEASE: lambda with_, _, run: with_.source.release_lease(run.run_id, run.from_epoch),
     Phase.REFUSE_SOURCE: lambda with_, _, run: with_.replica.refuse_older(run.epoch),
     Phase.PRE_SCRIPT: _pre_script,
-    Phase.SETTLE: lambda with_, settings, _: with_.replica.settle(settings.settle),
+    Phase.SETTLE: _settle,
     Phase.PROMOTE: lambda with_, _, run: with_.replica.promote(run.epoch),
     Phase.MOUNT: lambda with_, _, run: with_.mounts.mount(run.epoch),
     Phase.START: _start,
@@ -87,7 +104,11 @@ def _undo_grant(with_: Collaborators, settings: ExecutorSettings, run: RunState)
     return Done(f"epoch {epoch} was given back; epochs never fall, so the source needs the next one")
 
 
-def _undo_settle(_: Collaborators, settings: ExecutorSettings, __: RunState) -> Outcome:
+def _undo_settle(_: Collaborators, settings: ExecutorSettings, run: RunState) -> Outcome:
+    if run.data.startswith(SNAPSHOT):
+        return Done(
+            "what was set back stays so until somebody resumes the replica, which then needs a difference mirror"
+        )
     if settings.settle is Settle.DISCARD:
         return Done("what was discarded is gone: the target needs a difference mirror")
     return Done("what was applied stays: it came from the source")

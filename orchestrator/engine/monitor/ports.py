@@ -23,6 +23,10 @@ class Settle(StrEnum):
     DISCARD = "discard"
 
 
+SNAPSHOT = "snapshot:"
+"""Before the id of a snapshot: the data a failover goes on with. Else it is a ``Settle``, or empty: as the settings say."""
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """The deed is done; ``facts`` go into the journal and the decision record."""
@@ -56,6 +60,7 @@ class ReplicaStatus:
 
     ``data_state`` is one of ``good mirroring mirror_required restore_required not_ready``. ``last_heard_s`` is how long ago
     (seconds) anything authentic came from the source over the data connection; None when nothing did since the daemon started.
+    ``falls_back``: where the data is not good, its last good state was kept and can be had again.
     """
 
     data_state: str
@@ -64,6 +69,7 @@ class ReplicaStatus:
     applied_sequence: int = 0
     acknowledged_time_ns: int = 0
     last_heard_s: float | None = None
+    falls_back: bool = False
 
 
 class ReplicaControl(Protocol):
@@ -82,6 +88,10 @@ class ReplicaControl(Protocol):
 
     def settle(self, how: Settle) -> Outcome:
         """Apply (or drop) what is queued. Done only when the queue is empty and the files are on disk (syncfs)."""
+        ...
+
+    def fall_back(self, snapshot: str) -> Outcome:
+        """Make the data a snapshot's; with none named, its last good state. What is queued after that is dropped."""
         ...
 
     def promote(self, epoch: int) -> Outcome:

@@ -37,7 +37,7 @@ class RunState:
     """A failover as the journal tells it.
 
     ``in_doubt``: begun, and not known to be done. ``waits_for``: why a person must say yes; empty when nobody must.
-    ``stuck``: why it cannot go on by itself. ``epoch``: the one granted, 0 before.
+    ``stuck``: why it cannot go on by itself. ``epoch``: the one granted, 0 before. ``data``: what a person chose to go on with.
     """
 
     run_id: str
@@ -57,6 +57,7 @@ class RunState:
     undoing: bool = False
     ended: str = ""
     last_says: str = ""
+    data: str = ""
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -105,6 +106,7 @@ def _begun(entry: Entry) -> RunState:
         began_ns=entry.time_ns,
         waits_for=facts["waits_for"],
         last_says=entry.says,
+        data=facts.get("data", ""),
     )
 
 
@@ -129,7 +131,12 @@ def _phase_done(state: RunState, entry: Entry) -> dict[str, Any]:
 
 
 CHANGES: Mapping[str, Callable[[RunState, Entry], dict[str, Any]]] = {
-    "approved": lambda _, entry: {"waits_for": "", "by": entry.facts["by"], "forced": entry.facts["forced"]},
+    "approved": lambda state, entry: {
+        "waits_for": "",
+        "by": entry.facts["by"],
+        "forced": entry.facts["forced"],
+        "data": entry.facts.get("data") or state.data,
+    },
     "about_to": lambda _, entry: {"in_doubt": Phase(entry.phase)},
     "refused": lambda _, __: {"in_doubt": None},
     "done": _phase_done,

@@ -31,6 +31,7 @@ class SetBack(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     replica: str
+    good: bool = False
     fresh: str = ""
     in_place: bool = False
     used_up: bool = False

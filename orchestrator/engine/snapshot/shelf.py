@@ -13,6 +13,7 @@ import logging
 import os
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import msgspec
@@ -89,10 +90,12 @@ class Shelf:
                 self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
                 way = self.way()
                 step("taking", wanted.id)
+                began = time.monotonic()
                 size_bytes = way.take(self.root, content, check)
                 exchange.sync_names(self._store)
                 step("taken", wanted.id)
-                made = msgspec.structs.replace(wanted, kind=way.kind, size_bytes=size_bytes)
+                held_s = round(time.monotonic() - began, 4)
+                made = msgspec.structs.replace(wanted, kind=way.kind, size_bytes=size_bytes, held_s=held_s)
                 record.save(self._directory, made)
             except BaseException as error:
                 self._discard(wanted.id)
@@ -144,8 +147,10 @@ class Shelf:
         """The replacement that was begun and is not over."""
         return exchange.load(self._directory / JOURNAL)
 
-    def set_back(self, snapshot_id: str, replica: str, check: Check) -> None:
-        """Replace the root by a snapshot's content; nobody may have it open. Over only when ``forget_set_back`` is called.
+    def set_back(self, snapshot_id: str, replica: str, check: Check, let_go: Check = lambda: None) -> None:
+        """Replace the root by a snapshot's content. Over only when ``forget_set_back`` is called.
+
+        ``let_go`` is called when all is ready: nobody may have the root open when it returns.
 
         Raises:
             SnapshotFailed: the new tree could not be made; the root is as it was.
@@ -154,12 +159,11 @@ class Shelf:
             before = self.recover()
             if before is not None and before.id == snapshot_id:
                 return
-            self._known(snapshot_id)
-            begun = SetBack(id=snapshot_id, replica=replica)
+            begun = SetBack(id=snapshot_id, replica=replica, good=self._known(snapshot_id).is_good)
             exchange.save(self._directory / JOURNAL, begun)
             step("begun", snapshot_id)
             try:
-                self._finish(self._built(begun, check), check)
+                self._finish(self._built(begun, check), check, let_go)
             except BaseException as error:
                 if self.under_way == begun:  # the root was not touched yet
                     self._discard(FRESH)
@@ -174,7 +178,7 @@ class Shelf:
             begun = self.under_way
             if begun is not None:
                 whole = begun if begun.in_place or begun.fresh else self._built(begun, lambda: None)
-                self._finish(whole, lambda: None)
+                self._finish(whole, lambda: None, lambda: None)
             return begun
 
     def forget_set_back(self) -> None:
@@ -204,20 +208,22 @@ class Shelf:
             return msgspec.structs.replace(begun, fresh=exchange.mark_of(kept), used_up=True)
         return msgspec.structs.replace(begun, fresh=exchange.mark_of(fresh))
 
-    def _finish(self, ready: SetBack, check: Check) -> None:
+    def _finish(self, ready: SetBack, check: Check, let_go: Check) -> None:
         """Everything after the new tree is whole; each part looks first whether it was done."""
         kept, fresh = self.place(ready.id), self._store / FRESH
         if ready.used_up and kept.exists():
             kept.rename(fresh)
             exchange.sync_names(self._store)
         if ready.fresh and exchange.mark_of(self.root) != ready.fresh:
+            let_go()
             step("exchanging", ready.id)
             if not exchange.swap(fresh, self.root):
                 if ready.used_up:
                     fresh.rename(kept)
-                ready = SetBack(id=ready.id, replica=ready.replica, in_place=True)
+                ready = msgspec.structs.replace(ready, fresh="", used_up=False, in_place=True)
                 exchange.save(self._directory / JOURNAL, ready)
         if ready.in_place:
+            let_go()
             step("refilling", ready.id)
             exchange.refill(self.root, kept, check)
         step("exchanged", ready.id)
