@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from itertools import islice
-from typing import Protocol
 
 from orchestrator.engine.mirror import beneath
 from orchestrator.engine.mirror.changes import Changes, How
 from orchestrator.engine.mirror.directories import Directories
 from orchestrator.engine.mirror.hardlinks import ALTERING, HardLinks, LostNames
+from orchestrator.engine.mirror.logs import Log, NoLog
 from orchestrator.engine.mirror.mapping import RemapLink
 from orchestrator.engine.mirror.messages import (
     Abort,
@@ -53,28 +53,6 @@ DEFAULT_BUDGET_BYTES = 4 << 20
 SLACK_NS = 2_000_000_000
 """Change times tick, and an operation's time is taken beside it: within this, nothing is said about before and after."""
 _CARRYING = frozenset({Data, Files})
-
-
-class Log(Protocol):
-    """Where the ordered log and the stream stand. A source without a log (a watcher) answers 0 twice."""
-
-    def end(self) -> int:
-        """The sequence of the last complete record."""
-
-    def shipped(self) -> int:
-        """All operations up to this sequence were sent, or left out by the rules."""
-
-
-class NoLog:
-    """For a tree that nobody changes, or whose changes are not captured in order."""
-
-    def end(self) -> int:
-        """Always 0."""
-        return 0
-
-    def shipped(self) -> int:
-        """Always 0."""
-        return 0
 
 
 def _unchanged(link: bytes) -> bytes:

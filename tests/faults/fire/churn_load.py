@@ -11,8 +11,7 @@ from tests.faults.fire.churn_writer import GENERATION
 from tests.faults.fire.program import Program
 from tests.faults.fire.trees import tree
 
-PACE_S = 0.02
-"""At 0.004 a target was once seen, during its first mirror, with a name that the source had removed: docs/explanation/limits.md."""
+PACE_S = 0.004
 
 
 @dataclass
