@@ -247,6 +247,7 @@ class QueueSettings(Tab):
     disk_limit_bytes: Annotated[int, Field(ge=0, lt=2**60)] | None = None
     minimum_free_bytes: Annotated[int, Field(ge=0, lt=2**60)] = 50 * MIB
     capture: Literal["auto", "fuse", "watcher"] = "auto"
+    access_times: bool = False
 
     def document(self) -> dict[str, Any]:
         """The limits as the engine's control API takes them."""

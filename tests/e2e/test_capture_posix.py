@@ -6,24 +6,31 @@ the log spells when it is replayed elsewhere.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import fcntl
 import mmap
 import os
+import random
 import socket
 import stat
 import struct
+import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from orchestrator.engine.capture.state import Wish
+from orchestrator.engine.oplog.format import Kind, UtimensFlag
 from tests.unit.capture.captured import Captured, assert_replay_is_true, differences, open_directory, tree
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 NOBODY = 65534
 KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE = 1, 2, 16
+RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
 
 
 def fallocate(fd: int, mode: int, offset: int, length: int) -> None:
@@ -491,6 +498,54 @@ def syncs(d: Path) -> None:
     assert os.statvfs(d).f_blocks > 0
 
 
+def overlapping_writes_of_many_threads(d: Path) -> None:
+    """Which write is the last where two overlap is for the log to say: afterwards replica and file must agree."""
+    path = d / "shared"
+    path.touch()
+
+    def work(seed: int) -> None:
+        chance = random.Random(seed)
+        with path.open("r+b", buffering=0) as file:
+            for _ in range(120):
+                os.pwrite(file.fileno(), bytes([seed]) * chance.randrange(1, 9000), chance.randrange(20_000))
+                if chance.random() < 0.05:
+                    os.ftruncate(file.fileno(), chance.randrange(30_000))
+
+    in_threads(work, 6)
+
+
+def storm_of_renames(d: Path) -> None:
+    """Renames, exchanges and removals by many threads, of directories and what is in them."""
+    names = [d / name for name in "abcdef"]
+    for place in names[:3]:
+        place.mkdir()
+        (place / "in").write_bytes(b"deep")
+
+    def work(seed: int) -> None:
+        chance = random.Random(seed)
+        for _ in range(150):
+            one, other = chance.sample(names, 2)
+            with contextlib.suppress(OSError):
+                renameat2(
+                    one, chance.choice([other, other / "in"]), chance.choice([0, RENAME_NOREPLACE, RENAME_EXCHANGE])
+                )
+            with contextlib.suppress(OSError):
+                (one / "new").write_bytes(bytes([seed]))
+
+    in_threads(work, 5)
+
+
+def in_threads(work: Callable[[int], None], count: int) -> None:
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+RACES = [overlapping_writes_of_many_threads, storm_of_renames]
+"""Their end is not the same twice: the log must say what it was."""
+
 CASES = [
     writes_anywhere, large_writes, appends, appends_set_later, appends_by_many_threads, truncates, allocates, seeks_holes, direct_io,
     synchronous, shared_mapping, mapping_that_outlives_its_file, copies, makes_and_removes, renames, exchanges, does_not_replace,
@@ -524,6 +579,52 @@ def test_behaves_as_the_bare_directory_and_the_log_says_so(captured: Captured, c
     assert not differences(tree(bare, times=False), tree(captured.path, times=False))
     assert_replay_is_true(captured)
     captured.mount.stop()
+
+
+@pytest.mark.covers("ENG-CAP-01")
+@pytest.mark.parametrize("race", RACES, ids=lambda race: race.__name__)
+def test_whatever_many_threads_do_the_log_says(captured: Captured, race) -> None:
+    race(captured.path)
+    assert_replay_is_true(captured)
+
+
+@pytest.mark.covers("ENG-CAP-01")
+def test_times_of_directories_are_logged_once_they_have_come_to_rest(captured: Captured) -> None:
+    (captured.path / "one").mkdir()
+    for number in range(300):
+        (captured.path / "one" / str(number)).touch()
+    os.rename(captured.path / "one" / "7", captured.path / "seven")
+    captured.settle()
+    logged = {op.path: op.b for op in captured.operations() if op.kind is Kind.UTIMENS}
+    for path in (b"", b"one"):
+        assert logged[path] == os.stat(os.path.join(os.fsencode(captured.path), path)).st_mtime_ns
+    assert sum(op.kind is Kind.UTIMENS and op.path == b"one" for op in captured.operations()) < 100
+    captured.mount.stop()
+
+
+@pytest.mark.covers("ENG-CAP-06")
+def test_when_files_are_read_is_logged_by_wish_only(captured: Captured) -> None:
+    (captured.lower() / "f").write_bytes(b"x" * 5000)
+    os.utime(captured.lower() / "f", (1, 1))
+    logged = []
+    for wish in (0, Wish.ACCESS_TIMES):
+        captured.mount.state.wishes = wish
+        with (captured.path / "f").open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            file.read()
+        captured.settle()
+        os.utime(captured.lower() / "f", (1, 1))
+        logged.append([op.flags for op in captured.operations() if op.path == b"f"])
+    assert logged == [[], [UtimensFlag.MTIME_OMITTED]]
+
+
+def test_nameless_temporary_files_are_refused_as_a_file_system_without_them_does(captured: Captured) -> None:
+    """Programs fall back to a name; kernels that offer them ask libfuse, which does not know them yet."""
+    with pytest.raises(OSError) as refusal:
+        os.open(captured.path, os.O_TMPFILE | os.O_RDWR, 0o600)
+    assert refusal.value.errno == errno.EOPNOTSUPP
+    with tempfile.TemporaryFile(dir=captured.path) as file:
+        file.write(b"falls back")
 
 
 def test_paths_over_4095_bytes_are_refused_not_lost(captured: Captured) -> None:

@@ -37,6 +37,13 @@ class StateFlag(IntFlag):
     """The log was ended in order; cleared before the first write."""
 
 
+class Wish(IntFlag):
+    """What is captured besides."""
+
+    ACCESS_TIMES = 1
+    """When files were read."""
+
+
 class Word:
     """A 64-bit field of the page at a byte offset."""
 
@@ -73,6 +80,7 @@ class StatePage:
     released_sequence = Word(128)
     lease_deadline_boottime_ns = Word(136)
     reader_waiting = Word(144)
+    wishes = Word(152)
     memory_limit_bytes = Word(160)
     disk_limit_bytes = Word(168)
     minimum_free_bytes = Word(176)

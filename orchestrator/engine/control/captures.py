@@ -12,7 +12,7 @@ from pathlib import Path
 from orchestrator.engine.capture.build import ensure_built
 from orchestrator.engine.capture.errors import BuildFailed, CaptureSilent
 from orchestrator.engine.capture.mount import CaptureLimits, CapturePlaces, Mount
-from orchestrator.engine.capture.state import UNLIMITED, StatePage
+from orchestrator.engine.capture.state import UNLIMITED, StatePage, Wish
 from orchestrator.engine.capture.supervisor import Death, Supervisor
 from orchestrator.engine.control.edges import Capture, CaptureKind
 from orchestrator.engine.control.schema import MountRequest
@@ -55,6 +55,7 @@ class FuseCapture:
         self._lost = lost
         mount = self._attached() or self._started()
         self._page = StatePage(places.log_dir / "state")
+        self._page.wishes = Wish.ACCESS_TIMES if request.access_times else 0
         self._supervisor = Supervisor(mount, self._started, self._died)
         self._supervisor.start()
 

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
+#include <stdio.h>
 #include <sys/fsuid.h>
 #include <unistd.h>
 
@@ -24,6 +26,21 @@ void caller_assume(fuse_req_t request)
 }
 
 void caller_done(void) { setfsgid(getegid()); }
+
+bool caller_is_dying(fuse_req_t request)
+{
+    char name[64], line[256];
+    unsigned long long pending = 0;
+    bool dying = false;
+    snprintf(name, sizeof name, "/proc/%d/status", (int)fuse_req_ctx(request)->pid);
+    FILE *status = fopen(name, "re");
+    while (status && !dying && fgets(line, sizeof line, status))
+        if (sscanf(line, "SigPnd: %llx", &pending) == 1 || sscanf(line, "ShdPnd: %llx", &pending) == 1)
+            dying = pending & 1ull << (SIGKILL - 1);
+    if (status)
+        fclose(status);
+    return dying;
+}
 
 static int stat_either(int fd, const struct path *path, struct stat *out)
 {

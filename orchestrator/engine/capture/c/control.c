@@ -65,13 +65,6 @@ static bool is_true(const char *value) { return value && strncmp(value, "true", 
 
 /* --- what can be asked -------------------------------------------------------------------------------------------- */
 
-static void write_log_id(char text[33])
-{
-    const uint8_t *id = log_state()->log_id;
-    for (int i = 0; i < LOG_ID_BYTES; i++)
-        snprintf(text + 2 * i, 3, "%02x", id[i]);
-}
-
 static const char *json(bool value) { return value ? "true" : "false"; }
 
 static void answer_status(char *answer)
@@ -79,7 +72,7 @@ static void answer_status(char *answer)
     char id[33];
     struct state_page *page = log_state();
     uint64_t flags = page->flags;
-    write_log_id(id);
+    log_id_text(id);
     snprintf(answer, ANSWER_BYTES,
              "{\"ok\":true,\"pid\":%d,\"root_fd\":%d,\"log_id\":\"%s\",\"committed_sequence\":%llu,"
              "\"released_sequence\":%llu,\"out_of_step\":%s,\"out_of_step_sequence\":%llu,\"fenced\":%s,\"refuses_"
@@ -99,6 +92,7 @@ static void answer_mark(const char *line, char *answer)
 {
     const char *name = value_of(line, "name");
     const char *end = name && *name == '"' ? strchr(name + 1, '"') : NULL;
+    directory_times_log();
     namespace_own();
     uint64_t sequence = log_append(&(struct operation){
         .kind = KIND_MARK, .data = end ? name + 1 : NULL, .data_bytes = end ? (uint32_t)(end - name - 1) : 0});
@@ -119,6 +113,7 @@ static void answer_fence(const char *line, char *answer)
     state_sync(log_state()); /* a fence outlives a crash of this machine */
     namespace_own();         /* the changes under way have ended when we get it */
     namespace_leave();
+    directory_times_log(); /* and what they left to be logged is */
     snprintf(answer, ANSWER_BYTES, "{\"ok\":true}\n");
 }
 
@@ -129,7 +124,7 @@ static void answer_restart(char *answer)
     synchronous_log_ends();
     int error = log_restart();
     namespace_leave();
-    write_log_id(id);
+    log_id_text(id);
     if (error)
         snprintf(answer, ANSWER_BYTES, "{\"ok\":false,\"error\":\"%s\"}\n", strerror(error));
     else

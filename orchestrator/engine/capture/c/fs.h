@@ -20,7 +20,9 @@ enum { MAX_WRITE_BYTES = 1 << 20, MAX_READ_BYTES = 1 << 20 };
 struct handle {
     int fd;
     bool writable;
-    bool wrote; /* under the node's lock: its true times are logged when it is released */
+    bool wrote;       /* under the node's lock: its true times are logged when it is released */
+    atomic_bool read; /* and its access time, if that is wanted and has moved since it was opened */
+    struct timespec accessed;
     struct node *node;
     struct handle *next, **link;
 };
@@ -56,12 +58,21 @@ void log_two_paths(enum record_kind kind, const char *path, uint32_t bytes, cons
                    uint64_t a, uint64_t b);
 void log_times(const struct path *path, const struct stat *now, unsigned omitted);
 
+/* Under the owned namespace: a name in DIRECTORY was made or unmade, its time is to be logged (directory_times.c). */
+void directory_changed(struct node *directory);
+/* Logs the times of all that were noted; without any lock. */
+void directory_times_log(void);
+/* The thread that does so; does not return. */
+_Noreturn void directory_times_follow(void);
+
 /* Clears set-user-id and set-group-id if the kernel asked for it with this request, and logs it; true when it did. */
 bool drop_privileges(struct node *node, int fd, const struct path *path, bool logged);
 
 /* Creating on behalf of the caller (caller.c). */
 void caller_assume(fuse_req_t request);
 void caller_done(void);
+/* Whether the process behind a request is being killed, so that it will see no answer. */
+bool caller_is_dying(fuse_req_t request);
 int caller_own(fuse_req_t request, int fd, const struct path *path, struct stat *made);
 
 /* Another name of a file whose known names are gone (links.c): true when found and learnt. Namespace shared. */

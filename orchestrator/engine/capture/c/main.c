@@ -94,6 +94,12 @@ static _Noreturn void *see_lateness(void *unused)
     synchronous_watch();
 }
 
+static _Noreturn void *follow_directories(void *unused)
+{
+    (void)unused;
+    directory_times_follow();
+}
+
 static void *serve_control(void *unused)
 {
     (void)unused;
@@ -271,10 +277,13 @@ int main(int count, char **values)
         fail("cannot speak to the kernel", -error);
     start_thread(keep_house);
     start_thread(see_lateness);
+    start_thread(follow_directories);
     start_thread(serve_control);
     int result = run_session(session);
-    if (result == 0)
-        log_close(); /* unmounted in order: nothing can change any more */
+    if (result == 0) { /* unmounted in order: nothing can change any more */
+        directory_times_log();
+        log_close();
+    }
     control_finish();
     fprintf(stderr, "dtcapture: ended%s\n", result == 0 ? " in order" : "");
     fuse_session_unmount(session);

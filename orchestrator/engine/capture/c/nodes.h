@@ -38,6 +38,7 @@ struct node {
     uint64_t lookups;             /* how often the kernel was told of it */
     uint32_t references;          /* names below it, open handles, and who is just looking */
     bool hashed;                  /* false: gone from the lower tree, its number may be used anew */
+    atomic_bool times_due;        /* a directory whose time is about to be logged */
     atomic_bool maybe_privileged; /* may carry set-user-id or set-group-id: look before a write clears them */
     struct name *_Atomic names;   /* none: unlinked */
     struct handle *handles;       /* open ones, under the node's lock */

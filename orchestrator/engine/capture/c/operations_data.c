@@ -16,6 +16,16 @@ enum {
     FLAGS_KEPT_FROM_LOWER = O_APPEND | O_DIRECT | O_SYNC | O_DSYNC | O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | O_NONBLOCK
 };
 
+/* Access times are followed by a wish; a read that the page cache answers never comes here and moves none. */
+static bool wants_access_times(void) { return log_state()->wishes & WISH_ACCESS_TIMES; }
+
+static bool access_moved(const struct handle *handle, const struct stat *now)
+{
+    const struct timespec *before = &handle->accessed, *after = &now->st_atim;
+    return wants_access_times() && atomic_load(&handle->read) &&
+           (after->tv_sec != before->tv_sec || after->tv_nsec != before->tv_nsec);
+}
+
 static void open_file(fuse_req_t request, fuse_ino_t number, struct fuse_file_info *file)
 {
     struct node *node = node_of(number);
@@ -30,6 +40,9 @@ static void open_file(fuse_req_t request, fuse_ino_t number, struct fuse_file_in
         fuse_reply_err(request, error ? error : ENOMEM);
         return;
     }
+    struct stat seen;
+    if (wants_access_times() && fstat(fd, &seen) == 0)
+        handle->accessed = seen.st_atim;
     file->fh = (uint64_t)(uintptr_t)handle;
     file->keep_cache = 1; /* nothing changes the file behind the kernel's back */
     if (fuse_reply_open(request, file) != 0)
@@ -45,8 +58,12 @@ static void release_file(fuse_req_t request, fuse_ino_t number, struct fuse_file
     (void)number;
     namespace_share();
     pthread_rwlock_wrlock(&node->lock);
-    if (handle->wrote && fstat(handle->fd, &now) == 0 && path_to_log(node, handle->fd, &path))
-        log_times(&path, &now, UTIMENS_OMIT_ATIME);
+    if ((handle->wrote || atomic_load(&handle->read)) && fstat(handle->fd, &now) == 0) {
+        unsigned omitted =
+            (handle->wrote ? 0 : UTIMENS_OMIT_MTIME) | (access_moved(handle, &now) ? 0 : UTIMENS_OMIT_ATIME);
+        if (omitted != (UTIMENS_OMIT_ATIME | UTIMENS_OMIT_MTIME) && path_to_log(node, handle->fd, &path))
+            log_times(&path, &now, omitted);
+    }
     pthread_rwlock_unlock(&node->lock);
     namespace_leave();
     handle_close(handle);
@@ -71,6 +88,7 @@ static void read_file(fuse_req_t request, fuse_ino_t number, size_t bytes, off_t
         fuse_reply_err(request, ENOMEM);
         return;
     }
+    atomic_store_explicit(&handle->read, true, memory_order_relaxed);
     pthread_rwlock_rdlock(&handle->node->lock);
     ssize_t count = pread(handle->fd, buffer, bytes < MAX_READ_BYTES ? bytes : MAX_READ_BYTES, offset);
     int error = errno;

@@ -79,6 +79,8 @@ static void make_and_reply(fuse_req_t request, fuse_ino_t parent, const char *na
     int error = path_of_child(directory, name, &path);
     if (!error)
         error = make(request, making, &path, &made);
+    if (!error)
+        directory_changed(directory);
     if (!error && !(node = nodes_learn(&made, directory, name)))
         error = ENOMEM;
     namespace_leave();
@@ -164,6 +166,8 @@ static void create_file(fuse_req_t request, fuse_ino_t parent, const char *name,
     int error = path_of_child(directory, name, &path);
     if (!error)
         error = create_or_open(request, &path, mode, file->flags, &fd, &seen);
+    if (!error)
+        directory_changed(directory);
     if (!error && (!(node = nodes_learn(&seen, directory, name)) || !(handle = create_handle(node, fd, file->flags))))
         error = ENOMEM;
     namespace_leave();
@@ -198,6 +202,7 @@ static int link_lower(struct node *node, struct node *directory, const char *nam
     if (error)
         return error;
     log_two_paths(KIND_LINK, old.text, old.length, new.text, new.length, 0, 0);
+    directory_changed(directory);
     return lstat(lower(&new), seen) == 0 ? 0 : errno;
 }
 
@@ -272,8 +277,10 @@ static void remove_name(fuse_req_t request, fuse_ino_t parent, const char *name,
     int error = path_of_child(directory, name, &path);
     if (!error)
         error = remove_lower(&victim, &path, kind);
-    if (!error)
+    if (!error) {
         victim_loses_name(&victim, directory, name);
+        directory_changed(directory);
+    }
     namespace_leave();
     fuse_reply_err(request, error);
     victim_let_go(&victim);
@@ -349,6 +356,8 @@ static int rename_all(struct renaming *renaming)
     log_two_paths(KIND_RENAME, renaming->from.text, renaming->from.length, renaming->to.text, renaming->to.length,
                   renaming->flags, 0);
     rename_names(renaming);
+    directory_changed(renaming->from_directory);
+    directory_changed(renaming->to_directory);
     return 0;
 }
 

@@ -36,6 +36,19 @@ struct state_page *log_state(void) { return the_log.page; }
 bool log_previous_run_was_clean(void) { return the_log.previous_clean; }
 bool log_was_continued(void) { return the_log.continued; }
 
+void log_id_text(char text[2 * LOG_ID_BYTES + 1])
+{
+    for (int i = 0; i < LOG_ID_BYTES; i++)
+        snprintf(text + 2 * i, 3, "%02x", the_log.page->log_id[i]);
+}
+
+bool log_is(const char *text)
+{
+    char own[2 * LOG_ID_BYTES + 1];
+    log_id_text(own);
+    return strncmp(own, text, sizeof own - 1) == 0;
+}
+
 static void lose_step_locked(const char *why)
 {
     struct state_page *page = the_log.page;

@@ -48,6 +48,10 @@ struct state_page *log_state(void);
 bool log_previous_run_was_clean(void);
 bool log_was_continued(void);
 
+/* The id of the log as 32 hexadecimal digits, and whether a text begins with them. */
+void log_id_text(char text[2 * LOG_ID_BYTES + 1]);
+bool log_is(const char *text);
+
 static inline uint64_t owner_word(uint32_t uid, uint32_t gid) { return (uint64_t)uid << 32 | gid; }
 
 #endif

@@ -21,6 +21,9 @@ enum state_flag {
     FLAG_CLEAN = 1 << 2,       /* the last run ended in order and nothing was written since */
 };
 
+/* What the daemon may wish to be captured besides. */
+enum wish { WISH_ACCESS_TIMES = 1 << 0 };
+
 typedef _Atomic uint64_t word;
 
 struct state_page {
@@ -44,7 +47,7 @@ struct state_page {
     word released_sequence;
     word lease_deadline_boottime_ns;
     word reader_waiting;
-    word unused_of_daemon;
+    word wishes; /* of enum wish */
     /* limits, set by the daemon */
     word memory_limit_bytes;
     word disk_limit_bytes;

@@ -3,8 +3,6 @@
 
 #include "fs.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +14,6 @@ enum { CONNECTIONS = 8, STATE_LINE_BYTES = 512 };
 #define SECOND_NS 1000000000ull
 /* How far behind a target may be when its connection becomes synchronous: the first flushes wait so long at most. */
 #define CAUGHT_UP_NS SECOND_NS
-/* How often a connection's figures are told while it is used. */
-#define TELL_NS SECOND_NS
 /*
  * While changes are refused nobody is told that a late flush is safe, and of the signals to one process the kernel
  * tells us the first alone: then it is looked again after this time.
@@ -48,7 +44,8 @@ static struct {
     struct connection connections[CONNECTIONS];
     struct waiter *waiting, **last; /* in the order they came */
     atomic_uint in_step;
-    uint64_t next_id, waiting_count, flushes, waited_ns;
+    uint64_t flushes, waited_ns;
+    atomic_uint_least64_t waiting_count;
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER, .last = &all.waiting};
 
 static uint64_t now_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
@@ -101,22 +98,6 @@ static bool is_held(uint64_t position)
     return true;
 }
 
-/* Whether the process behind a request is being killed, so that it will see no answer. */
-static bool is_dying(fuse_req_t request)
-{
-    char name[64], line[256];
-    unsigned long long pending = 0;
-    bool dying = false;
-    snprintf(name, sizeof name, "/proc/%d/status", (int)fuse_req_ctx(request)->pid);
-    FILE *status = fopen(name, "re");
-    while (status && !dying && fgets(line, sizeof line, status))
-        if (sscanf(line, "SigPnd: %llx", &pending) == 1 || sscanf(line, "ShdPnd: %llx", &pending) == 1)
-            dying = pending & 1ull << (SIGKILL - 1);
-    if (status)
-        fclose(status);
-    return dying;
-}
-
 static struct waiter *take_out(struct waiter **at)
 {
     struct waiter *waiter = *at;
@@ -135,7 +116,7 @@ static struct waiter *take_held(void)
 {
     struct waiter *taken = NULL, **end = &taken;
     for (struct waiter **at = &all.waiting; *at;) {
-        if (!is_held((*at)->position) && !((*at)->signalled && is_dying((*at)->request))) {
+        if (!is_held((*at)->position) && !((*at)->signalled && caller_is_dying((*at)->request))) {
             at = &(*at)->next;
             continue;
         }
@@ -240,13 +221,7 @@ void flush_answer_write(fuse_req_t request, uint64_t position, size_t written)
     answer_when_held(request, position, true, written);
 }
 
-uint64_t synchronous_flushes_waiting(void)
-{
-    pthread_mutex_lock(&all.lock);
-    uint64_t count = all.waiting_count;
-    pthread_mutex_unlock(&all.lock);
-    return count;
-}
+uint64_t synchronous_flushes_waiting(void) { return all.waiting_count; }
 
 /* --- what the daemon tells ---------------------------------------------------------------------------------------- */
 
@@ -344,21 +319,13 @@ static void acknowledged(struct connection *one, uint64_t sequence, bool good)
         become(one, true, false, "the target answers again");
 }
 
-static bool is_this_log(const char *log_id)
-{
-    char own[2 * LOG_ID_BYTES + 1];
-    for (int i = 0; i < LOG_ID_BYTES; i++)
-        snprintf(own + 2 * i, 3, "%02x", log_state()->log_id[i]);
-    return strncmp(own, log_id, sizeof own - 1) == 0;
-}
-
 void synchronous_acknowledged(int feeder, const char *log_id, uint64_t sequence, bool good)
 {
     pthread_mutex_lock(&all.lock);
     struct connection *one = with_feeder(feeder);
-    if (one && is_this_log(log_id) && sequence <= flush_position()) {
+    if (one && log_is(log_id) && sequence <= flush_position()) {
         acknowledged(one, sequence, good);
-        if (now_ns() - one->told_ns > TELL_NS)
+        if (now_ns() - one->told_ns > SECOND_NS) /* its figures */
             tell(one);
     }
     unlock_and_answer();
