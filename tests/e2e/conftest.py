@@ -45,6 +45,8 @@ class EngineProcess:
     state: Path
     ports: dict[str, int] = field(default_factory=dict)
     enter: list[str] = field(default_factory=list)
+    settings: str = ""
+    """TOML for what has no flag."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -61,6 +63,10 @@ class EngineProcess:
             "run",
             f"--state={self.state}",
         ]
+        if self.settings:
+            file = self.state.parent / f"{self.name}.toml"
+            file.write_text(self.settings)
+            command.append(f"--config={file}")
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, f"--name={self.name}", f"--address={self.address}", *flags],
@@ -109,10 +115,10 @@ class Engines:
         self.directory = directory
         self.made: list[EngineProcess] = []
 
-    def make(self, name: str, address: str = "127.0.0.2", *, start: bool = True) -> EngineProcess:
+    def make(self, name: str, address: str = "127.0.0.2", *, start: bool = True, settings: str = "") -> EngineProcess:
         ports = {"control_port": free_port(address), "data_port": free_port(address)}
         ports["probe_port"] = free_port(address, socket.SOCK_DGRAM)
-        engine = EngineProcess(name, address, self.directory / name, ports)
+        engine = EngineProcess(name, address, self.directory / name, ports, settings=settings)
         self.made.append(engine)
         return engine.start() if start else engine
 

@@ -85,8 +85,9 @@ class SourceLog:
 class Proxy:
     """Forwards one port to another, and cuts connections when told, or after some bytes."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, address: str = "127.0.0.1") -> None:
         self.target = port
+        self.address = address
         self.cut_after: Callable[[], int | None] = lambda: None
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = self._server.getsockname()[1]
@@ -103,7 +104,7 @@ class Proxy:
                     client.close()
                     continue
                 try:
-                    server = socket.create_connection(("127.0.0.1", self.target))
+                    server = socket.create_connection((self.address, self.target))
                 except OSError:
                     client.close()
                     continue
