@@ -175,12 +175,12 @@ write_settings() {
     mkdir -p /etc/dtam
     {
         echo "# Settings of this host's engine: dtengine run --help. An upgrade leaves this file as it is."
-        [ -z "$name" ] || echo "name = $(quoted "$name")"
-        [ -z "$listen" ] || echo "address = $(quoted "$listen")"
+        [ -z "$name" ] || printf 'name = %s\n' "$(quoted "$name")"
+        [ -z "$listen" ] || printf 'address = %s\n' "$(quoted "$listen")"
         [ -z "$port" ] || echo "control_port = $port"
         [ -z "$data_port" ] || echo "data_port = $data_port"
         [ -z "$probe_port" ] || echo "probe_port = $probe_port"
-        echo "state = $(quoted "$state")"
+        printf 'state = %s\n' "$(quoted "$state")"
     } >"$settings.new"
     sync "$settings.new"
     mv "$settings.new" "$settings"
