@@ -315,6 +315,10 @@ class EngineClient(Door):
         document = {"service": service.model_dump(mode="json"), "start_type": start_type}
         return self._send(Done, "POST", "/v1/services-not-managed/start-type", document, wait_s=30.0)
 
+    def own_keytab(self, path: str, owner: int, mode: int) -> Done:
+        """A keytab has this owner and these permission bits."""
+        return self._send(Done, "POST", "/v1/keytabs/own", {"path": path, "owner": owner, "mode": mode})
+
     def witness_problem(self, address: str, port: int, fingerprint: str) -> str:
         """Why this engine could not use a witness; empty when it is admitted there."""
         document = {"address": address, "port": port, "fingerprint": fingerprint}

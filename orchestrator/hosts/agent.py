@@ -91,6 +91,11 @@ class AgentHost:
         with patience():
             self._engine.remove_directory(path)
 
+    def own_keytab(self, path: str, owner: int, mode: int) -> None:
+        """A keytab has this owner and these permission bits; anything but a keytab is refused."""
+        with patience():
+            self._engine.own_keytab(path, owner, mode)
+
     def services(self, wanted: Sequence[Mapping[str, Any]] = ()) -> tuple[ServiceFacts, ...]:
         """The protected services with their health, then what can be seen of ``wanted`` ones that are not managed yet."""
         with patience():

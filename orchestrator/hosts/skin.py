@@ -53,6 +53,11 @@ class HostSkin:
         """An empty directory goes."""
         self._do(f"remove the directory {path} if it is empty", lambda: self._inner.remove_directory(path))
 
+    def own_keytab(self, path: str, owner: int, mode: int) -> None:
+        """Owner and permission bits of a keytab."""
+        sentence = f"give the keytab {path} owner {owner} and mode {mode:04o}"
+        self._do(sentence, lambda: self._inner.own_keytab(path, owner, mode))
+
     def services(self, wanted: Sequence[Mapping[str, Any]] = ()) -> tuple[ServiceFacts, ...]:
         """The protected services, and what can be seen of ``wanted``."""
         return self._ask("ask for services", lambda: self._inner.services(wanted))

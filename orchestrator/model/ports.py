@@ -94,6 +94,10 @@ class Host(Protocol):
         ...
 
     def start_service(self, name: str) -> None:
+    def own_keytab(self, path: str, owner: int, mode: int) -> None:
+        """A keytab has this owner (by number) and these permission bits; anything but a keytab is refused."""
+        ...
+
         """Start a service and wait until it is healthy; refused while the fence holds."""
         ...
 

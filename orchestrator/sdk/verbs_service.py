@@ -125,6 +125,28 @@ def remove_directory(ports: Ports, given: Given, found: Found) -> None:
         ports.host(given["where"]).remove_directory(path)
 
 
+# -- keytabs
+
+
+@look("keytab-owned")
+def keytab_owned(ports: Ports, given: Given) -> Seen:
+    """Root alone may read the keytab. ``conf`` is Samba's configuration, whose facts speak of keytabs, too."""
+    facts = ports.host(given["where"]).samba(given["conf"], [given["path"]]).keytab(given["path"])
+    if facts is None or not facts.exists or facts.is_link:
+        raise GiveUp(f"there is no keytab {given['path']}", "dtam rights prints how to make it")
+    done = facts.owner == 0 and facts.mode & 0o077 == 0
+    says = f"owner {facts.owner}, mode {facts.mode:04o}"
+    return Seen(done=done, says=says, found={"owner": facts.owner, "mode": facts.mode})
+
+
+@deed("own-keytab")
+def own_keytab(ports: Ports, given: Given, found: Found) -> None:
+    """Let root alone read it, or (in an undo) whoever could before."""
+    owner, mode = (found.get("owner"), found.get("mode")) if given.get("back") else (0, 0o600)
+    if owner is not None and mode is not None:
+        ports.host(given["where"]).own_keytab(given["path"], owner, mode)
+
+
 # -- protection documents
 
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+import msgspec
+
 from orchestrator.model.findings import Finding
 from orchestrator.model.servers import Where
+from orchestrator.model.settings_domain import SambaSettings
+from orchestrator.model.steps import Step
 from orchestrator.model.subnets import WHY_NOT_ACROSS, on_link
+from orchestrator.sdk import steps
 from orchestrator.sdk.checks import View, check
 from plugins.fileserver.checks_servers import serving
 from plugins.fileserver.checks_shares import shared
@@ -140,7 +145,16 @@ def keytab_on_target(view: View) -> Iterator[Finding]:
                 where=view.place("failover.directory.target_keytab_file"),
                 why="the target could not move names and service names by itself, or others could act as its account",
                 remedy=f"dtam rights prints how to make it: the key of {principal}, owned by root, mode 0600",
+                fix=_owned(view, path)
+                if facts and not msgspec.structs.replace(facts, mode=0o600, owner=0).problem(principal)
+                else [],
             )
+
+
+def _owned(view: View, path: str) -> list[Step]:
+    """Root alone may read it: safe, where that is all that it lacks."""
+    samba = view.settings.failover.samba or SambaSettings()
+    return [steps.own_keytab(TARGET, view.inventory.target.name, path, samba.conf)]
 
 
 @check("hosts-file-names-source", sets=("basic", "names"), passed="no hosts file holds the clients' name fast")

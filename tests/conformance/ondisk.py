@@ -150,6 +150,9 @@ class DiskHost:
     def samba(self, conf: str, keytabs: Sequence[str] = (), sids: Sequence[str] = ()) -> Samba:
         return Samba(installed=False, conf=conf, problems=("Samba is not installed here",))
 
+    def own_keytab(self, path: str, owner: int, mode: int) -> None:
+        raise GiveUp(f"{path} is no keytab of {self.name}")
+
     def make_directory(self, path: str, mode: int = 0o755) -> None:
         parts = path.strip("/").split("/")
         for count in range(1, len(parts) + 1):

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.engine.control.answers import KeytabFacts
+from orchestrator.engine.control.errors import Conflict
 
 VERSION = b"\x05\x02"
 SIZE_MAX_BYTES = 1024 * 1024
@@ -36,6 +37,27 @@ def look(path: Path) -> KeytabFacts:
         owner=status.st_uid,
         principals=sorted(set(principals(content))),
     )
+
+
+def own(path: Path, owner: int, mode: int) -> None:
+    """Give a keytab its owner and permission bits; nothing but a keytab is touched, and no link is followed.
+
+    Raises:
+        Conflict: it is no keytab, or the system refuses.
+    """
+    what, hint = f"changing who may read {path}", f"look at {path} on this host"
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            is_file = stat.S_ISREG(os.fstat(handle).st_mode)
+            if not is_file or not any(principals(os.read(handle, SIZE_MAX_BYTES))):
+                raise Conflict(what=what, why="it is no keytab", hint=hint)
+            os.fchown(handle, owner, -1)
+            os.fchmod(handle, mode)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise Conflict(what=what, why=error.strerror or str(error), hint=hint) from error
 
 
 def principals(content: bytes) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from orchestrator.engine.control import schema
+from orchestrator.engine.control import keytabs, schema
 from orchestrator.engine.control.answers import Done, ServiceStatus
 from orchestrator.engine.control.errors import Conflict, ServiceFailed
 from orchestrator.engine.control.events import Events
@@ -30,6 +30,14 @@ class DirectoryRequest(Request):
 
     path: Path
     mode: Annotated[int, Field(ge=0, le=0o7777)] = 0o755
+
+
+class KeytabRequest(Request):
+    """Who may read a keytab that is there: its owner's number, and its permission bits."""
+
+    path: Path
+    owner: Annotated[int, Field(ge=0, le=2**32 - 2)] = 0
+    mode: Annotated[int, Field(ge=0, le=0o777)] = 0o600
 
 
 class ServicesRequest(Request):
@@ -175,6 +183,13 @@ def prepare_routes(events: Events, identity: Identity) -> APIRouter:
     def no_directory(path: Annotated[Path, Query()]) -> Done:
         done = remove_directory(path)
         events.tell("directory", done.says)
+        return done
+
+    @router.post("/keytabs/own")
+    def keytab(request: KeytabRequest) -> Done:
+        keytabs.own(FilePath(request.path), request.owner, request.mode)
+        done = Done(says=f"{request.path} has owner {request.owner} and mode {request.mode:04o}")
+        events.tell("keytab", done.says)
         return done
 
     @router.post("/services-not-managed/look")

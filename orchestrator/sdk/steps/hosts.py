@@ -78,6 +78,20 @@ def make_directory(where: Where, server: str, path: str) -> Step:
     )
 
 
+def own_keytab(where: Where, server: str, path: str, conf: str) -> Step:
+    """Root alone may read a keytab. ``conf`` is Samba's configuration there."""
+    given = {"where": where, "path": path, "conf": conf}
+    return Step(
+        f"own-keytab-{where}-{path.strip('/').replace('/', '-')}",
+        where,
+        f"let root alone read the keytab {path} on {server}",
+        act("keytab-owned", **given),
+        act("own-keytab", **given),
+        act("own-keytab", **given, back=True),
+        after=(f"{path} owner root, mode 0600",),
+    )
+
+
 def give_document(where: Where, server: str, document: Mapping[str, Any], *, suffix: str = "") -> Step:
     """The engine knows its part in the protection."""
     given = {"where": where, "protection": document["id"], "document": dict(document)}

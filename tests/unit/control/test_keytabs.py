@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.engine.control.keytabs import look, principals
+from orchestrator.engine.control.errors import Conflict
+from orchestrator.engine.control.keytabs import look, own, principals
 
 
 def text(value: str) -> bytes:
@@ -56,3 +58,19 @@ def test_anything_else_is_harmless(content: bytes) -> None:
 def test_a_torn_one_gives_what_stands_before_the_tear(end: int) -> None:
     whole = list(principals(KEYTAB))
     assert list(principals(KEYTAB[:end])) == whole[: len(list(principals(KEYTAB[:end])))]
+
+
+@pytest.mark.covers("AM-11", "AM-36")
+def test_a_keytab_and_nothing_else_is_made_roots_alone(tmp_path: Path) -> None:
+    path, other, link = tmp_path / "keytab", tmp_path / "other", tmp_path / "link"
+    path.write_bytes(KEYTAB)
+    other.write_text("secret")
+    link.symlink_to(path)
+    for one in (path, other):
+        one.chmod(0o644)
+    own(path, os.getuid(), 0o600)
+    assert (look(path).mode, look(path).owner) == (0o600, os.getuid())
+    for wrong in (other, link, tmp_path, tmp_path / "none"):
+        with pytest.raises(Conflict, match="changing who may read"):
+            own(wrong, os.getuid(), 0o640)
+    assert other.stat().st_mode & 0o777 == 0o644

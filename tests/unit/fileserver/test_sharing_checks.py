@@ -142,6 +142,22 @@ def test_each_check_speaks_with_a_reason_and_a_remedy(
     assert found[0].remedy
 
 
+@pytest.mark.covers("AM-11")
+@pytest.mark.parametrize(
+    ("keytab", "fixed"),
+    [
+        (Keytab(KEYTAB, True, 0o644, 0, ("BETA$@LAB.EXAMPLE",)), ["own-keytab-target-etc-krb5.keytab"]),
+        (Keytab(KEYTAB, True, 0o600, 33, ("BETA$@LAB.EXAMPLE",)), ["own-keytab-target-etc-krb5.keytab"]),
+        (Keytab(KEYTAB, True, 0o644, 0, ("OTHER$@LAB.EXAMPLE",)), []),
+        (Keytab(KEYTAB, True, is_link=True), []),
+        (Keytab(KEYTAB, False), []),
+    ],
+)
+def test_a_keytab_that_others_may_read_is_made_roots_alone(keytab: Keytab, fixed: list[str]) -> None:
+    (found,) = findings(target(keytabs=(keytab,)))
+    assert [one.id for one in found.fix] == fixed
+
+
 @pytest.mark.parametrize(
     "line", [HostsLine("127.0.1.1", ("alpha", "alpha.lab.example")), HostsLine("10.0.0.1", ("alpha",))]
 )
