@@ -11,23 +11,35 @@ from pathlib import Path
 import pytest
 
 from orchestrator.engine.client import AnswerRefused, DeviceStatus, EngineClient, schema
-from tests.e2e.conftest import Engines, wait_for
+from tests.conftest import require
+from tests.e2e.conftest import EngineProcess, Engines, wait_for
 from tests.e2e.test_engine_pair import Pair, tree
 
 IMAGE_BYTES = 24 * 1024 * 1024
 
 
+@pytest.fixture(scope="module")
+def both(module_engines: Engines) -> tuple[EngineProcess, EngineProcess]:
+    """Two paired engines for all tests here."""
+    require("root", "fuse")
+    alpha, beta = module_engines.make("alpha"), module_engines.make("beta", "127.0.0.3")
+    module_engines.pair(alpha, beta)
+    return alpha, beta
+
+
 @pytest.fixture
-def pair(needs: Callable[..., None], engines: Engines, tmp_path: Path, until: object) -> Pair:
-    needs("root", "fuse")
-    alpha, beta = engines.make("alpha"), engines.make("beta", "127.0.0.3")
-    engines.pair(alpha, beta)
-    source, target = tmp_path / "source", tmp_path / "target"
-    source.mkdir()
-    with alpha.local() as client:
-        client.mount(schema.MountRequest(path=str(source), capture="fuse"))
-        client.create_replication_set(schema.ReplicationSet(name="data", root=str(source)))
-    return Pair(alpha, beta, source, target, until)
+def pair(both: tuple[EngineProcess, EngineProcess], tmp_path: Path, until: object) -> Iterator[Pair]:
+    """A captured directory of its own on the first, and where it would go on the second."""
+    made = Pair(*both, tmp_path / "source", tmp_path / "target", until)
+    made.source.mkdir()
+    with made.alpha.local(timeout_s=60) as client:
+        client.mount(schema.MountRequest(path=str(made.source), capture="fuse"))
+        client.create_replication_set(schema.ReplicationSet(name="data", root=str(made.source)))
+        yield made
+        for connection in client.connections():
+            client.disconnect(connection.key)
+        client.delete_replication_set("data")
+        client.unmount(str(made.source))
 
 
 def run(*words: str | Path) -> str:
