@@ -43,6 +43,7 @@ from orchestrator.engine.control.answers_snapshots import SnapshotShelf
 from orchestrator.engine.control.errors import AnswerRefused, EngineUnreachable, WrongFingerprint
 from orchestrator.engine.control.schema_lines import Bandwidth, LineSettings
 from orchestrator.engine.control.schema_snapshots import SnapshotAction, SnapshotActionKind, SnapshotSettings
+from orchestrator.engine.control.schema_verify import VerifyPlan, VerifySchedule
 
 __all__ = [
     "AnswerRefused",
@@ -201,14 +202,27 @@ class EngineClient(Door):
         action: schema.ConnectionActionKind | str,
         *,
         options: schema.MirrorOptions | None = None,
+        remirror: bool = False,
         timeout_s: float = 60.0,
     ) -> ConnectionStatus:
         """Tell a connection something. ``settle`` waits up to ``timeout_s`` until the target has applied all there is."""
         document = schema.ConnectionAction(
-            action=schema.ConnectionActionKind(action), options=options, timeout_s=timeout_s
+            action=schema.ConnectionActionKind(action), options=options, remirror=remirror, timeout_s=timeout_s
         )
         path = f"/v1/connections/{part(str(key))}/actions"
         return self._send(ConnectionStatus, "POST", path, document, wait_s=timeout_s)
+
+    def verify_plan(self, key: int | str) -> VerifyPlan:
+        """When a connection is verified by itself."""
+        return self._get(VerifyPlan, f"/v1/connections/{part(str(key))}/verify-schedule")
+
+    def plan_verify(self, key: int | str, schedule: VerifySchedule) -> VerifyPlan:
+        """Verify a connection at these hours from now on."""
+        return self._send(VerifyPlan, "PUT", f"/v1/connections/{part(str(key))}/verify-schedule", schedule)
+
+    def forget_verify_plan(self, key: int | str) -> Done:
+        """Verify a connection no more by itself."""
+        return self._send(Done, "DELETE", f"/v1/connections/{part(str(key))}/verify-schedule")
 
     def lines(self) -> list[LineSettings]:
         """How data travels to the target addresses that somebody set."""
@@ -301,6 +315,10 @@ class EngineClient(Door):
         """An empty directory goes; any other is left as it is."""
         return self._send(Done, "DELETE", f"/v1/directories?{urlencode({'path': path})}")
 
+    def own_keytab(self, path: str, owner: int, mode: int) -> Done:
+        """A keytab has this owner and these permission bits."""
+        return self._send(Done, "POST", "/v1/keytabs/own", {"path": path, "owner": owner, "mode": mode})
+
     def look_at_services(self, services: Sequence[schema.Service]) -> list[ServiceStatus]:
         """What can be seen of services that no protection names yet."""
         return self._send(list[ServiceStatus], "POST", "/v1/services-not-managed/look", _listed(services), wait_s=30.0)
@@ -314,10 +332,6 @@ class EngineClient(Door):
         """Whether the system's own manager starts it at boot: ``manual`` or ``automatic``."""
         document = {"service": service.model_dump(mode="json"), "start_type": start_type}
         return self._send(Done, "POST", "/v1/services-not-managed/start-type", document, wait_s=30.0)
-
-    def own_keytab(self, path: str, owner: int, mode: int) -> Done:
-        """A keytab has this owner and these permission bits."""
-        return self._send(Done, "POST", "/v1/keytabs/own", {"path": path, "owner": owner, "mode": mode})
 
     def witness_problem(self, address: str, port: int, fingerprint: str) -> str:
         """Why this engine could not use a witness; empty when it is admitted there."""

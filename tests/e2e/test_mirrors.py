@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from orchestrator.engine.client import AnswerRefused, schema
+from orchestrator.engine.control.schema_verify import VerifySchedule
 from tests.e2e.conftest import wait_for
 
 NOW_S = 1_700_000_000
@@ -308,3 +309,44 @@ def test_a_mirror_cannot_be_told_anything_once_its_connection_is_gone(work):
         client.disconnect(work.key)
         with pytest.raises(AnswerRefused, match="no connection"):
             client.connection_action(work.key, "pause_mirror")
+
+
+@pytest.mark.covers("ENG-VER-01", "ENG-VER-02")
+def test_a_verification_tells_what_differs_and_sends_it_only_when_asked(work):
+    for number in range(3):
+        write(work.source / f"f{number}", NEW * 200_000, NOW_S)
+    work.capture()
+    work.connect()
+    work.good()
+    spoilt = bytearray(NEW * 200_000)
+    spoilt[100_000] = 0
+    write(work.target / "f1", bytes(spoilt), NOW_S)
+    log = work.alpha.state / "verify" / "data DTVerify.log"
+
+    work.act("verify")
+    told = wait_for(lambda: ended(log, 1), 60, "the end of the verification")
+    assert "--- Verification Start" in told
+    assert "different f1 200000 bytes" in told
+    assert "1 blocks of 64 KiB, at 65536" in told
+    assert "files 3 same 2 different 1 orphans 0 errors 0" in told
+    assert (work.target / "f1").read_bytes() == bytes(spoilt)
+    assert work.good().target_data_state == "good"
+
+    with work.alpha.local() as client:
+        plan = client.plan_verify(work.key, VerifySchedule(interval_s=86_400, remirror=True))
+        assert plan.due_ns is not None
+    told = wait_for(lambda: ended(log, 2), 60, "the planned verification")
+    assert told.count("different f1") == 2, "what it was before it was sent"
+    work.good()
+    assert (work.target / "f1").read_bytes() == NEW * 200_000
+    with work.alpha.local() as client:
+        assert client.verify_plan(work.key).last == "started"
+        client.forget_verify_plan(work.key)
+        with pytest.raises(AnswerRefused):
+            client.verify_plan(work.key)
+
+
+def ended(log: Path, times: int) -> str | None:
+    """What the log says, once so many verifications have ended."""
+    text = log.read_text() if log.exists() else ""
+    return text if text.count("--- Verification End") == times else None

@@ -8,6 +8,7 @@ import click
 
 from orchestrator.engine.cli.asking import Ask, asking
 from orchestrator.engine.client import schema
+from orchestrator.engine.control.schema_verify import VerifySchedule
 
 MIRROR_KINDS = click.Choice(["full", "difference"])
 
@@ -182,6 +183,33 @@ def disconnect(ask: Ask, key: str) -> None:
 def act(ask: Ask, key: str, action: str, timeout_s: float) -> None:
     """Tell a connection something: start_mirror, pause, settle, verify ..."""
     ask.show(ask.engine.connection_action(key, action, timeout_s=timeout_s))
+
+
+@connections.command("verify")
+@click.argument("key")
+@click.option("--remirror", is_flag=True, help="Send what differs.")
+@click.option("--only-newer", is_flag=True, help="Of that only what is newer on the source. Not for databases.")
+@click.option("--checksum/--no-checksum", default=True, show_default=True, help="Compare all files by blocks.")
+@click.option(
+    "--at", type=click.DateTime(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]), help="Plan it for then (local time)."
+)
+@click.option("--every-s", type=click.IntRange(min=60), help="Plan it, and again after so many seconds.")
+@click.option("--planned", is_flag=True, help="Show the plan.")
+@click.option("--no-plan", is_flag=True, help="Verify it no more by itself.")
+@asking
+def verify(ask: Ask, key: str, *, planned: bool, no_plan: bool, **how: Any) -> None:
+    """Compare source and target, and write the set's verification log; now, or as planned."""
+    at, every_s = how.pop("at"), how.pop("every_s")
+    if no_plan:
+        ask.show(ask.engine.forget_verify_plan(key))
+    elif planned:
+        ask.show(ask.engine.verify_plan(key))
+    elif at is not None or every_s is not None:
+        first_ns = None if at is None else int(at.timestamp()) * 1_000_000_000
+        ask.show(ask.engine.plan_verify(key, VerifySchedule(first_ns=first_ns, interval_s=every_s, **how)))
+    else:
+        options = schema.MirrorOptions(kind="difference", checksum=how["checksum"], only_newer=how["only_newer"])
+        ask.show(ask.engine.connection_action(key, "verify", options=options, remirror=how["remirror"]))
 
 
 @click.group()

@@ -192,7 +192,8 @@ class Connections:
             case Kind.SETTLE:
                 self._settle(held, link, action.timeout_s)
             case Kind.VERIFY:
-                link.verify(action.options or schema.MirrorOptions(kind="difference", checksum=True))
+                options = action.options or schema.MirrorOptions(kind="difference", checksum=True)
+                link.verify(options, remirror=action.remirror)
             case Kind.SYNCHRONOUS | Kind.ASYNCHRONOUS:
                 self._flush_by(held, link, action.action)
         self._events.tell("connection", f"connection {held.number}: {action.action}", key=held.record.key)

@@ -23,6 +23,7 @@ from orchestrator.engine.capture.mount import CapturePlaces
 from orchestrator.engine.control import accounts, api, hostfacts, listening, routes_data, routes_host
 from orchestrator.engine.control.captures import best_kind, start_capture
 from orchestrator.engine.control.connections import Connections
+from orchestrator.engine.control.desk import VerifyLogs
 from orchestrator.engine.control.devices import Devices
 from orchestrator.engine.control.documents import Documents
 from orchestrator.engine.control.edges import Capture, CaptureKind
@@ -47,6 +48,7 @@ from orchestrator.engine.control.releasing import Releases
 from orchestrator.engine.control.replicas import Replicas
 from orchestrator.engine.control.routes_protect import protection_routes
 from orchestrator.engine.control.routes_snapshots import snapshot_routes
+from orchestrator.engine.control.routes_verify import verify_routes
 from orchestrator.engine.control.runs import Runs
 from orchestrator.engine.control.schema import MountRequest
 from orchestrator.engine.control.schema_snapshots import SnapshotSettings
@@ -57,6 +59,7 @@ from orchestrator.engine.control.settings import Settings
 from orchestrator.engine.control.snapshot_desk import Periodic, SnapshotDesk
 from orchestrator.engine.control.snapshots import Snapshots
 from orchestrator.engine.control.system_log import SystemLog
+from orchestrator.engine.control.verifying import Verifying
 from orchestrator.engine.monitor.probes import ProbeResponder
 from orchestrator.engine.transfer import tls
 from orchestrator.engine.transfer.messages import PromiseAnswer, PromiseAsk
@@ -128,7 +131,13 @@ class Engine:
         self.queue_watch = QueueWatch(self.mounts, lambda sentence: self.events.alert("queue", sentence))
         self.lines = Lines(layout.lines, self.events)
         self.links = Links(
-            identity, self.peers, self.mounts, self.events, self.releases, self.lines, layout.root / "verify"
+            identity,
+            self.peers,
+            self.mounts,
+            self.events,
+            self.releases,
+            self.lines,
+            VerifyLogs(layout.root / "verify", settings.verify),
         )
         self.connections = Connections(
             layout.connections,
@@ -141,6 +150,7 @@ class Engine:
             auto_reconnect=settings.auto_reconnect,
             make_link=self.links.make,
         )
+        self.verifying = Verifying(layout.root / "verify-schedules", self.connections)
         self.mounts.in_use = self.connections.uses_root
         self.mounts.left_alone = self.replicas.left_alone
         self.sets.in_use = self.connections.uses_set
@@ -202,6 +212,7 @@ class Engine:
             routes_data.device_routes(self.devices),
             routes_data.set_routes(self.sets, self.events),
             routes_data.connection_routes(self.connections),
+            verify_routes(self.verifying),
             routes_data.line_routes(self.lines),
             routes_data.replica_routes(self.replicas),
             snapshot_routes(SnapshotDesk(self.snapshots, self.replicas)),
@@ -237,6 +248,7 @@ class Engine:
         if self._listener is not None:
             self._listener.start()
         self.connections.start()
+        self.verifying.start()
         self.releases.start()
         self.queue_watch.start()
         self.periodic.start()
@@ -247,6 +259,7 @@ class Engine:
         if self.protections is not None:
             self.protections.let_go()
         self.periodic.stop()
+        self.verifying.stop()
         self.releases.stop()
         self.queue_watch.stop()
         self.connections.stop()

@@ -1,6 +1,7 @@
 """The mirrors of one connection: made when they are asked for, followed, and told about when they end.
 
-A verification compares every file and writes what differs to STATE/verify/SET DTVerify.log, on the source.
+A verification compares every file and writes what differs to STATE/verify/SET DTVerify.log, on the source; the log tells the state before
+anything was sent.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.engine.capture.dirty import Dirty
@@ -16,6 +18,7 @@ from orchestrator.engine.control.connections import ConnectionRecord
 from orchestrator.engine.control.edges import Capture
 from orchestrator.engine.control.events import Events
 from orchestrator.engine.control.feeds import SourceFeed, mirror_options
+from orchestrator.engine.control.schema_verify import VerifySettings
 from orchestrator.engine.mirror.mapping import RemapLink
 from orchestrator.engine.mirror.options import MirrorOptions
 from orchestrator.engine.mirror.progress import Progress
@@ -44,6 +47,20 @@ class LogPosition:
         return self._shipped()
 
 
+@dataclass(frozen=True, slots=True)
+class VerifyLogs:
+    """Where verifications of this engine are written."""
+
+    folder: Path
+    settings: VerifySettings
+
+    def open(self, set_name: str) -> VerificationLog:
+        """The log of a set, for one more verification."""
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        path = log_path(self.folder, set_name, self.settings.file_name)
+        return VerificationLog(path, maximum_bytes=self.settings.maximum_bytes, append=self.settings.append)
+
+
 class MirrorDesk:
     """Makes mirror jobs. Used from the link's threads; a job at a time is the connection's rule."""
 
@@ -56,7 +73,7 @@ class MirrorDesk:
         *,
         remap: RemapLink | None,
         events: Events,
-        logs: Path,
+        logs: VerifyLogs,
     ) -> None:
         self._record = record
         self._rules = rules
@@ -78,13 +95,12 @@ class MirrorDesk:
         options = mirror_options(wanted, thorough=thorough or restoring)
         return self._job("Restoring" if restoring else "Mirroring", options, wanted.kind)
 
-    def verification(self, wanted: schema.MirrorOptions) -> MirrorJob:
-        """A comparison that changes nothing."""
+    def verification(self, wanted: schema.MirrorOptions, *, remirror: bool = False) -> MirrorJob:
+        """A comparison; it changes nothing unless it is to mirror what differs."""
         name, target = self._record.request.replication_set, self._record.request.target
-        self._logs.mkdir(mode=0o700, exist_ok=True)
-        book = VerificationLog(log_path(self._logs, name))
-        book.begin(name, target, VerifyOptions(checksum=wanted.checksum))
-        options = mirror_options(wanted, report_only=True, thorough=True)
+        book = self._logs.open(name)
+        book.begin(name, target, VerifyOptions(remirror, wanted.only_newer, wanted.checksum))
+        options = mirror_options(wanted, report_only=not remirror, thorough=True)
         return self._job("Verifying", options, "verification", book)
 
     def bring(self, path: bytes, start: Callable[[MirrorJob], object]) -> None:

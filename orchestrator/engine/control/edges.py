@@ -162,8 +162,8 @@ class Link(Protocol):
         """Hold all sending, or let it go on."""
         ...
 
-    def verify(self, options: MirrorOptions) -> None:
-        """Compare and report, changing nothing."""
+    def verify(self, options: MirrorOptions, *, remirror: bool) -> None:
+        """Compare and report; send what differs only if that is asked for."""
         ...
 
     @property

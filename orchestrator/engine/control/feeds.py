@@ -91,7 +91,7 @@ def mirror_options(
     return options.MirrorOptions(
         kind=options.MirrorKind(wanted.kind),
         checksum=wanted.checksum,
-        checksum_all=thorough and wanted.checksum and not wanted.only_newer,
+        checksum_all=(thorough or wanted.checksum_all) and wanted.checksum and not wanted.only_newer,
         only_newer=wanted.only_newer,
         report_only=report_only,
         orphans=orphans,

@@ -11,13 +11,12 @@ import os
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from orchestrator.engine.capture.state import StatePage
 from orchestrator.engine.capture.synchronous import SynchronousState
 from orchestrator.engine.control import schema
 from orchestrator.engine.control.connections import ConnectionRecord
-from orchestrator.engine.control.desk import MirrorDesk
+from orchestrator.engine.control.desk import MirrorDesk, VerifyLogs
 from orchestrator.engine.control.edges import Capture, Link, LinkNow
 from orchestrator.engine.control.errors import Conflict
 from orchestrator.engine.control.events import Events
@@ -33,6 +32,7 @@ from orchestrator.engine.control.watching import WatchCapture
 from orchestrator.engine.control.watchlink import Findings
 from orchestrator.engine.mirror.crossing import Crossing
 from orchestrator.engine.mirror.mapping import RemapLink
+from orchestrator.engine.mirror.orphans import REMOVED
 from orchestrator.engine.mirror.rules import RuleSet
 from orchestrator.engine.oplog.reader import LogReader
 from orchestrator.engine.transfer import tls
@@ -52,7 +52,6 @@ REMIRRORS = {
     "full": schema.MirrorOptions(),
 }
 """The guide's three kinds of automatic mirrors."""
-REMOVED = ".removed-by-remirror"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ class Links:
     events: Events
     releases: Releases
     lines: Lines
-    verify_logs: Path
+    verify_logs: VerifyLogs
 
     def make(self, replication_set: schema.ReplicationSet, record: ConnectionRecord, *, fresh: bool) -> Link:
         """The link of a connection; ``fresh`` for one that the target has not seen.
@@ -247,7 +246,7 @@ class SourceLink:
         """What the log lost includes removals: names that only the target has are put aside beside the replica, not lost."""
         request = self._record.request
         orphans, wanted = request.mirror.orphans, REMIRRORS[request.auto_remirror_kind]
-        if orphans.action == "ignore":
+        if orphans.action in {"ignore", "log"} or orphans.older_than_s:
             orphans = schema.Orphans(action="move", move_to=self._record.target_root + REMOVED)
         return wanted.model_copy(update={"orphans": orphans})
 
@@ -310,9 +309,10 @@ class SourceLink:
         if on and self._auto:
             self._connection.start_mirror(self.desk.mirror(self._remirror(), thorough=True))
 
-    def verify(self, options: schema.MirrorOptions) -> None:
-        """Compare and report, changing nothing."""
-        self._connection.start_mirror(self.desk.verification(options))
+    def verify(self, options: schema.MirrorOptions, *, remirror: bool) -> None:
+        """Compare and report; send what differs only if that is asked for."""
+        self._stopped_by_hand = self._stopped_by_hand and not remirror
+        self._connection.start_mirror(self.desk.verification(options, remirror=remirror))
 
     def flush_by(self, request: schema.ConnectionRequest) -> None:
         """Answer flushes as the request's mode says, from now on."""

@@ -174,10 +174,14 @@ class Orphans(Request):
 
 
 class MirrorOptions(Request):
-    """How a mirror compares: everything, or only what differs; whole files or only differing blocks."""
+    """How a mirror compares: everything, or only what differs; whole files or only differing blocks.
+
+    ``checksum_all``: with ``checksum``, all files are compared by blocks, whatever their sizes and times say.
+    """
 
     kind: Literal["full", "difference"] = "full"
     checksum: bool = False
+    checksum_all: bool = False
     only_newer: bool = False
     orphans: Orphans = Orphans()
 
@@ -232,10 +236,11 @@ class ConnectionActionKind(StrEnum):
 
 
 class ConnectionAction(Request):
-    """An action on a connection; ``options`` are those of the mirror or of the verification."""
+    """An action on a connection; ``options`` are those of the mirror or of the verification, which with ``remirror`` sends what differs."""
 
     action: ConnectionActionKind
     options: MirrorOptions | None = None
+    remirror: bool = False
     timeout_s: float = Field(default=60.0, gt=0, le=3600)
 
 
@@ -329,13 +334,18 @@ class Monitor(Request):
 
 
 class FailoverSettings(Request):
-    """What the target does when it takes over. While it serves, moved names are registered again each ``refresh_names_s``; None: never."""
+    """What the target does when it takes over. While it serves, moved names are registered again each ``refresh_names_s``; None: never.
+
+    ``wait`` is whether the scripts are waited for, but for one that has a word of its own.
+    """
 
     settle: Literal["apply", "discard"] = "apply"
     settle_timeout_s: float = Field(default=300.0, gt=0, le=86400)
     pre_script: ScriptName | None = None
     post_script: ScriptName | None = "post_failover"
     wait: bool = True
+    wait_pre_script: bool | None = None
+    wait_post_script: bool | None = None
     capture: bool = True
     refresh_names_s: float | None = Field(default=None, ge=1, le=31_536_000)
 

@@ -21,6 +21,7 @@ from pydantic import Field, ValidationError
 from orchestrator.engine.control.errors import SettingsUnreadable
 from orchestrator.engine.control.fields import MIB, Address, Bytes, Name, Port, Request
 from orchestrator.engine.control.fields import Path as AbsolutePath
+from orchestrator.engine.control.schema_verify import VerifySettings
 from orchestrator.engine.oplog.limits import UNLIMITED, QueueLimits
 
 WILDCARDS = ("0.0.0.0", "::")
@@ -65,7 +66,7 @@ class Settings(Request):
     """What a daemon is told at its start.
 
     ``auto_reconnect`` off: what was connected before stays Stopped until it is resumed. ``queue`` limits the queues of the replicas
-    here; a captured directory has limits of its own.
+    here, ``verify`` is about the verification logs; a captured directory has limits of its own.
     """
 
     name: Name = Field(default_factory=own_name)
@@ -76,6 +77,7 @@ class Settings(Request):
     probe_port: Port = 6320
     memory_directory: AbsolutePath = Field(default_factory=default_memory)
     queue: QueueSettings = QueueSettings()
+    verify: VerifySettings = VerifySettings()
     auto_reconnect: bool = True
     system_log: AbsolutePath = "/dev/log"
 
