@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from tests.benchmarks.flushes import flushes
 from tests.benchmarks.lag import lag
 from tests.benchmarks.measure import Comparison, save
 from tests.benchmarks.memory import memory
@@ -22,6 +23,7 @@ MEASUREMENTS: dict[str, Callable[[Setting], list[Comparison]]] = {
     "writes": random_writes,
     "pgbench": pgbench,
     "lag": lag,
+    "flushes": flushes,
     "memory": memory,
 }
 
