@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -125,6 +126,33 @@ def test_a_device_is_attached_again_when_the_engine_starts(needs: Callable[..., 
         pair.alpha.start()
         (again,) = client.devices()
         assert again.state == "attached"
+
+
+@pytest.mark.covers("ENG-CAP-07")
+def test_a_device_that_lost_its_file_is_attached_again(needs: Callable[..., None], pair: Pair, tmp_path: Path) -> None:
+    needs("loop")
+    image, beside = pair.source / "disk.img", tmp_path / "beside"
+    image.write_bytes(b"\0" * 8 * 1024 * 1024)
+    with pair.alpha.local(timeout_s=60) as client, attached(client, image) as status:
+
+        def kill_capture() -> None:
+            (mount,) = client.mounts()
+            os.kill(mount.pid, signal.SIGKILL)
+            wait_for(lambda: client.mounts()[0].restarts > mount.restarts, 60, "capture again")
+
+        kill_capture()
+        wait_for(lambda: client.devices()[0].state == "attached", 60, "the device again")
+        (again,) = client.devices()
+        run("mkfs.ext4", "-q", "-F", again.device)
+        with mounted(again.device, beside):
+            kill_capture()
+            wait_for(lambda: client.devices()[0].state == "detached", 60, "the loss to be seen")
+            with pytest.raises(AnswerRefused, match=f"it is mounted on {beside}"):
+                client.remove_device(str(image))
+        added = client.add_device(schema.DeviceRequest(file=str(image)))
+        assert added.state == "attached"
+        assert len(run("losetup", "--list", "--noheadings", "--output=BACK-FILE").split("disk.img")) == 2
+    assert status.file == str(image)
 
 
 @pytest.mark.covers("ENG-CAP-07")

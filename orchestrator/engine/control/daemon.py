@@ -177,6 +177,7 @@ class Engine:
 
     def _capture_lost(self, path: str, resumable: bool, why: str) -> None:  # noqa: FBT001  # called by position
         self.events.tell("capture", f"{path}: {why}", resumable=resumable)
+        self.devices.start()
         self.connections.capture_ended(path, resumable=resumable, why=why)
 
     def _rooms(self) -> Rooms:
