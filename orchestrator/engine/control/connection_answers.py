@@ -11,6 +11,7 @@ from orchestrator.engine.control.answers import ConnectionStatus, Synchrony
 from orchestrator.engine.control.edges import LinkNow
 from orchestrator.engine.control.lines import Lines
 from orchestrator.engine.control.peers import Peers
+from orchestrator.engine.transfer.null_target import NOBODY
 
 if TYPE_CHECKING:
     from orchestrator.engine.control.connections import ConnectionRecord
@@ -43,9 +44,10 @@ def as_synchrony(request: schema.ConnectionRequest, now: SynchronousState | None
 def as_answer(held: Shown, now: LinkNow | None, peers: Peers, lines: Lines) -> ConnectionStatus:
     """A connection as the control API shows it."""
     record, request = held.record, held.record.request
-    known = next((peer for peer in peers.listed() if peer.name == request.target), None)
+    known = peers.find(request.target)
     address = request.route.address if request.route else (known.address if known else "")
-    line = lines.get(address)
+    address = NOBODY.name if request.simulate else address
+    line = lines.get(address or NOBODY.name)
     now = now or LinkNow(state="Error", last_error=held.problem)
     since = dt.datetime.fromtimestamp(now.since_ns / 1e9, dt.UTC).isoformat() if now.since_ns else ""
     return ConnectionStatus(

@@ -122,7 +122,9 @@ class Connections:
             Conflict: the set's directory is not captured, or it is connected to that target already.
             SetConflict: another set goes to that place, or the same data goes out by another set.
         """
-        replication_set, _ = self._sets.get(request.replication_set), self._peers.get(request.target)
+        replication_set = self._sets.get(request.replication_set)
+        if not request.simulate:
+            self._peers.get(request.target)
         capture = self._mounts.capture(replication_set.root)
         if capture is None:
             raise Conflict(

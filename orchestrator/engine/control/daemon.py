@@ -107,6 +107,7 @@ class Engine:
         kind, says = best_kind()
         self.itself = Itself(identity, settings, version("dtam"), kind, says)
         self.peers = Peers(layout.peers, identity.engine_id)
+        self.peers.itself = self.itself.as_peer("127.0.0.1")
         self.documents = Documents(layout.protections, identity.engine_id)
         self.scripts = Scripts(layout.protections)
         self.runs = Runs(layout, self.scripts, self._fence_reason)
@@ -127,6 +128,7 @@ class Engine:
             queue=settings.queue.limits(),
         )
         self.periodic = Periodic(self.snapshots, self.replicas.all)
+        self.replicas.own_name = identity.name
         self.releases = Releases(self.mounts)
         self.queue_watch = QueueWatch(self.mounts, lambda sentence: self.events.alert("queue", sentence))
         self.lines = Lines(layout.lines, self.events)
@@ -137,6 +139,7 @@ class Engine:
             self.events,
             self.releases,
             self.lines,
+            self.replicas.came_through,
             VerifyLogs(layout.root / "verify", settings.verify),
         )
         self.connections = Connections(
@@ -288,7 +291,8 @@ class Engine:
             raise in_use("TCP", address, port, error, "data-port") from error
 
     def _trusted(self) -> list[tls.Peer]:
-        return [tls.Peer(peer.name, peer.certificate_pem) for peer in self.peers.listed()]
+        known = [*self.peers.listed(), self.itself.as_peer("127.0.0.1")]
+        return [tls.Peer(peer.name, peer.certificate_pem) for peer in known]
 
     async def _start_probe(self) -> ProbeResponder:
         responder = ProbeResponder(bytes.fromhex(self.identity.engine_id))

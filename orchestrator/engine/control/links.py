@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrator.engine.capture.state import StatePage
@@ -28,6 +29,7 @@ from orchestrator.engine.control.mounts import Mounts
 from orchestrator.engine.control.peers import Peers
 from orchestrator.engine.control.releasing import Releases
 from orchestrator.engine.control.sets import rule_set
+from orchestrator.engine.control.simulating import EmptyTarget
 from orchestrator.engine.control.watching import WatchCapture
 from orchestrator.engine.control.watchlink import Findings
 from orchestrator.engine.mirror.crossing import Crossing
@@ -37,6 +39,7 @@ from orchestrator.engine.mirror.rules import RuleSet
 from orchestrator.engine.oplog.reader import LogReader
 from orchestrator.engine.transfer import tls
 from orchestrator.engine.transfer.messages import DataState, Refusal
+from orchestrator.engine.transfer.null_target import NOBODY, NullTarget
 from orchestrator.engine.transfer.protocol import Terms
 from orchestrator.engine.transfer.source import (
     LogAccess,
@@ -64,6 +67,7 @@ class Links:
     events: Events
     releases: Releases
     lines: Lines
+    came_through: Callable[[str], tuple[str, ...]]
     verify_logs: VerifyLogs
 
     def make(self, replication_set: schema.ReplicationSet, record: ConnectionRecord, *, fresh: bool) -> Link:
@@ -84,6 +88,8 @@ class Links:
 
     def route(self, record: ConnectionRecord) -> Route:
         """Where the target is reached, and who it must be."""
+        if record.request.simulate:
+            return Route(NOBODY.name, 0, NOBODY)
         peer, chosen = self.peers.get(record.request.target), record.request.route
         address, port = (chosen.address, chosen.port) if chosen else (peer.address, peer.data_port)
         return Route(address, port, tls.Peer(peer.name, peer.certificate_pem))
@@ -170,6 +176,7 @@ class SourceLink:
             replication_set=request.replication_set,
             target_root=self._record.target_root,
             purpose=request.purpose,
+            via=self._links.came_through(str(self._capture.path)),
         )
         hooks = SourceHooks(
             released=self._released,
@@ -189,6 +196,7 @@ class SourceLink:
             names=self._other_names(),
             hooks=hooks,
             line=self._links.lines.to(self._links.route(self._record).address),
+            reach=NullTarget(EmptyTarget).dial if request.simulate else None,
             fresh=fresh,
             longest_wait_s=2.0,
         )

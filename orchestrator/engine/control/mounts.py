@@ -82,9 +82,10 @@ class Mounts:
 
         Raises:
             MountRefused, MountFailed, BuildFailed: the capture says why not.
-            Conflict: it overlaps with a directory that is captured already.
+            Conflict: it overlaps with a directory that is captured already, or with a replica that is being applied.
         """
-        with self.left_alone(request.path), self._lock:
+        watching = request.capture == "watcher"  # sees what is applied as it sees anybody's changes: a chain
+        with contextlib.nullcontext() if watching else self.left_alone(request.path), self._lock:
             if request.path in self._captures:
                 self._change_limits(request)
                 return self._status(request.path)

@@ -28,6 +28,8 @@ class Peers:
         self._lock = threading.Lock()
         self._peers = {peer.name: peer for peer in store.load_all(directory, Peer)}
         self.changed: Callable[[], None] = lambda: None
+        self.itself: Peer | None = None
+        """This engine, as it reaches itself: a set may be replicated to another directory of the same server."""
 
     def listed(self) -> list[Peer]:
         """All peers."""
@@ -35,10 +37,15 @@ class Peers:
 
     def get(self, name: str) -> Peer:
         """A peer by name."""
-        peer = self._peers.get(name)
+        peer = self.find(name)
         if peer is None:
             raise Unknown(kind="peer", name=name, listing="peers list")
         return peer
+
+    def find(self, name: str) -> Peer | None:
+        """A peer by name, or this engine by its own; None when there is none."""
+        itself = self.itself
+        return self._peers.get(name) or (itself if itself is not None and itself.name == name else None)
 
     def add(self, peer: Peer) -> Peer:
         """Trust an engine; the same engine again replaces its name, addresses and ports.
@@ -93,22 +100,24 @@ def pair(peers: Peers, own: Callable[[str], Peer], request: PairRequest) -> Peer
     where, port = request.address, request.control_port
     token = request.token.get_secret_value()
     with EngineClient.https(where, port, fingerprint=request.fingerprint, token=token) as remote:
-        peer = as_peer(remote.server(), where)
+        peer = as_peer(remote.server(), where, control_port=port, data_port=request.data_port)
         peers.add(peer)
         remote.add_peer(own(request.own_address or address_towards(where, port)))
     return peer
 
 
-def as_peer(server: ServerStatus, address: str) -> Peer:
-    """The peer record of an engine that was reached at ``address``."""
+def as_peer(
+    server: ServerStatus, address: str, *, control_port: int | None = None, data_port: int | None = None
+) -> Peer:
+    """The peer record of an engine that was reached at ``address``; its own ports unless it is reached at others."""
     return Peer(
         name=server.name,
         engine_id=server.engine_id,
         fingerprint=server.fingerprint,
         certificate_pem=server.certificate_pem,
         address=address,
-        control_port=server.control_port,
-        data_port=server.data_port,
+        control_port=control_port or server.control_port,
+        data_port=data_port or server.data_port,
     )
 
 

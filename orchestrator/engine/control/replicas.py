@@ -89,6 +89,7 @@ class Replicas:
         self._keeping = keeping
         self.heard_s: Callable[[str], float | None] = lambda _: None
         self.snapshots = snapshots
+        self.own_name = ""
         ports: dict[str, object] = {"mirror": self._mirror, "happened": self._happened, "snapshots": snapshots}
         ports["alert"] = lambda sentence: events.alert("queue", sentence)
         settings = ReplicaSettings(limits=queue or QueueLimits())
@@ -142,6 +143,14 @@ class Replicas:
             self._events.tell("replica", f"{hello.source} replicates {where}", key=found.key, epoch=hello.epoch)
         return found
 
+    def came_through(self, root: str) -> tuple[str, ...]:
+        """The engines that what is at ``root`` came through, the first source first; none where it is not a replica."""
+        for replica in self._house.all():
+            record = replica.record
+            if not record.promoted and overlap(Path(root), Path(record.root)):
+                return (*record.via, record.source)
+        return ()
+
     def left(self, key: str, says: str) -> None:  # noqa: ARG002  # the listener's signature
         """The source ended the connection for good: its data stays, the replica is forgotten unless it is promoted."""
         replica = self._house.get(key)
@@ -178,7 +187,8 @@ class Replicas:
     def _captured_over(self, replica: Replica) -> str | None:
         if replica.record.set_back_to:
             return replica.record.says
-        if replica.record.promoted or self._mounts.capture(replica.record.root) is None:
+        capture = self._mounts.capture(replica.record.root)
+        if replica.record.promoted or capture is None or capture.kind == "watcher":
             return None
         return f"{replica.record.root} is captured here: apply never writes under it"
 
@@ -189,8 +199,13 @@ class Replicas:
             return f"{wanted} is no place for a replica"
         if overlap(wanted, self._state):
             return f"{wanted} holds this engine's own state"
-        if any(overlap(wanted, Path(mount.path)) for mount in self._mounts.listed()):
+        over = [mount for mount in self._mounts.listed() if overlap(wanted, Path(mount.path))]
+        if any(mount.capture == "fuse" for mount in over):
             return f"{wanted} is captured here: apply never writes under it"
+        if over and self.own_name in hello.via:
+            return (
+                f"{wanted} is replicated from here by way of {', '.join(hello.via[1:])} {hello.source}: that is a loop"
+            )
         for other in self._house.all():
             if not other.record.promoted and overlap(wanted, Path(other.record.root)):
                 record = other.record

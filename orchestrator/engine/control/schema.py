@@ -61,13 +61,17 @@ class Peer(Request):
 
 
 class PairRequest(Request):
-    """Pair with the engine at an address: it must show ``fingerprint``; ``token`` is an admin token of that engine."""
+    """Pair with the engine at an address: it must show ``fingerprint``; ``token`` is an admin token of that engine.
+
+    Through an address translation: ``control_port`` and ``data_port`` are those at which it is reached from here.
+    """
 
     address: Address
     control_port: Port = 6320
     fingerprint: Fingerprint
     token: SecretStr
     own_address: Address | None = None
+    data_port: Port | None = None
 
 
 class MountRequest(Request):

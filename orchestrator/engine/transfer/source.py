@@ -18,6 +18,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from orchestrator.engine.oplog.errors import CorruptRecord, LogUnusable
 from orchestrator.engine.transfer.dialing import dial
@@ -95,6 +96,7 @@ class SourceConnection:
         hooks: SourceHooks | None = None,
         limits: SessionLimits | None = None,
         line: Line | None = None,
+        reach: Callable[[], Channel] | None = None,
         fresh: bool = False,
         longest_wait_s: float = 10.0,
     ) -> None:
@@ -112,12 +114,13 @@ class SourceConnection:
             hooks: what the owner does.
             limits: of the sessions.
             line: compression and bandwidth of the way to the target; None: neither.
+            reach: how a session's channel is made; None dials the route.
             fresh: a connection that the target has not seen: its first session begins a new base.
             longest_wait_s: the longest pause between two tries to connect.
         """
         self.terms = terms
         self._route = route
-        self._identity = identity
+        self._reach = reach or partial(dial, identity, route)
         self._open_log = open_log
         self._hooks = hooks or SourceHooks()
         self._core = SourceSession(terms, limits)
@@ -280,7 +283,7 @@ class SourceConnection:
         self._reason = ""
         access = self._opened_log()
         try:
-            channel = dial(self._identity, self._route)
+            channel = self._reach()
             self._log, self._channel = access, channel
             receiver = threading.Thread(
                 target=self._receive, args=(channel, access.log_id), name="source-receiver", daemon=True
