@@ -1,6 +1,8 @@
 """A host of its own on which a real systemd is the first process: namespaces, an overlay over a root, a control group.
 
-Nothing stands in for anything there: units are started, ordered, restarted and stopped by systemd itself. The disk outlives a power
+    python -m tests.e2e.systemd_host /var/tmp/host [ROOT]     # one to try things on, as root: a shell, gone when it ends
+
+It ends with the thread that booted it. Nothing stands in for anything there: units are started, ordered, restarted and stopped by systemd itself. The disk outlives a power
 cut. Where the root under the overlay is this machine's own, the clone is not seen on it, nor what an engine keeps.
 """
 
@@ -43,7 +45,7 @@ class SystemdHost:
         words = ["sh", str(BOOT), self.name, str(self.place), str(self.lower), *HIDDEN]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                ["unshare", *NAMESPACES, "--fork", "--kill-child", *words],
+                ["setpriv", "--pdeathsig", "KILL", "unshare", *NAMESPACES, "--fork", "--kill-child", *words],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self.pid = int(str(wait_for(self._first_process, BOOTS_WITHIN_S, "the first process")))
