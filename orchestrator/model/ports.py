@@ -89,15 +89,15 @@ class Host(Protocol):
         """An empty directory goes; one that is not empty, or not there, is left as it is."""
         ...
 
+    def own_keytab(self, path: str, owner: int, mode: int) -> None:
+        """A keytab has this owner (by number) and these permission bits; anything but a keytab is refused."""
+        ...
+
     def services(self, wanted: Sequence[Mapping[str, Any]] = ()) -> tuple[ServiceFacts, ...]:
         """The protected services of this host, and what can be seen of ``wanted`` (service documents it does not manage yet)."""
         ...
 
     def start_service(self, name: str) -> None:
-    def own_keytab(self, path: str, owner: int, mode: int) -> None:
-        """A keytab has this owner (by number) and these permission bits; anything but a keytab is refused."""
-        ...
-
         """Start a service and wait until it is healthy; refused while the fence holds."""
         ...
 
