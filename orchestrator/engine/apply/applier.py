@@ -20,7 +20,16 @@ from orchestrator.engine.apply.operations import FileOperations
 from orchestrator.engine.apply.position import Doubt, PositionPage
 from orchestrator.engine.apply.queue import Entry, InLog, StreamQueue
 from orchestrator.engine.oplog.errors import CorruptRecord, LogUnusable
-from orchestrator.engine.oplog.format import LEAD, NAMESPACE_KINDS, Kind, Operation, UnlinkFlag, decode_verified
+from orchestrator.engine.oplog.format import (
+    LEAD,
+    NAMESPACE_KINDS,
+    NEW_NAMES,
+    Kind,
+    NameFlag,
+    Operation,
+    UnlinkFlag,
+    decode_verified,
+)
 from orchestrator.engine.oplog.reader import LogReader
 from orchestrator.engine.transfer.messages import MirrorItem, Operations
 
@@ -130,6 +139,7 @@ class Applier:
 
     def hold(self, timeout_s: float = 10.0) -> bool:
         """Stop between two operations and stay there; whether that came to pass in time."""
+        self._idle.clear()  # the thread may have told it of the hold before, after ``go_on``
         self._held.set()
         self._nudge.set()
         self._queue.wake()
@@ -257,7 +267,8 @@ class Applier:
         self._position.begin(_doubt_of(self._files, operation))
         halfway = again and operation.kind in CREATING
         mirrored = self._supervisor.tolerant and not replaying
-        return self._perform(operation, tolerant=halfway or replaying or mirrored, mirrored=mirrored)
+        over_kept = operation.kind in NEW_NAMES and bool(operation.flags & NameFlag.OVER_KEPT)
+        return self._perform(operation, tolerant=halfway or replaying or mirrored or over_kept, mirrored=mirrored)
 
     def _perform(self, operation: Operation, *, tolerant: bool, mirrored: bool = False) -> bool:
         try:
