@@ -174,6 +174,7 @@ class Link(msgspec.Struct, frozen=True):
     mode: str = "asynchronous"
     synchronous_wait_s: float = 10.0
     when_late: str = "continue"
+    ignore_deletes: bool = False
 
 
 class LinkStatus(msgspec.Struct, frozen=True):

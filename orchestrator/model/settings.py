@@ -259,6 +259,7 @@ class ConnectionTab(Tab):
 
     ``mode`` synchronous answers a flush at the source when the target holds it. Past ``synchronous_wait_s`` the application goes on
     asynchronously with an alert until the target has caught up; with ``when_late`` wait it stands still until the target answers.
+    ``ignore_deletes`` keeps at the target what is deleted or moved out at the source, until something else takes its name.
 
     Without ``roots`` the directories of the selected ``shares`` are protected, and those of ``volumes`` beside them.
     """
@@ -272,6 +273,7 @@ class ConnectionTab(Tab):
     mode: Literal["asynchronous", "synchronous"] = "asynchronous"
     synchronous_wait_s: Annotated[float, Field(gt=0, le=3600)] = 10.0
     when_late: Literal["continue", "wait"] = "continue"
+    ignore_deletes: bool = False
     orphans: OrphanSettings = OrphanSettings()
     queue: QueueSettings = QueueSettings()
 

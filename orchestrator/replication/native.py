@@ -215,6 +215,7 @@ class NativeReplication:
             mode="synchronous" if link.mode == "synchronous" else "asynchronous",
             synchronous_wait_s=link.synchronous_wait_s,
             when_late="wait" if link.when_late == "wait" else "continue",
+            ignore_deletes=link.ignore_deletes,
         )
 
     def _settled_soon(self, link: Link, connection: ConnectionStatus) -> ConnectionStatus:

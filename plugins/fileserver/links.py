@@ -47,4 +47,5 @@ def _link(planning: Planning, position: int, origin: Where, epoch: int, differen
         mode=tab.mode if outward else "asynchronous",
         synchronous_wait_s=tab.synchronous_wait_s,
         when_late=tab.when_late,
+        ignore_deletes=tab.ignore_deletes and outward,
     )

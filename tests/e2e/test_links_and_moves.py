@@ -8,6 +8,7 @@ the source has.
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 from collections.abc import Callable
@@ -46,12 +47,16 @@ class Side:
         )
         assert done.returncode == 0, f"{case['name']}: {done.stderr}"
 
-    def connect(self, name: str, rules: list[schema.Rule]) -> None:
+    def connect(self, name: str, rules: list[schema.Rule], *, ignore_deletes: bool = False) -> None:
         with self.engine.local() as client:
             client.create_replication_set(schema.ReplicationSet(name=name, root=str(self.source), rules=rules))
             mapping = schema.Mapping(kind="custom", target_root=str(self.target))
             request = schema.ConnectionRequest(
-                replication_set=name, target="beta", mapping=mapping, remap_link=self.remap
+                replication_set=name,
+                target="beta",
+                mapping=mapping,
+                remap_link=self.remap,
+                ignore_deletes=ignore_deletes,
             )
             self.key = client.connect(request).key
 
@@ -276,3 +281,70 @@ def test_a_restore_gives_links_their_original_places(module_engines, needs, tmp_
         there.connection_action(back.key, "settle")
     for name in ("first", "second", "third"):
         assert (side.source / name).readlink() == side.source / "in", name
+
+
+@pytest.mark.covers("ENG-CAP-11")
+def test_deletions_are_ignored_by_choice(own_side):
+    side = own_side()
+    (side.source / "dir").mkdir()
+    for name in ("mirrored", "dir/inside"):
+        (side.source / name).write_text("kept")
+    side.connect("ignoring", [schema.Rule()], ignore_deletes=True)
+    side.settle()
+    (side.source / "later").write_text("kept, too")
+    (side.source / "later").unlink()
+    shutil.rmtree(side.source / "dir")
+    (side.source / "mirrored").unlink()
+    side.settle()
+    assert {name: shown(side.target / name) for name in ("mirrored", "dir/inside", "later")} == {
+        "mirrored": "kept",
+        "dir/inside": "kept",
+        "later": "kept, too",
+    }
+    (side.source / "mirrored").write_text("anew")
+    (side.source / "dir").write_text("a file now")
+    (side.source / "new").mkdir()
+    (side.source / "new").rename(side.source / "later")
+    side.settle()
+    assert [shown(side.target / name) for name in ("mirrored", "dir", "later")] == ["anew", "a file now", "dir"]
+    with side.engine.local() as client:
+        options = schema.MirrorOptions(kind="difference", checksum=True)
+        client.connection_action(side.key, "start_mirror", options=options)
+        said = [event.sentence for event in client.events()]
+    side.settle()
+    assert not [sentence for sentence in said if "ignoring is mirrored again" in sentence], "nothing was missed"
+
+
+@pytest.mark.covers("ENG-CAP-01")
+def test_names_that_are_no_text_travel_and_can_be_told(sides):
+    side = sides[False]
+    name = os.fsdecode(b'caf\xe9 \xff\n\t"quoted" \\ end')
+    deep = side.source / "in" / name / name
+    deep.parent.mkdir()
+    deep.write_text("data")
+    os.setxattr(deep, "user.name", b"\xff\x00")
+    (side.source / "in" / "second").symlink_to(name)
+    side.settle()
+    there = side.target / "in" / name / name
+    assert there.read_text() == "data"
+    assert os.getxattr(there, "user.name") == b"\xff\x00"
+    assert os.readlink(side.target / "in" / "second") == name
+    with side.engine.local() as client:
+        client.connection_action(side.key, "start_mirror", options=schema.MirrorOptions(kind="full"))
+        side.settle()
+        assert client.connection(side.key).state == "Started"
+        assert client.events()
+
+
+@pytest.mark.covers("ENG-CAP-01")
+def test_times_of_directories_are_the_same_on_the_target(sides):
+    side = sides[False]
+    (side.source / "in" / "dir" / "deep").mkdir(parents=True)
+    (side.source / "in" / "dir" / "file").write_text("data")
+    (side.source / "in" / "dir" / "file").rename(side.source / "in" / "dir" / "deep" / "file")
+
+    def times(root: Path) -> list[int]:
+        return [(root / "in" / name).stat().st_mtime_ns for name in ("", "dir", "dir/deep")]
+
+    wait_for((side.target / "in" / "dir" / "deep").exists, 60, "the directory")
+    wait_for(lambda: times(side.target) == times(side.source), 60, "the same times")

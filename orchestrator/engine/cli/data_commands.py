@@ -145,6 +145,7 @@ def show_connection(ask: Ask, key: str) -> None:
 @click.option("--no-mirror", is_flag=True, help="Do not mirror now.")
 @click.option("--no-size", is_flag=True, help="Do not find out how much there is beside the mirror.")
 @click.option("--no-remap-link", is_flag=True, help="Leave soft links into the set as they are.")
+@click.option("--ignore-deletes", is_flag=True, help="Keep at the target what is deleted at the source.")
 @click.option("--synchronous", is_flag=True, help="Answer a flush at the source when the target holds it.")
 @click.option("--wait-s", type=float, default=10.0, show_default=True, help="How long a flush may wait for the target.")
 @click.option("--when-late", type=click.Choice(["continue", "wait"]), default="continue", show_default=True)
@@ -160,6 +161,7 @@ def add_connection(ask: Ask, replication_set: str, target: str, target_root: str
         remap_link=not mirror["no_remap_link"],
         calculate_size=not mirror["no_size"],
         mirror=schema.MirrorOptions(kind=mirror["kind"], checksum=mirror["checksum"]),
+        ignore_deletes=mirror["ignore_deletes"],
         mode="synchronous" if mirror["synchronous"] else "asynchronous",
         synchronous_wait_s=mirror["wait_s"],
         when_late=mirror["when_late"],

@@ -92,7 +92,8 @@ class MirrorDesk:
     def mirror(self, wanted: schema.MirrorOptions, *, thorough: bool = False) -> MirrorJob:
         """A mirror of the whole set. After a loss, and in a restore, sizes and times prove nothing: ``thorough``."""
         restoring = self._record.request.purpose == "restore"
-        options = mirror_options(wanted, thorough=thorough or restoring)
+        keeps = self._record.request.ignore_deletes
+        options = mirror_options(wanted, thorough=thorough or restoring, keeps_deleted=keeps)
         return self._job("Restoring" if restoring else "Mirroring", options, wanted.kind)
 
     def verification(self, wanted: schema.MirrorOptions, *, remirror: bool = False) -> MirrorJob:
@@ -142,7 +143,7 @@ class MirrorDesk:
         source = MirrorSource(
             self._capture().lower_path,
             self._rules,
-            mirror_options(LOOK_AGAIN),
+            mirror_options(LOOK_AGAIN, keeps_deleted=self._record.request.ignore_deletes),
             self._log,
             remap=self._remap,
             walk=False,

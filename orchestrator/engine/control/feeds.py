@@ -82,7 +82,11 @@ class TargetFeed:
 
 
 def mirror_options(
-    wanted: schema.MirrorOptions, *, report_only: bool = False, thorough: bool = False
+    wanted: schema.MirrorOptions,
+    *,
+    report_only: bool = False,
+    thorough: bool = False,
+    keeps_deleted: bool = False,
 ) -> options.MirrorOptions:
     """The mirror's own form of the options; ``thorough``: every file is compared by content, for times prove little."""
     orphans = options.OrphanPolicy(
@@ -95,4 +99,5 @@ def mirror_options(
         only_newer=wanted.only_newer,
         report_only=report_only,
         orphans=orphans,
+        keeps_deleted=keeps_deleted,
     )

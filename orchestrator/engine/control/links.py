@@ -195,6 +195,7 @@ class SourceLink:
             remap=self._remap.remap if self._remap is not None else None,
             names=self._other_names(),
             hooks=hooks,
+            keeps_deleted=request.ignore_deletes,
             line=self._links.lines.to(self._links.route(self._record).address),
             reach=NullTarget(EmptyTarget).dial if request.simulate else None,
             fresh=fresh,
@@ -251,9 +252,14 @@ class SourceLink:
         return self.desk.mirror(self._remirror(), thorough=True)
 
     def _remirror(self) -> schema.MirrorOptions:
-        """What the log lost includes removals: names that only the target has are put aside beside the replica, not lost."""
+        """What the log lost includes removals: names that only the target has are put aside beside the replica, not lost.
+
+        Where deletions are ignored they stay.
+        """
         request = self._record.request
         orphans, wanted = request.mirror.orphans, REMIRRORS[request.auto_remirror_kind]
+        if request.ignore_deletes:
+            return wanted.model_copy(update={"orphans": orphans})
         if orphans.action in {"ignore", "log"} or orphans.older_than_s:
             orphans = schema.Orphans(action="move", move_to=self._record.target_root + REMOVED)
         return wanted.model_copy(update={"orphans": orphans})

@@ -198,7 +198,8 @@ class ConnectionRequest(Request):
     again by itself, by ``auto_remirror_kind``; off, replication stays Pending until a person mirrors. ``compression`` is that of the way to
     the target's address, which other connections may share. ``simulate``: nothing is sent, all is counted. ``mode`` synchronous: a flush at the source is answered when the
     target holds it; ``when_late`` says what happens when that takes longer than ``synchronous_wait_s``: the application goes on
-    asynchronously until the target has caught up, or it waits.
+    asynchronously until the target has caught up, or it waits. ``ignore_deletes``: what is deleted or moved out at the source stays at
+    the target, until something else takes its name.
     """
 
     replication_set: Name
@@ -220,6 +221,7 @@ class ConnectionRequest(Request):
     mode: Literal["asynchronous", "synchronous"] = "asynchronous"
     synchronous_wait_s: float = Field(default=10.0, gt=0, le=3600)
     when_late: Literal["continue", "wait"] = "continue"
+    ignore_deletes: bool = False
 
 
 class ConnectionActionKind(StrEnum):

@@ -56,6 +56,7 @@ class MirrorOptions(msgspec.Struct, frozen=True):
         only_missing: only files that the target does not have at all (a restore that overwrites nothing).
         report_only: compare, change nothing (a verification).
         orphans: what only the target has.
+        keeps_deleted: what the source removes meanwhile stays at the target.
     """
 
     kind: MirrorKind = MirrorKind.FULL
@@ -65,6 +66,7 @@ class MirrorOptions(msgspec.Struct, frozen=True):
     only_missing: bool = False
     report_only: bool = False
     orphans: OrphanPolicy = OrphanPolicy()
+    keeps_deleted: bool = False
 
     @property
     def sends_all(self) -> bool:

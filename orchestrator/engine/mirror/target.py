@@ -52,7 +52,7 @@ from orchestrator.engine.mirror.messages import (
     Verdicts,
 )
 from orchestrator.engine.mirror.metadata import apply_meta, read_xattrs, same_besides_data
-from orchestrator.engine.mirror.options import SMALL_FILE_BYTES, MirrorOptions
+from orchestrator.engine.mirror.options import SMALL_FILE_BYTES, MirrorOptions, OrphanPolicy
 from orchestrator.engine.mirror.orphans import Orphans, removing
 from orchestrator.engine.mirror.reading import room
 from orchestrator.engine.mirror.reporting import report
@@ -182,7 +182,8 @@ class MirrorTarget:
         return Orphans(self.root_fd, options.orphans, self._now_s, self._log, self._keep)
 
     def _vanished_of(self, options: MirrorOptions) -> Orphans:
-        policy = removing(options.orphans, str(Path(f"/proc/self/fd/{self.root_fd}").readlink()))
+        place = str(Path(f"/proc/self/fd/{self.root_fd}").readlink())
+        policy = OrphanPolicy() if options.keeps_deleted else removing(options.orphans, place)
         return Orphans(self.root_fd, policy, self._now_s, self._log, self._keep)
 
     # names of a directory

@@ -69,9 +69,17 @@ class UnlinkFlag(IntFlag):
     TREE = 1
 
 
+class NameFlag(IntFlag):
+    """OVER_KEPT: what is in the way of a new name was deleted at the source and kept; written only by a sender that ignores deletions."""
+
+    OVER_KEPT = 2
+
+
 KINDS = {int(kind): kind for kind in Kind}
 NAMESPACE_KINDS = frozenset({Kind.RENAME, Kind.LINK, Kind.UNLINK, Kind.RMDIR})
 """Operations that cannot simply be done again: they move or remove names."""
+NEW_NAMES = frozenset({Kind.CREATE, Kind.MKDIR, Kind.SYMLINK, Kind.MKNOD, Kind.LINK, Kind.RENAME})
+"""Operations that make a name."""
 
 
 class Operation(msgspec.Struct, frozen=True, gc=False):

@@ -96,6 +96,7 @@ class SourceConnection:
         hooks: SourceHooks | None = None,
         limits: SessionLimits | None = None,
         line: Line | None = None,
+        keeps_deleted: bool = False,
         reach: Callable[[], Channel] | None = None,
         fresh: bool = False,
         longest_wait_s: float = 10.0,
@@ -115,6 +116,7 @@ class SourceConnection:
             limits: of the sessions.
             line: compression and bandwidth of the way to the target; None: neither.
             reach: how a session's channel is made; None dials the route.
+            keeps_deleted: deletions are not sent.
             fresh: a connection that the target has not seen: its first session begins a new base.
             longest_wait_s: the longest pause between two tries to connect.
         """
@@ -134,7 +136,7 @@ class SourceConnection:
         self._mirror = Mirroring(self._core, self._handle, self._hooks)
         self._tally = Tally()
         self._outlet = Outlet(line or Line(), self._tally, self._stopping.wait)
-        translator = Translator(rules, mapping, remap, names)
+        translator = Translator(rules, mapping, remap, names, keeps_deleted=keeps_deleted)
         self._shipping = Shipping(
             self._core, self._handle, translator, mirror=self._mirror, tally=self._tally, hooks=self._hooks
         )

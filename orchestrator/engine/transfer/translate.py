@@ -14,7 +14,16 @@ from typing import Protocol
 
 import msgspec
 
-from orchestrator.engine.oplog.format import LEAD, Kind, Operation, UnlinkFlag, decode_verified, encode
+from orchestrator.engine.oplog.format import (
+    LEAD,
+    NEW_NAMES,
+    Kind,
+    NameFlag,
+    Operation,
+    UnlinkFlag,
+    decode_verified,
+    encode,
+)
 from orchestrator.engine.oplog.reader import Run
 from orchestrator.engine.transfer.messages import Operations
 
@@ -121,8 +130,12 @@ class Translator:
         mapping: PathMapping | None,
         remap: Callable[[bytes], bytes] | None = None,
         names: FileNames | None = None,
+        *,
+        keeps_deleted: bool = False,
     ) -> None:
-        self._is_plain = rules is None and mapping is None
+        """``keeps_deleted``: what is deleted or moved out at the source stays at the target, until its name is made anew."""
+        self._is_plain = rules is None and mapping is None and not keeps_deleted
+        self._keeps_deleted = keeps_deleted
         self._rules = rules or Everything()
         self._mapping = mapping or SameNames()
         self._remap = remap
@@ -143,6 +156,7 @@ class Translator:
             last_time_ns = told.time_ns
             operation = self._by_a_name_inside(told)
             made = self._one(operation, moved)
+            made = keeping(made) if self._keeps_deleted and made is not None else made
             self._names.note(told)
             if made is None:
                 continue
@@ -203,6 +217,13 @@ class Translator:
 
     def _removal(self, op: Operation, path: bytes) -> Operation:
         return Operation(Kind.UNLINK, op.sequence, op.time_ns, self._mapping.map(path), flags=int(UnlinkFlag.TREE))
+
+
+def keeping(op: Operation) -> Operation | None:
+    """An operation where deletions are ignored: a removal is none; a new name may meet one that was kept."""
+    if op.kind in {Kind.UNLINK, Kind.RMDIR}:
+        return None
+    return msgspec.structs.replace(op, flags=op.flags | NameFlag.OVER_KEPT) if op.kind in NEW_NAMES else op
 
 
 def decode_run(data: memoryview) -> list[Operation]:
