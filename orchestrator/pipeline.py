@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +20,7 @@ import msgspec
 from orchestrator import configure, discover, planning, validate
 from orchestrator.delivering import HostScript, on_hosts, rendered, with_own_part
 from orchestrator.discover import Discovered
+from orchestrator.errors import DtamError
 from orchestrator.failover.condition import target_serves
 from orchestrator.failover.guards import Wish, raise_if_refused
 from orchestrator.failover.snapshot import Snapshot, look
@@ -28,6 +30,7 @@ from orchestrator.model.errors import ServerUnknown, SettingsInvalid
 from orchestrator.model.inventory import Inventory
 from orchestrator.model.located import Located
 from orchestrator.model.names import NameChanges
+from orchestrator.model.outcomes import Outcome, TryAgain
 from orchestrator.model.plan import Plan, PlanKind
 from orchestrator.model.protections import Protection
 from orchestrator.model.provenance import Layer
@@ -222,9 +225,19 @@ class Pipeline:
         now = msgspec.structs.replace(protection, stage=stage, epoch=max(protection.epoch, seen.epoch))
         if (now.stage, now.epoch) != (protection.stage, protection.epoch):
             self.store.put_protection(now)
-        if stage is not protection.stage and seen.target.state is not None:
-            self.running.note_failover_by_target(now.id, seen.target.server, seen.target.state)
+        state = seen.target.state
+        by_itself = stage is not protection.stage or (state is not None and not state.details.get("by"))
+        if stage is Stage.FAILED_OVER and state is not None and state.finished_ns and by_itself:
+            steps = partial(self._steps_of, now)
+            self.running.note_failover_by_target(now.id, seen.target.server, state, steps)
         return now, seen
+
+    def _steps_of(self, protection: Protection, run: str) -> tuple[Outcome, ...]:
+        """What became of the steps of the target's own script; nothing where it does not say."""
+        with suppress(DtamError, TryAgain):
+            found = self.reach.host(protection.pair.target).script_run(run, "post_failover")
+            return found.outcomes if found is not None else ()
+        return ()
 
     def plan(self, kind: PlanKind, protection: Protection, wish: Wish) -> Planned:
         """A plan of now with the texts of its scripts.
@@ -247,7 +260,9 @@ class Pipeline:
             names=names,
             graceful=wish.graceful,
             forced=wish.forced,
+            stop_monitoring=wish.stop_monitoring,
             by=self.by,
+            data=wish.data,
         )
         scripts = self._scripts(kind, plugin, given)
         given = msgspec.structs.replace(given, scripts=tuple(one.as_delivered for one in scripts))

@@ -30,6 +30,7 @@ COMMANDS = (
     "failover",
     "failback",
     "restore",
+    "snapshots",
     "history",
     "hosts",
     "domain",

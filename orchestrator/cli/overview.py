@@ -79,6 +79,7 @@ def document(
             "time_to_fail_s": watch.time_to_fail_s if watch else None,
             "says": watch.says if watch else "",
         },
+        "snapshots": _snapshots(seen),
         "last_error": _last_error(seen),
         "facts_age_s": facts_age_s,
         "facts_too_old": facts_age_s is not None and facts_age_s > limit_s,
@@ -126,6 +127,12 @@ def _connection(connection: ConnectionStatus | None) -> dict[str, Any] | None:
     )  # fmt: skip
 
 
+def _snapshots(seen: Snapshot) -> dict[str, Any]:
+    """What stands beside the replica: ``kept`` while a mirror overwrites a good state, ``set_back_to`` until it follows again."""
+    replica = seen.replica
+    return {"kept": replica.kept if replica else "", "set_back_to": replica.set_back_to if replica else ""}
+
+
 def _last_error(seen: Snapshot) -> str:
     replica = None if seen.replica and seen.replica.promoted else seen.replica  # live since a failover is no error
     words = [each.last_error for each in (seen.connection, seen.restoring, replica) if each is not None]
@@ -145,11 +152,18 @@ def lines(status: dict[str, Any], *, in_bytes: bool) -> list[tuple[str, str]]:
         *_moving("restore ", status["restoring"], in_bytes=in_bytes),
         ("monitor", _monitor(status["monitor"])),
         ("gathered facts", _age(status)),
+        ("snapshots", _kept(status["snapshots"])),
         ("last error", status["last_error"]),
         *[("unfinished", f"{run['kind']} {run['run']}: {run['says']}") for run in status["unfinished_runs"]],
         ("next", status["next"]),
     ]
     return [(label, text) for label, text in rows if text]
+
+
+def _kept(snapshots: dict[str, str]) -> str:
+    if snapshots["set_back_to"]:
+        return f"the target was set back to {snapshots['set_back_to']}, and follows its source after: dtam snapshots resume"
+    return f"{snapshots['kept']} holds the last good state while a mirror overwrites it" if snapshots["kept"] else ""
 
 
 def show(screen: Screen, status: dict[str, Any], *, in_bytes: bool = False) -> None:

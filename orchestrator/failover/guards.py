@@ -24,11 +24,13 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a person asks for. ``forced``: their word that the source is down."""
+    """What a person asks for. ``forced``: their word that the source is down; ``data``: apply, discard or snapshot:ID."""
 
     command: str
     graceful: bool = False
     forced: bool = False
+    stop_monitoring: bool = False
+    data: str = ""
 
 
 Guard = Callable[[Snapshot, Wish], Refusal | None]
@@ -128,11 +130,14 @@ def _graceful_needs_source(snapshot: Snapshot, wish: Wish) -> Refusal | None:
 
 def _data_usable(snapshot: Snapshot, wish: Wish) -> Refusal | None:
     replica = snapshot.replica
-    if wish.forced or replica is None or replica.data_state == "good":
+    if wish.forced or wish.data or replica is None or replica.data_state == "good":
+        return None
+    if not replica.set_back_to and (replica.intact or replica.kept):
         return None
     state = replica.data_state.replace("_", " ")
     reason = f"the data on {snapshot.target.server} is {state}: clients would get a half-mirrored state"
-    advice = f"wait for the mirror; or, knowing that, dtam failover {_name(snapshot)} --force"
+    other = f"dtam failover {_name(snapshot)} --data snapshot:ID (dtam snapshots list)"
+    advice = f"wait for the mirror; or go back: {other}; or, knowing that, --force"
     return Refusal(state, reason, advice)
 
 

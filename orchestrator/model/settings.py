@@ -33,6 +33,7 @@ from orchestrator.model.settings_domain import (
     ShareSelection,
 )
 from orchestrator.model.settings_names import DnsSettings
+from orchestrator.model.settings_snapshots import SnapshotsTab
 
 MIB = 1024 * 1024
 Item = Literal["addresses", "name", "shares", "spns"]
@@ -111,7 +112,9 @@ class FailoverTab(Tab):
 
     ``type`` dns changes the records of the clients' name; identity takes the source's addresses over, on the same subnet only.
     ``samba`` says that the source shares files by Samba; ``directory`` the domain whose accounts give their service names away.
-    ``settle``: apply what had arrived before the loss (apply), or drop what was queued (discard).
+    ``not_awaited``: scripts whose end nothing waits for: of a failover's the whole, of a failback's people's own part. ``wait`` false: none is.
+    ``settle``: apply what had arrived before the loss (apply), or drop what was queued (discard). Where the target's data is not good, an
+    automatic failover goes back to its last good state, if that was kept.
     """
 
     type: Literal["dns", "identity"] = "dns"
@@ -125,6 +128,7 @@ class FailoverTab(Tab):
     settle: Literal["apply", "discard"] = "apply"
     settle_timeout_s: Seconds = 300.0
     wait: bool = True
+    not_awaited: tuple[Literal["pre_failover", "post_failover", "pre_failback", "post_failback"], ...] = ()
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -152,6 +156,10 @@ class FailoverTab(Tab):
             yield "an identity failover needs identity.addresses, or items.addresses: false"
         if self.dns.signing == "kerberos" and self.dns.domain is None and self.directory is None:
             yield "dns.security kerberos needs dns.domain or directory"
+
+    def waits_for(self, script: str) -> bool:
+        """Whether what follows a script begins only when it has ended."""
+        return self.wait and script not in self.not_awaited
 
     def fails_over(self, item: Item) -> bool:
         """Whether an item moves: as chosen, else what a Samba file server needs."""
@@ -344,6 +352,7 @@ class Settings(Tab):
     failover: FailoverTab = FailoverTab()
     monitoring: MonitoringTab = MonitoringTab()
     connection: ConnectionTab = ConnectionTab()
+    snapshots: SnapshotsTab = SnapshotsTab()
     advanced: AdvancedTab = AdvancedTab()
 
     @model_validator(mode="after")

@@ -28,7 +28,8 @@ class Planning(msgspec.Struct, frozen=True):
     """All that planning may look at: values only, so that the same values give the same plan.
 
     ``scripts`` are the scripts as rendered with people's part; ``names`` the DNS changes of a failover as gathered; ``epoch``
-    is the one now held; ``forced`` is a person's word that the source is down, ``graceful`` that it is up and handed over.
+    is the one now held; ``forced`` is a person's word that the source is down, ``graceful`` that it is up and handed over; ``data`` is
+    what a failover goes on with (apply, discard, snapshot:ID), empty: as the settings say.
     """
 
     protection: Protection
@@ -38,7 +39,9 @@ class Planning(msgspec.Struct, frozen=True):
     names: NameChanges | None = None
     graceful: bool = False
     forced: bool = False
+    stop_monitoring: bool = False
     by: str = ""
+    data: str = ""
 
 
 class Application(Protocol):

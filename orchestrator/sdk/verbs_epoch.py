@@ -159,6 +159,7 @@ def fail_over(ports: Ports, given: Given, found: Found) -> None:
         )
     if (not asked and view.phase in {"idle", "done", "failed"}) or view.waiting_for_person:
         who = {"forced": given.get("forced", False), "by": given.get("by", "")}
+        who |= {"data": given["data"]} if "data" in given else {}
         again = view.phase == "failed" or view.waiting_for_person
         act, settings = ("continue_failover", who) if again else ("failover", who | {"run_id": given["run_id"]})
         ports.host(given["where"]).act(given["protection"], act, settings)

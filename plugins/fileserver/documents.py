@@ -29,6 +29,7 @@ def protection_document(planning: Planning, where: Where, epoch: int, role: Wher
         "witness": settings.monitoring.witness.model_dump(mode="json") if settings.monitoring.witness else None,
         "monitor": _monitor(planning),
         "failover": _failover(planning),
+        "snapshots": settings.snapshots.document(),
         "dns": dns_document(planning),
         "takeover": taking.documents(planning),
         "scripts": {one.name: one.sha256 for one in planning.scripts if one.where == where},
@@ -64,7 +65,13 @@ def _monitor(planning: Planning) -> dict[str, Any]:
 
 def _failover(planning: Planning) -> dict[str, Any]:
     tab = planning.protection.settings.failover
-    told = {"settle": tab.settle, "settle_timeout_s": tab.settle_timeout_s, "wait": tab.wait}
+    told = {
+        "settle": tab.settle,
+        "settle_timeout_s": tab.settle_timeout_s,
+        "wait": tab.wait,
+        "wait_pre_script": tab.waits_for("pre_failover"),
+        "wait_post_script": tab.waits_for("post_failover"),
+    }
     return told | {"refresh_names_s": tab.dns.refresh_interval_s if parts.moves_names(planning) else None}
 
 

@@ -46,8 +46,8 @@ def protect(planning: Planning) -> Iterator[Step]:
     yield from parts.start_services(planning, SOURCE)
     yield from connected(planning, epoch)
     yield from taking.keep_ready(planning, epoch)
-    if planning.protection.settings.monitoring.enabled:
-        yield steps.monitor(TARGET, target, planning.protection.id, on=True, by=planning.by)
+    watched = planning.protection.settings.monitoring.enabled
+    yield steps.monitor(TARGET, target, planning.protection.id, on=watched, by=planning.by)
 
 
 def deliver(planning: Planning) -> Iterator[Step]:
@@ -101,6 +101,7 @@ def failover(planning: Planning) -> Iterator[Step]:
         planning.epoch,
         forced=planning.forced,
         by=planning.by,
+        data=planning.data,
         budget_s=budget_s,
     )
     yield from parts.data_present(planning, "pre_failover")

@@ -66,6 +66,7 @@ class Host:
         self.directory = directory
         directory.mkdir(exist_ok=True)
         self.data_state = "good"
+        self.falls_back = False
         self.said: list[tuple[str, str]] = []
         self._die_inside = die_inside
         self._scripts = scripts
@@ -100,13 +101,16 @@ class Host:
         self.said.append((level, sentence))
 
     def status(self) -> ReplicaStatus:
-        return ReplicaStatus(self.data_state)
+        return ReplicaStatus(self.data_state, falls_back=self.falls_back)
 
     def refuse_older(self, epoch: int) -> Outcome:
         return self._set("refuse_source", "refusing", str(epoch))
 
     def settle(self, how: Settle) -> Outcome:
         return self._set("settle", f"settled-{how}")
+
+    def fall_back(self, snapshot: str) -> Outcome:
+        return self._set("fall_back", f"at-{snapshot or 'the last good state'}")
 
     def promote(self, epoch: int) -> Outcome:
         return self._set("promote", "promoted", str(epoch))

@@ -79,17 +79,23 @@ def take_epoch(where: Where, server: str, protection: str, epoch: int, *, by: st
 
 
 def fail_over(
-    where: Where, server: str, protection: str, epoch: int, *, forced: bool, by: str, budget_s: float
+    where: Where, server: str, protection: str, epoch: int, *, forced: bool, by: str, budget_s: float, data: str = ""
 ) -> Step:
-    """The target takes over by itself, script and all; asked once, then followed."""
+    """The target takes over by itself, script and all; asked once, then followed. ``data``: apply, discard or snapshot:ID."""
     given = {"where": where, "protection": protection, "epoch": epoch, "forced": forced, "by": by, "run_id": "{run}"}
+    chosen = {"data": data} if data else {}
     return Step(
         "fail-over",
         where,
-        f"let {server} take over from epoch {epoch}{', on your word that the source is down' if forced else ''}",
+        f"let {server} take over from epoch {epoch}{', on your word that the source is down' if forced else ''}{_with_data(data)}",
         act("failed-over", **given),
-        act("fail-over", **given),
+        act("fail-over", **given, **chosen),
         act("undo-failover", **given),
         budget_s=budget_s,
         downtime=True,
     )
+
+
+def _with_data(data: str) -> str:
+    words = {"": "", "apply": ", what has arrived applied", "discard": ", what is not applied yet discarded"}
+    return words.get(data, f", its data set back to {data.replace(':', ' ')}")

@@ -10,7 +10,7 @@ def status(**given: object) -> dict[str, object]:
     values: dict[str, object] = {
         "protection": "p", "name": "files.example.com", "stage": "failed_over", "epoch": 2, "condition": "failed_over",
         "says": "beta serves", "next": "dtam failback", "source": side, "target": {**side, "answers": False, "silence": "gone"},
-        "connection": None, "restoring": None, "last_error": "", "facts_age_s": 90_000.0, "facts_too_old": True,
+        "connection": None, "restoring": None, "last_error": "", "snapshots": {"kept": "", "set_back_to": ""}, "facts_age_s": 90_000.0, "facts_too_old": True,
         "monitor": {"enabled": True, "colour": "red", "time_to_fail_s": 0.0, "says": "silent"},
         "unfinished_runs": [{"run": "r", "kind": "failback", "says": "cut off at settle"}],
     }  # fmt: skip
@@ -26,6 +26,13 @@ def test_everything_that_matters_has_a_line() -> None:
     assert told["gathered facts"] == "25.0 h old — older than the limit: dtam discover"
     assert told["unfinished"] == "failback r: cut off at settle"
     assert "last error" not in told
+
+
+def test_what_is_kept_beside_the_replica_is_told() -> None:
+    kept = dict(lines(status(snapshots={"kept": "S1", "set_back_to": ""}), in_bytes=False))
+    back = dict(lines(status(snapshots={"kept": "S1", "set_back_to": "S2"}), in_bytes=False))
+    assert kept["snapshots"] == "S1 holds the last good state while a mirror overwrites it"
+    assert "dtam snapshots resume" in back["snapshots"]
 
 
 def test_amounts_in_bytes_or_in_units() -> None:

@@ -53,6 +53,7 @@ def build() -> Callable[..., Snapshot]:
         serving: str = "source",
         link: dict[str, Any] | None = None,
         data: str = "good",
+        kept: str = "",
     ) -> Snapshot:
         sides = {}
         for role, name, words in (("source", "alpha", source), ("target", "beta", target)):
@@ -67,7 +68,7 @@ def build() -> Callable[..., Snapshot]:
                 state=state(role, **(words or {})),
                 services=(service(serving in {role, "both"}),),
                 connections=(connection(**(link or {})),) if role == "source" and link != {"gone": True} else (),
-                replicas=(replica(data_state=data),) if role == "target" else (),
+                replicas=(replica(data_state=data, kept=kept),) if role == "target" else (),
             )
         return Snapshot(ID, sides["source"], sides["target"])
 

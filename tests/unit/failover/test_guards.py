@@ -53,6 +53,8 @@ ACCEPTED: list[tuple[str, Wish, dict[str, Any]]] = [
     ("failover", Wish("failover"), {"silent": "source"}),
     ("graceful", Wish("failover", graceful=True), {}),
     ("forced on half a mirror", Wish("failover", forced=True), {"silent": "source", "data": "mirroring"}),
+    ("a chosen snapshot", Wish("failover", data="snapshot:x"), {"silent": "source", "data": "mirroring"}),
+    ("the last good state was kept", Wish("failover"), {"data": "mirroring", "kept": "20260101T000000Z-abcdef"}),
     ("failback", Wish("failback"), {**FAILED_OVER, "silent": "", "source": {"fenced": True}}),
     ("restore", Wish("restore"), {**FAILED_OVER, "silent": "", "source": {"fenced": True}}),
     ("enable", Wish("enable"), {"known": "none", "serving": "none"}),
