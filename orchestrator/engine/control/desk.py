@@ -192,6 +192,9 @@ class MirrorDesk:
             files_compared=progress.files_compared,
             files_different=progress.files_different,
             sent_bytes=progress.sent_bytes,
+            orphan_files=progress.orphan_files,
+            orphan_directories=progress.orphan_directories,
+            orphan_bytes=progress.orphan_bytes,
             complete=complete,
         )
 
