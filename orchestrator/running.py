@@ -18,6 +18,7 @@ from pathlib import Path
 from orchestrator import recording
 from orchestrator.engine.client import ProtectionState
 from orchestrator.executing import Executor, Progress
+from orchestrator.model.outcomes import Outcome
 from orchestrator.model.plan import Plan, PlanKind
 from orchestrator.model.runs import Ended, Measured, Run, RunState
 from orchestrator.model.servers import ProtectionId, RunId
@@ -96,8 +97,17 @@ class Running:
         header, lines = journal.read(self.journals, run.id)
         return recording.run_of(run.id, header.plan, lines, started_at_s=header.started_at_s, by=header.by)
 
-    def note_failover_by_target(self, protection: str, server: str, state: ProtectionState) -> None:
-        """A failover that the target made without being asked here stands in the history like any other."""
+    def note_failover_by_target(
+        self,
+        protection: str,
+        server: str,
+        state: ProtectionState,
+        steps: Callable[[str], tuple[Outcome, ...]] = lambda _run: (),
+    ) -> None:
+        """A failover that the target made without being asked here stands in the history like any other.
+
+        ``steps`` gives what became of the steps of its script, by the failover's id; asked only when it is new here.
+        """
         began_s = (state.detected_ns or self._now() * 1e9) / 1e9
         ended_s = state.finished_ns / 1e9 if state.finished_ns else None
         run_id = RunId(state.run_id or f"failover-{server}-{state.epoch}")
@@ -107,7 +117,8 @@ class Running:
             PlanKind.FAILOVER, ProtectionId(protection), (), state.epoch - 1, nothing_because=f"{server} did it"
         )
         by = f"{server} by itself"
-        run = Run(run_id, plan, RunState.DONE, began_s, by, ended_s, says=f"{by}: {state.says or 'failed over'}")
+        says = f"{by}: {state.says or 'failed over'}"
+        run = Run(run_id, plan, RunState.DONE, began_s, by, ended_s, steps(run_id), says)
         self._store.put_run(run, Measured(rto_s=ended_s - began_s if ended_s and state.detected_ns else None))
         self._store.audit(by, protection, "failover", run.says, run_id)
 

@@ -21,7 +21,7 @@ from orchestrator.engine.client import (
 )
 from orchestrator.model.documents import document_checksum
 from orchestrator.model.inventory import EngineFacts, PathFacts, ServiceFacts
-from orchestrator.model.outcomes import GiveUp
+from orchestrator.model.outcomes import GiveUp, Outcome, Result
 from orchestrator.model.ports import HostFacts, ProtectionView, ScriptRun
 from orchestrator.model.shares import Samba
 from orchestrator.patience import absent_is_fine, patience
@@ -244,5 +244,33 @@ def _run(status: RunStatus) -> ScriptRun:
     sentences = [str(line["says"]) for line in status.lines if line.get("says")]
     last_words = status.output.strip().splitlines()[-1:] if status.state == "failed" else []
     return ScriptRun(
-        run_id=status.run_id, state=status.state, steps=steps, says=" | ".join([*sentences[-1:], *last_words])
+        run_id=status.run_id,
+        state=status.state,
+        steps=steps,
+        says=" | ".join([*sentences[-1:], *last_words]),
+        outcomes=_outcomes(status.lines),
     )
+
+
+def _outcomes(lines: Sequence[Mapping[str, Any]]) -> tuple[Outcome, ...]:
+    """The last word on each step; its time counts from its newest beginning."""
+    began_s: dict[str, float] = {}
+    last: dict[str, Outcome] = {}
+    for line in lines:
+        step, event, at_s = (line.get(word) for word in ("step", "event", "t"))
+        if not isinstance(step, str) or not isinstance(at_s, int | float):
+            continue
+        if event == "about-to":
+            began_s[step] = at_s
+        elif event in _SCRIPT_RESULTS:
+            seconds = at_s - began_s.get(step, at_s)
+            last[step] = Outcome(step, _SCRIPT_RESULTS[event], str(line.get("says", "")), round(seconds, 3))
+    return tuple(last.values())
+
+
+_SCRIPT_RESULTS = {
+    "done": Result.DONE,
+    "already": Result.ALREADY,
+    "failed": Result.FAILED,
+    "undone": Result.UNDONE,
+}

@@ -18,6 +18,7 @@ import msgspec
 from orchestrator.model.domain import DomainInventory
 from orchestrator.model.inventory import EngineFacts, PathFacts, ReplicaFacts, ServiceFacts
 from orchestrator.model.names import NameChanges, NameMove, NameRecords
+from orchestrator.model.outcomes import Outcome
 from orchestrator.model.servers import Where
 from orchestrator.model.shares import Samba
 
@@ -53,12 +54,16 @@ class ProtectionView(msgspec.Struct, frozen=True):
 
 
 class ScriptRun(msgspec.Struct, frozen=True):
-    """One run of a script on its host: running, done, failed or interrupted; ``steps`` maps step id to its last event."""
+    """One run of a script on its host: running, done, failed or interrupted; ``steps`` maps step id to its last event.
+
+    ``outcomes`` is what became of each step, in order, with what it said and how long it took.
+    """
 
     run_id: str
     state: str
     steps: dict[str, str] = {}
     says: str = ""
+    outcomes: tuple[Outcome, ...] = ()
 
 
 class Host(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -133,3 +133,17 @@ def run_delivered(planning: Planning, name: str, where: Where, epoch: int) -> It
             epoch=epoch,
             downtime=True,
         )
+
+
+def as_awaited(planning: Planning, wanted: Iterable[Step]) -> Iterator[Step]:
+    """The steps, but for people's own part of scripts that are not waited for: it goes on while the next step begins."""
+    failover = planning.protection.settings.failover
+    for step in wanted:
+        script = step.do.arguments.get("script")
+        if step.look.verb != "script-ran" or failover.waits_for(str(script)):
+            yield step
+        else:
+            loose = [
+                msgspec.structs.replace(one, arguments={**one.arguments, "wait": False}) for one in (step.look, step.do)
+            ]
+            yield msgspec.structs.replace(step, look=loose[0], do=loose[1])

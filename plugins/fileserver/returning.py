@@ -59,7 +59,7 @@ def _made_receiver(planning: Planning) -> Iterator[Step]:
 def failback(planning: Planning) -> Iterator[Step]:
     """Data, then service, back to the source; then the target is the target again."""
     yield from restore(planning)
-    yield from _moved_back(planning)
+    yield from parts.as_awaited(planning, _moved_back(planning))
     yield from _protected_again(planning)
 
 
@@ -99,5 +99,5 @@ def _protected_again(planning: Planning) -> Iterator[Step]:
         yield steps.demote(link, target, TARGET, discard_changes=True, suffix=links.suffix(position))
     yield from connected(planning, epoch, difference=True)
     yield steps.lift_fence(TARGET, target, protection.id)
-    if settings.monitoring.enabled:
+    if settings.monitoring.enabled and not planning.stop_monitoring:
         yield steps.monitor(TARGET, target, protection.id, on=True, by=planning.by)

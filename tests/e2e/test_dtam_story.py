@@ -173,6 +173,9 @@ def _lose_the_source(play: Play) -> None:
     assert not status["source"]["answers"]
     by_itself = play.json("history")[0]
     assert (by_itself["kind"], by_itself["by"]) == ("failover", "beta by itself")
+    assert {one["result"] for one in by_itself["steps"]} <= {"done", "already"}
+    assert "names-to-target" in [one["step"] for one in by_itself["steps"]]
+    assert by_itself["measured"]["rto_s"] > 0
     assert "alpha must answer" in play.dtam("failback", code=14).stderr
     assert "beta serves already" in play.dtam("failover", code=14).stderr
     play.dtam("status", "--check", code=1)

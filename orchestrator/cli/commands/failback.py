@@ -20,12 +20,19 @@ from orchestrator.model.plan import PlanKind
         "dtam --fileprint failback",
         "dtam --fileprint failback --plan",
         "dtam --fileprint failback --yes --json",
+        "dtam --fileprint failback --stop-monitoring",
     ),
 )
 @protection_option
+@click.option(
+    "--continue-monitoring/--stop-monitoring",
+    "monitoring",
+    default=True,
+    help="Whether the target watches the source again afterwards (it does); dtam monitor --on begins it later.",
+)
 @changing_options
 @click.pass_obj
-def command(desk: Desk, *, name: str | None, how: How, as_json: bool) -> None:
+def command(desk: Desk, *, name: str | None, monitoring: bool, how: How, as_json: bool) -> None:
     """Bring data and service back to the source, and protect it again.
 
     What differs is restored while the target serves; then the service moves. Files of the old source that never arrived
@@ -33,6 +40,7 @@ def command(desk: Desk, *, name: str | None, how: How, as_json: bool) -> None:
     """
     screen = Screen(as_json)
     protection = desk.protection(name, "failback")
-    finished = carry(desk, screen, protection, PlanKind.FAILBACK, wish=Wish("failback"), how=how)
+    wish = Wish("failback", stop_monitoring=not monitoring)
+    finished = carry(desk, screen, protection, PlanKind.FAILBACK, wish=wish, how=how)
     if finished is not None:
         screen.document(run_document(finished.run))

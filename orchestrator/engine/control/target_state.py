@@ -19,9 +19,13 @@ def executor_settings(document: Protection, candidate: str) -> ExecutorSettings:
         manual_intervention=document.monitor.manual_intervention,
         insist_without_witness=document.monitor.insist_without_witness,
         settle=Settle(document.failover.settle),
-        wait_for_pre_script=document.failover.wait,
-        wait_for_post_script=document.failover.wait,
+        wait_for_pre_script=_first(document.failover.wait_pre_script, document.failover.wait),
+        wait_for_post_script=_first(document.failover.wait_post_script, document.failover.wait),
     )
+
+
+def _first(own: bool | None, all_: bool) -> bool:  # noqa: FBT001  two words about the same
+    return all_ if own is None else own
 
 
 def monitor_settings(document: Protection) -> MonitorSettings:
