@@ -93,6 +93,7 @@ def lose_alpha(stage: FileStage, told: Told) -> None:
     until("the failover is done", lambda: stage.status()["stage"] == "failed_over")
     told("after the power cut, s", measured(stage, lost_s) | {"client back": round(back_s, 2)})
     told("its parts", parts_of(stage, lost_s))
+    in_history(stage)
     assert back_s < AT_MOST_S
     assert acl(stage.beta) == before
     refused = stage.smb("reader", "del before.txt", check=False)
@@ -112,6 +113,16 @@ def measured(stage: FileStage, lost_s: float) -> dict[str, object]:
         "failed over": round(found["finished_ns"] / 1e9 - lost_s, 2),
         "without service names": [float(one) for one in without],
     }
+
+
+def in_history(stage: FileStage) -> None:
+    """What nobody asked for stands in the history as if somebody had: each step, the moment without service names, the time it took."""
+    newest = json.loads(stage.dtam("history", "--protection", ID, "--json"))[0]
+    assert newest["by"] == "beta by itself"
+    assert newest["measured"]["rto_s"] > 0
+    (spns,) = [one for one in newest["steps"] if one["step"] == "take-spns"]
+    assert re.search(r"without owner: [0-9.]+ s", spns["says"])
+    assert "without owner" in stage.dtam("history", newest["run"])
 
 
 def parts_of(stage: FileStage, lost_s: float) -> dict[str, object]:
