@@ -62,7 +62,7 @@ class BigFiles:
         self._keep = keep
         self._trouble_at = trouble_at
         self._open: dict[int, _OpenFile] = {}
-        self._buffer = bytearray(REGION_BYTES)
+        self._buffer = bytearray()
 
     def open(self, message: Open) -> Opened:
         """A big file begins."""
@@ -107,6 +107,7 @@ class BigFiles:
         file = self._open.get(message.transfer)
         if file is None:
             return None
+        self._buffer = self._buffer or bytearray(REGION_BYTES)
         return Sums(
             message.transfer, message.offset, block_sums(room(file.fd, message.offset, message.length, self._buffer))
         )
@@ -156,6 +157,7 @@ class BigFiles:
         for file in self._open.values():
             file.close()
         self._open.clear()
+        self._buffer = bytearray()
 
 
 def _write_zeros(fd: int, offset: int, length: int) -> None:
