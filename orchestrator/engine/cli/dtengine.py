@@ -11,6 +11,7 @@ import click
 
 from orchestrator.engine.cli.asking import Ask, Clear, asking, confirmed_fingerprint, read_token, split_address
 from orchestrator.engine.cli.data_commands import connections, devices, mounts, replicas, sets
+from orchestrator.engine.cli.line_commands import lines, statistics
 from orchestrator.engine.cli.oplog_commands import oplog
 from orchestrator.engine.cli.protect_commands import fence, protections, status
 from orchestrator.engine.cli.snapshot_commands import snapshots
@@ -35,10 +36,12 @@ def main() -> None:
 @click.option("--memory-directory", help="tmpfs directory for the queue in memory.")
 def run(config: Path | None, **flags: Any) -> None:
     """Run the daemon in the foreground until SIGTERM."""
-    from orchestrator.engine.control import daemon  # noqa: PLC0415  # the asking commands need none of it
+    from orchestrator.engine.cli.collecting import collect_rarely  # noqa: PLC0415  # the asking commands need none of it
+    from orchestrator.engine.control import daemon  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    collect_rarely()
     daemon.run(read_settings(config, flags))
 
 
@@ -195,7 +198,20 @@ def events(ask: Ask, after: int) -> None:
     ask.show_all(ask.engine.events(after), ("n", "time_ns", "kind", "sentence"))
 
 
-for command in (mounts, devices, sets, connections, replicas, snapshots, protections, fence, status, oplog):
+for command in (
+    mounts,
+    devices,
+    sets,
+    connections,
+    replicas,
+    snapshots,
+    protections,
+    fence,
+    status,
+    statistics,
+    lines,
+    oplog,
+):
     main.add_command(command)
 
 if __name__ == "__main__":
