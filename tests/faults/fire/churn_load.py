@@ -37,9 +37,8 @@ class ChurnLoad(Program):
     def _prefix(self, place: Path, generation: int) -> int:
         ledger = place / LEDGER
         text = ledger.read_text() if ledger.exists() else ""
-        lines = text.rpartition("\n")[
-            0
-        ].split()  # the kernel hands a line that crosses a page to the capture in two writes
+        whole, _, _ = text.rpartition("\n")  # the kernel hands a line that crosses a page to the capture in two writes
+        lines = whole.split()
         assert lines == [str(number) for number in range(1, len(lines) + 1)], f"{place.name}: its ledger has holes"
         churn = Churn(self.seed + generation)
         with tempfile.TemporaryDirectory() as made_again:
