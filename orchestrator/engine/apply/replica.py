@@ -92,6 +92,7 @@ class Replica:
         self._retrying: str | None = None
         self._changes_state = True
         self._token = ""
+        self._rebased = True
 
     # --- coming and going
 
@@ -133,6 +134,7 @@ class Replica:
 
     def _go_on(self) -> None:
         record = self._record
+        self._rebased = record.data_state is not DataState.GOOD
         if record.data_state is DataState.MIRRORING:
             self._worsen("the mirror was interrupted by a restart of the target")
         if record.promoted or not record.log_id:
@@ -242,6 +244,7 @@ class Replica:
             if works is not None and self._record.log_id and not works.settle(settle_s):
                 raise ReplicaUnusable(where=self.directory, why=f"operations are still waiting: {self.progress().says}")
             self._stop_works()
+            self._rebased = True
             self._save(log_id="", epoch=max(hello.epoch, self._record.epoch))
             self._worsen("a new base began; a mirror is due", intact=True)
             self._start(self._new_works(hello))
@@ -388,7 +391,7 @@ class Replica:
         if not self._changes_state or self._record.data_state is not DataState.MIRRORING or works is None:
             return
         if end.complete and works.position.applied >= end.log_end:
-            before = self._record
+            before, self._rebased = self._record, False
             self._save(verify_required=False, kept="")
             self._set_state(DataState.GOOD, "")
             self._snapshots.good_again(before)
@@ -435,8 +438,8 @@ class Replica:
                     works.applier.go_on()
 
     def _moment(self, works: Works | None) -> Moment:
-        if works is None:
-            return Moment(self._record, 0, 0)
+        if works is None or (self._rebased and self._record.data_state is not DataState.GOOD):
+            return Moment(self._record, 0, 0)  # the files stand nowhere in the log that the queue continues
         return Moment(self._record, works.position.applied, works.position.applied_time_ns)
 
     def set_back(self, snapshot: str, *, good: bool, replace: Callable[[Callable[[], None]], None]) -> None:
@@ -461,6 +464,11 @@ class Replica:
         self._worsen(says)
         self._save(log_id="", intact=False, set_back_to=snapshot, says=says)
         self._stop_works()
+
+    def take_over_good(self, before: ReplicaRecord) -> None:
+        """Its files are those of a replica that was good, or whose last good state was kept."""
+        good = before.data_state is DataState.GOOD or before.intact
+        self._save(intact=good, kept=before.kept)
 
     def was_set_back(self, snapshot: str, *, good: bool) -> None:
         """The files are a snapshot's now."""

@@ -13,8 +13,10 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from orchestrator.engine.apply.applier import RetryPolicy
 from orchestrator.engine.apply.house import ReplicaHouse
 from orchestrator.engine.apply.ports import ReplicaStatus as ReplicaNow
+from orchestrator.engine.apply.record import ReplicaRecord
 from orchestrator.engine.apply.replica import Replica
 from orchestrator.engine.apply.works import ReplicaSettings
 from orchestrator.engine.control import store
@@ -69,6 +71,7 @@ class Replicas:
         epoch_of: the epoch of a protection's document, 0 when there is none.
         snapshots: where good states are kept.
         queue: how much each may queue.
+        retry_limit: how often what a file refuses is tried again before a mirror is called for; None: for ever.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class Replicas:
         *,
         snapshots: Snapshots,
         queue: QueueLimits | None = None,
+        retry_limit: int | None = None,
     ) -> None:
         self._state = layout.root.resolve()
         self._events = events
@@ -90,9 +94,10 @@ class Replicas:
         self.heard_s: Callable[[str], float | None] = lambda _: None
         self.snapshots = snapshots
         self.own_name = ""
+        self.unwatched: Callable[[str], None] = lambda _: None
         ports: dict[str, object] = {"mirror": self._mirror, "happened": self._happened, "snapshots": snapshots}
         ports["alert"] = lambda sentence: events.alert("queue", sentence)
-        settings = ReplicaSettings(limits=queue or QueueLimits())
+        settings = ReplicaSettings(limits=queue or QueueLimits(), retry=RetryPolicy(limit=retry_limit))
         self._house = ReplicaHouse(layout.replicas, epoch_of=epoch_of, settings=settings, ports=ports)
 
     # -- life
@@ -134,10 +139,13 @@ class Replicas:
             live = self._live_at(hello)
             if live is not None:
                 return Denied(Refusal.RESTORE_REQUIRED, live)
+            before = self._good_before(hello) if known is None else None
             why_not = self._captured_over(known) if known is not None else self._no_place_for(hello)
             found = self._house.find(hello, peer) if why_not is None else Denied(Refusal.NOT_READY, why_not)
         if isinstance(found, Denied):
             return found
+        if before is not None:
+            found.take_over_good(before)
         if known is None:
             where = f"{hello.replication_set} to {hello.target_root}"
             self._events.tell("replica", f"{hello.source} replicates {where}", key=found.key, epoch=hello.epoch)
@@ -151,9 +159,11 @@ class Replicas:
                 return (*record.via, record.source)
         return ()
 
-    def left(self, key: str, says: str) -> None:  # noqa: ARG002  # the listener's signature
+    def left(self, key: str, unwatched: bool) -> None:  # noqa: FBT001  # the listener's signature
         """The source ended the connection for good: its data stays, the replica is forgotten unless it is promoted."""
         replica = self._house.get(key)
+        if replica is not None and unwatched:
+            self.unwatched(replica.record.protection)
         if replica is not None and not replica.record.promoted:
             self._forget(replica)
 
@@ -174,6 +184,15 @@ class Replicas:
                     )
                     raise Conflict(what=f"capturing {path}", why=why, hint=hint)
             yield
+
+    def _good_before(self, hello: Hello) -> ReplicaRecord | None:
+        """The replica of the same set at the same place, good or with its last good state kept, that a new connection replaces."""
+        wanted = (hello.source, hello.replication_set, hello.target_root)
+        for replica in self._house.all():
+            record = replica.record
+            if (record.source, record.replication_set, record.root) == wanted and goes_back_to(replica) is not None:
+                return record
+        return None
 
     def _live_at(self, hello: Hello) -> str | None:
         """Why nothing may be sent to a place that clients write to."""
