@@ -12,7 +12,7 @@ from tests.benchmarks.flushes import flushes
 from tests.benchmarks.lag import lag
 from tests.benchmarks.measure import Comparison, save
 from tests.benchmarks.memory import memory
-from tests.benchmarks.mirrors import big, checksum, small
+from tests.benchmarks.mirrors import big, checksum, small, unchanged
 from tests.benchmarks.setting import Setting, machine
 from tests.benchmarks.writes import pgbench, random_writes
 
@@ -20,6 +20,7 @@ MEASUREMENTS: dict[str, Callable[[Setting], list[Comparison]]] = {
     "big": big,
     "small": small,
     "checksum": checksum,
+    "unchanged": unchanged,
     "writes": random_writes,
     "pgbench": pgbench,
     "lag": lag,
@@ -36,8 +37,10 @@ def chosen(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--gib", type=float, help="size of the big file")
     parser.add_argument("--files", type=int, help="how many small files")
+    parser.add_argument("--many", type=int, help="how many files of which none has changed")
     parser.add_argument("--writes", type=int, help="how many random writes")
     parser.add_argument("--operations", type=int, help="how many operations queue")
+    parser.add_argument("--rate", type=int, help="writes a second of a lag run")
     parser.add_argument("--seconds", type=float, help="of a pgbench run, and of a lag run")
     parser.add_argument("--capture", choices=["fuse", "watcher"], default="fuse")
     parser.add_argument(
@@ -59,10 +62,12 @@ def setting_of(given: argparse.Namespace, place: Path) -> Setting:
         "rounds": given.rounds,
         "big_bytes": given.gib and int(given.gib * 2**30) >> 20 << 20,
         "small_files": given.files,
+        "many_files": given.many,
         "writes": given.writes,
         "queued_operations": given.operations,
         "pgbench_s": given.seconds and int(given.seconds),
         "lag_s": given.seconds,
+        "lag_rate": given.rate,
     }
     return replace(setting, **{name: value for name, value in wanted.items() if value is not None})
 

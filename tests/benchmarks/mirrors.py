@@ -12,7 +12,16 @@ from pathlib import Path
 from tests.benchmarks.engines import Link, two_engines
 from tests.benchmarks.measure import Comparison, Taken, compare, timed
 from tests.benchmarks.rsync import Daemon, empty, rsync, rsync_daemon, tls_around
-from tests.benchmarks.setting import SMALL_BYTES, Setting, big_file, change_pages, settle_disk, small_files, warm_memory
+from tests.benchmarks.setting import (
+    SMALL_BYTES,
+    TINY_BYTES,
+    Setting,
+    big_file,
+    change_pages,
+    settle_disk,
+    small_files,
+    warm_memory,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,5 +126,19 @@ def checksum(setting: Setting) -> list[Comparison]:
             "dtam over TLS, synced": changed(
                 course.replica, lambda: course.link.mirror(kind="difference", checksum=True)
             ),
+        }
+        return [compare(name, "s", turns, setting.rounds)]
+
+
+def unchanged(setting: Setting) -> list[Comparison]:
+    """Very many files of which none has changed."""
+    name = f"difference mirror, {setting.many_files} files of which none has changed"
+    with _course(setting, "unchanged", lambda source: small_files(source, setting.many_files, TINY_BYTES)) as course:
+        course.rsync(course.plain)
+        settle_disk()
+        turns = {
+            "rsync, plain": lambda: course.rsync(course.plain),
+            "rsync over TLS": lambda: course.rsync(course.encrypted),
+            "dtam over TLS, synced": lambda: course.link.mirror(kind="difference"),
         }
         return [compare(name, "s", turns, setting.rounds)]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 PAGE_BYTES = 8192
 SMALL_BYTES = 10_240
+TINY_BYTES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Setting:
     rounds: int = 3
     big_bytes: int = 2 << 30
     small_files: int = 20_000
+    many_files: int = 200_000
     changed_pages: int = 2000
     writes: int = 60_000
     pgbench_s: int = 15
@@ -37,7 +39,7 @@ class Setting:
     def quick(self) -> Setting:
         """Small enough for a minute altogether."""
         return replace(
-            self, rounds=1, big_bytes=32 << 20, small_files=300, changed_pages=50, writes=3000,
+            self, rounds=1, big_bytes=32 << 20, small_files=300, many_files=2000, changed_pages=50, writes=3000,
             pgbench_s=1, pgbench_scale=1, lag_s=1, queued_operations=10_000,
         )  # fmt: skip
 
@@ -62,12 +64,12 @@ def big_file(path: Path, size: int) -> None:
             file.write(random.randbytes(1 << 20))
 
 
-def small_files(root: Path, count: int) -> None:
-    """Files of 10 KiB, two hundred a directory."""
+def small_files(root: Path, count: int, size: int = SMALL_BYTES) -> None:
+    """Files of ``size`` bytes, two hundred a directory."""
     for number in range(count):
         directory = root / f"d{number // 200}"
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / f"f{number}").write_bytes(random.randbytes(SMALL_BYTES))
+        (directory / f"f{number}").write_bytes(random.randbytes(size))
 
 
 def change_pages(path: Path, pages: int) -> None:
