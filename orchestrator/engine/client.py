@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
 from orchestrator.engine.client_door import Door
@@ -192,9 +192,9 @@ class EngineClient(Door):
         """One connection, by its number or by its key."""
         return self._get(ConnectionStatus, f"/v1/connections/{part(str(key))}")
 
-    def disconnect(self, key: int | str) -> Done:
+    def disconnect(self, key: int | str, *, monitoring: Literal["continue", "stop"] = "continue") -> Done:
         """End a connection for good; the target keeps the data."""
-        return self._send(Done, "DELETE", f"/v1/connections/{part(str(key))}")
+        return self._send(Done, "DELETE", f"/v1/connections/{part(str(key))}?{urlencode({'monitoring': monitoring})}")
 
     def connection_action(
         self,

@@ -237,3 +237,35 @@ def test_row_of_automatic_reconnections(joined, case) -> None:
     scenario.begin(case.get("connect", {}))
     for step in case["steps"]:
         scenario.do(step)
+
+
+@pytest.mark.covers("ENG-Q-02")
+def test_queues_that_fill_are_told_in_the_events_and_the_system_log(stage, joined) -> None:
+    joined.connect()
+    joined.settled()
+    scenario = Scenario(joined)
+    scenario.pause_target()
+    scenario.flood_a_little()
+    scenario.flood_a_little()
+    wait_for(lambda: stage.system_log.heard(f"% of the queue of {joined.source} are in use"), 30)
+    wait_for(lambda: stage.system_log.heard(f"replica {joined.key}: "), 30)
+    for engine in (stage.alpha, stage.beta):
+        with engine.local() as client:
+            assert any(event.kind == "queue" for event in client.events())
+    scenario.resume_target()
+
+
+@pytest.mark.covers("ENG-Q-07")
+def test_without_automatic_reconnection_a_person_starts_the_connection_again(stage, joined) -> None:
+    joined.connect()
+    joined.settled()
+    assert stage.alpha.stop() == 0
+    settings, stage.alpha.settings = stage.alpha.settings, "auto_reconnect = false\n" + stage.alpha.settings
+    try:
+        stage.alpha.start()
+        Scenario(joined).write()
+        assert joined.status().state == "Stopped"
+        joined.act("resume")
+        joined.assert_identical()
+    finally:
+        stage.alpha.settings = settings

@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from orchestrator.engine.cli.dtengine import main
+from orchestrator.engine.cli.line_commands import guide_statistics
 from orchestrator.engine.client import AnswerRefused, schema
 from tests.e2e.conftest import EngineProcess, wait_for
+from tests.e2e.test_engine_failover import side
 from tests.e2e.test_engine_pair import fill, tree
 from tests.e2e.way import MIB, Joined, Way
 
@@ -158,6 +162,63 @@ def test_overlap_is_refused(three, plan) -> None:
         other.end()
         with beta.local() as client:
             client.unmount(str(plan.directory / "captured"))
+
+
+def watched(three: Three, plan: Plan) -> schema.Protection:
+    """What beta knows when it watches alpha."""
+    alpha, beta, _ = three
+    return schema.Protection(
+        id="files",
+        application="fileprint",
+        role="target",
+        source=side(alpha),
+        target=side(beta),
+        roots=[schema.Root(source_path=str(plan.directory / "a"), target_path=str(plan.directory / "copy"))],
+        replication_set="data",
+    )
+
+
+@pytest.mark.covers("ENG-CN-08")
+@pytest.mark.parametrize(("monitoring", "goes_on"), [("continue", True), ("stop", False)])
+def test_who_disconnects_says_whether_monitoring_goes_on(three, plan, monitoring, goes_on) -> None:
+    alpha, beta, _ = three
+    with alpha.local() as here, beta.local() as there:
+        there.put_protection(watched(three, plan))
+        there.protection_action("files", "enable_monitor")
+        joined = plan.join(alpha, "a", beta, "copy", protection="files")
+        joined.settled()
+        here.disconnect(joined.key, monitoring=monitoring)
+        joined.key = ""
+        wait_for(lambda: there.replicas() == [], 20)
+        assert there.protection_state("files").monitor.enabled is goes_on
+        there.delete_protection("files")
+
+
+@pytest.mark.covers("ENG-CN-07")
+def test_statistics_have_the_names_and_words_of_the_guide(three, plan) -> None:
+    joined = plan.join(three[0], "a", three[1], "copy")
+    joined.settled()
+    done = CliRunner().invoke(main, ["statistics", "--state", str(three[0].state)])
+    told = dict(line.split("\t") for line in done.output.splitlines() if line)
+    assert len(told) == 26
+    words = (
+        "Target Data State",
+        "Target Status",
+        "Commit Mode",
+        "Transmit Mode",
+        "Mirror Status",
+        "Replication Status",
+    )
+    assert [told[word] for word in words] == ["OK", "OK", "Real-time", "Started", "Idle", "Ready"]
+    assert int(told["Sent (Bytes)"]) > int(told["Sent Mirror (Bytes)"]) > 0
+    assert told["Sent Compressed (Bytes)"] == told["Sent (Bytes)"]
+    assert told["Last File Touched"].startswith("d")
+    joined.act("pause")
+    with three[1].local() as beta:
+        beta.replica_action(joined.key, "pause")
+    wait_for(lambda: joined.status().target_state == "paused", 20)
+    paused = guide_statistics(joined.status())
+    assert (paused["Transmit Mode"], paused["Target Status"]) == ("Paused", "Paused")
 
 
 @pytest.mark.covers("ENG-CN-03", "ENG-CN-04")

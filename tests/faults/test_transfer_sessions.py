@@ -289,9 +289,17 @@ def test_a_paused_target_queues_and_acknowledges_but_applies_nothing(pair: Pair)
     assert tree_of(pair.root) == wanted(model)
 
 
-@pytest.mark.covers("ENG-Q-04")
-def test_a_full_target_queue_pauses_the_source_and_lets_it_go_on(tmp_path: Path) -> None:
-    limits = QueueLimits(memory_limit_bytes=64 << 10, disk_limit_bytes=256 << 10, minimum_free_bytes=0)
+@pytest.mark.covers("ENG-Q-02", "ENG-Q-04")
+@pytest.mark.parametrize(
+    "limits",
+    [
+        QueueLimits(memory_limit_bytes=64 << 10, disk_limit_bytes=256 << 10, minimum_free_bytes=0),
+        QueueLimits(memory_limit_bytes=64 << 10, disk_limit_bytes=0, minimum_free_bytes=0),
+        QueueLimits(memory_limit_bytes=64 << 10, minimum_free_bytes=1 << 60),
+    ],
+    ids=["a disk limit", "no disk queue", "minimum free space"],
+)
+def test_a_full_target_queue_pauses_the_source_and_lets_it_go_on(tmp_path: Path, limits: QueueLimits) -> None:
     pair = Pair(
         tmp_path, settings=ReplicaSettings(limits=limits, segment_bytes=32 << 10, checkpoint_s=0.05, janitor_s=0.02)
     )

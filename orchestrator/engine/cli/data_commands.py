@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import Any, Literal
 
 import click
 
 from orchestrator.engine.cli.asking import Ask, asking
+from orchestrator.engine.cli.line_commands import LEVELS
 from orchestrator.engine.client import schema
 from orchestrator.engine.control.schema_verify import VerifySchedule
 
@@ -31,6 +33,7 @@ def list_mounts(ask: Ask) -> None:
 @click.option("--memory-limit-bytes", type=int)
 @click.option("--disk-limit-bytes", type=int)
 @click.option("--minimum-free-bytes", type=int)
+@click.option("--alert-percent", type=int, help="Tell the system log when so much of the disk queue is in use.")
 @asking
 def add_mount(ask: Ask, path: str, **limits: Any) -> None:
     """Capture a directory from now on; the same again changes its limits."""
@@ -146,6 +149,9 @@ def show_connection(ask: Ask, key: str) -> None:
 @click.option("--no-size", is_flag=True, help="Do not find out how much there is beside the mirror.")
 @click.option("--no-remap-link", is_flag=True, help="Leave soft links into the set as they are.")
 @click.option("--ignore-deletes", is_flag=True, help="Keep at the target what is deleted at the source.")
+@click.option("--auto-remirror", type=click.Choice(["checksum", "difference", "full", "off"]), default="checksum")
+@click.option("--compression", type=LEVELS, help="Of the way to the target's address; as it is when absent.")
+@click.option("--simulate", is_flag=True, help="Send nothing, count everything.")
 @click.option("--synchronous", is_flag=True, help="Answer a flush at the source when the target holds it.")
 @click.option("--wait-s", type=float, default=10.0, show_default=True, help="How long a flush may wait for the target.")
 @click.option("--when-late", type=click.Choice(["continue", "wait"]), default="continue", show_default=True)
@@ -162,6 +168,10 @@ def add_connection(ask: Ask, replication_set: str, target: str, target_root: str
         calculate_size=not mirror["no_size"],
         mirror=schema.MirrorOptions(kind=mirror["kind"], checksum=mirror["checksum"]),
         ignore_deletes=mirror["ignore_deletes"],
+        auto_remirror=mirror["auto_remirror"] != "off",
+        auto_remirror_kind="checksum" if mirror["auto_remirror"] == "off" else mirror["auto_remirror"],
+        compression=mirror["compression"],
+        simulate=mirror["simulate"],
         mode="synchronous" if mirror["synchronous"] else "asynchronous",
         synchronous_wait_s=mirror["wait_s"],
         when_late=mirror["when_late"],
@@ -171,10 +181,18 @@ def add_connection(ask: Ask, replication_set: str, target: str, target_root: str
 
 @connections.command("disconnect")
 @click.argument("key")
+@click.option(
+    "--monitoring",
+    type=click.Choice(["continue", "stop"]),
+    help="Whether the target goes on watching this server; asked on a terminal, else it does.",
+)
 @asking
-def disconnect(ask: Ask, key: str) -> None:
+def disconnect(ask: Ask, key: str, monitoring: Literal["continue", "stop"] | None) -> None:
     """End a connection for good; the target keeps the data."""
-    ask.show(ask.engine.disconnect(key))
+    if monitoring is None and ask.engine.connection(key).protection is not None and sys.stdin.isatty():
+        on = click.confirm("Shall the target go on watching this server for failure?", default=True)
+        monitoring = "continue" if on else "stop"
+    ask.show(ask.engine.disconnect(key, monitoring=monitoring or "continue"))
 
 
 @connections.command("act")

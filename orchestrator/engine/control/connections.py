@@ -154,8 +154,15 @@ class Connections:
         self._events.tell("connection", f"{request.replication_set} is connected to {where}", key=record.key)
         return self._status(held)
 
-    def disconnect(self, key: str) -> None:
-        """End a connection for good."""
+    def disconnect(self, key: str, *, unwatched: bool = False) -> None:
+        """End a connection for good; ``unwatched``: its target stops watching this server for failure.
+
+        Raises:
+            Conflict: the target is to stop watching, and cannot be told now.
+        """
+        if unwatched and self.status(key).state not in {"Started", "Paused"}:
+            hint = "disconnect, then stop the watch at the target: dtengine protections act PROTECTION disable_monitor"
+            raise Conflict(what="ending the watch at the target", why="it is not connected", hint=hint)
         with self._lock:
             held = self._get(key)
             if self._has_restored(held):
@@ -163,7 +170,7 @@ class Connections:
             del self._held[held.record.key]
             store.remove(self._directory / f"{held.record.key}.json")
         if held.link is not None:
-            held.link.disconnect()
+            held.link.disconnect(unwatched=unwatched)
         self._events.tell("connection", f"connection {held.number} ended", key=held.record.key)
 
     def act(self, key: str, action: schema.ConnectionAction) -> ConnectionStatus:

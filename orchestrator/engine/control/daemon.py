@@ -50,7 +50,7 @@ from orchestrator.engine.control.routes_protect import protection_routes
 from orchestrator.engine.control.routes_snapshots import snapshot_routes
 from orchestrator.engine.control.routes_verify import verify_routes
 from orchestrator.engine.control.runs import Runs
-from orchestrator.engine.control.schema import MountRequest
+from orchestrator.engine.control.schema import MountRequest, ProtectionAction, ProtectionActionKind
 from orchestrator.engine.control.schema_snapshots import SnapshotSettings
 from orchestrator.engine.control.scripts import Scripts
 from orchestrator.engine.control.services import Services
@@ -66,6 +66,7 @@ from orchestrator.engine.transfer.messages import PromiseAnswer, PromiseAsk
 from orchestrator.engine.transfer.target import TargetListener
 from orchestrator.engine.witness.book import Book
 from orchestrator.engine.witness.store import DirectoryShelf, Store
+from orchestrator.errors import DtamError
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +129,7 @@ class Engine:
             queue=settings.queue.limits(),
         )
         self.periodic = Periodic(self.snapshots, self.replicas.all)
-        self.replicas.own_name = identity.name
+        self.replicas.own_name, self.replicas.unwatched = identity.name, self._unwatched
         self.releases = Releases(self.mounts)
         self.queue_watch = QueueWatch(self.mounts, lambda sentence: self.events.alert("queue", sentence))
         self.lines = Lines(layout.lines, self.events)
@@ -201,6 +202,17 @@ class Engine:
         )
 
     def _promise(self, peer: tls.Peer, question: PromiseAsk) -> PromiseAnswer:
+    def _unwatched(self, protection: str) -> None:
+        """The source was disconnected, and somebody said there that it need not be watched."""
+        known = any(held.id == protection and held.role == "target" for held in self.documents.listed())
+        if self.protections is None or not known:
+            return
+        action = ProtectionAction(action=ProtectionActionKind.DISABLE_MONITOR, by="whoever disconnected the source")
+        try:
+            self.protections.act(protection, action)
+        except DtamError as error:
+            self.events.tell("protection", f"{protection} goes on being watched: {error}")
+
         if self.protections is None:
             return PromiseAnswer(granted=False, epoch=question.epoch, says="the engine is just starting")
         return self.protections.promise(peer, question)

@@ -126,8 +126,8 @@ class Link(Protocol):
         """End the session; the connection goes on with the next daemon."""
         ...
 
-    def disconnect(self) -> None:
-        """End for good, and tell the target."""
+    def disconnect(self, *, unwatched: bool = False) -> None:
+        """End for good, and tell the target; ``unwatched``: it need not watch this server for failure any more."""
         ...
 
     def now(self) -> LinkNow:

@@ -49,7 +49,7 @@ def link_now(link: Shown, status: SourceStatus) -> LinkNow:
     """A link's figures."""
     page, findings = link.capture.state, link.findings
     waiting = status.queue_operations
-    last_file = link.desk.progress.current if status.mirror_active else status.last_path
+    last_file = (not status.mirror_active and status.last_path) or link.desk.progress.current
     return LinkNow(
         state=status.transmit_state.value,
         transmit_state=status.transmit_state.value,

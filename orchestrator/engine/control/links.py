@@ -153,16 +153,16 @@ class SourceLink:
         self._flushing.stop()
         self._end(disconnect=False)
 
-    def disconnect(self) -> None:
-        """End for good."""
+    def disconnect(self, *, unwatched: bool = False) -> None:
+        """End for good; ``unwatched``: the target need not watch this server any more."""
         self._flushing.end()
-        self._end(disconnect=True)
+        self._end(disconnect=True, unwatched=unwatched)
         self._links.releases.forget(self._capture.path, self._record.key)
 
-    def _end(self, *, disconnect: bool) -> None:
+    def _end(self, *, disconnect: bool, unwatched: bool = False) -> None:
         if self._findings is not None:
             self._findings.end()
-        self._connection.stop(disconnect=disconnect)
+        self._connection.stop(disconnect=disconnect, unwatched=unwatched)
         self._connection.close()
         self.desk.end()
 

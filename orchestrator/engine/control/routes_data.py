@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
@@ -119,8 +119,8 @@ def connection_routes(connections: Connections) -> APIRouter:
         return connections.status(key)
 
     @router.delete("/connections/{key}")
-    def disconnect(key: str) -> Done:
-        connections.disconnect(key)
+    def disconnect(key: str, monitoring: Annotated[Literal["continue", "stop"], Query()] = "continue") -> Done:
+        connections.disconnect(key, unwatched=monitoring == "stop")
         return Done(says=f"connection {key} ended; the target keeps its data")
 
     @router.post("/connections/{key}/actions")

@@ -293,9 +293,10 @@ class Enqueue:
 
 @dataclass(frozen=True, slots=True)
 class SourceLeft:
-    """The source ended the connection for good."""
+    """The source ended the connection for good; ``unwatched``: a person said that it need not be watched for failure any more."""
 
     says: str
+    unwatched: bool = False
 
 
 TargetAction = Send | Hangup | LookUp | PrepareLog | Append | Enqueue | SourceLeft

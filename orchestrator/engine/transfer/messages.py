@@ -121,10 +121,11 @@ class Beat(msgspec.Struct, frozen=True, tag="beat"):
 
 
 class Bye(msgspec.Struct, frozen=True, tag="bye"):
-    """An orderly end of the session; ``disconnect`` when the connection itself is over."""
+    """An orderly end of the session; ``disconnect`` when the connection itself is over, ``unwatched`` when the target stops watching, too."""
 
     says: str = ""
     disconnect: bool = False
+    unwatched: bool = False
 
 
 class PromiseVerb(StrEnum):

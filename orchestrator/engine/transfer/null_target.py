@@ -66,7 +66,7 @@ class NullTarget:
         """A new session."""
         ours, theirs = socket.socketpair()
         session = TargetConnection(
-            PlainChannel(theirs), NOBODY, self, SessionLimits(), lambda _key, _says: None, promises=promises_nothing
+            PlainChannel(theirs), NOBODY, self, SessionLimits(), lambda _key, _unwatched: None, promises=promises_nothing
         )
         threading.Thread(target=session.run, name="null-target", daemon=True).start()
         return PlainChannel(ours)

@@ -156,9 +156,9 @@ class SourceConnection:
         self._thread = threading.Thread(target=self._run, name=f"source-{self.terms.connection[:8]}", daemon=True)
         self._thread.start()
 
-    def stop(self, *, disconnect: bool = False) -> None:
-        """End; ``disconnect`` tells the target that the connection is over for good."""
-        self._parting = Bye("disconnected", disconnect=True) if disconnect else None
+    def stop(self, *, disconnect: bool = False, unwatched: bool = False) -> None:
+        """End; ``disconnect`` tells the target that the connection is over for good, ``unwatched`` that it may stop watching, too."""
+        self._parting = Bye("disconnected", disconnect=True, unwatched=unwatched) if disconnect else None
         self._stopping.set()
         self._wake()
         if self._thread is not None:

@@ -60,6 +60,8 @@ class Replicas(Protocol):
         """The replica that a hello is about, or why there is none for it."""
 
 
+Left = Callable[[str, bool], None]
+"""Told the key of a connection that its source ended for good, and whether the source need not be watched any more."""
 Promises = Callable[[Peer, PromiseAsk], PromiseAnswer]
 """Answers a source that asks for a promise; must not raise."""
 
@@ -81,7 +83,7 @@ class TargetListener:
         address: str = "127.0.0.1",
         port: int = 0,
         limits: SessionLimits | None = None,
-        left: Callable[[str, str], None] = lambda _key, _says: None,
+        left: Left = lambda _key, _unwatched: None,
         promises: Promises = promises_nothing,
     ) -> None:
         """Bind; nothing is accepted until ``start``.
@@ -93,7 +95,7 @@ class TargetListener:
             address: where to listen.
             port: 0 lets the system choose; see ``port``.
             limits: of every session.
-            left: told the key when a source disconnects for good.
+            left: told when a source disconnects for good.
             promises: answers a source that asks for a promise.
 
         Raises:
@@ -179,7 +181,7 @@ class TargetConnection:
         peer: Peer,
         replicas: Replicas,
         limits: SessionLimits,
-        left: Callable[[str, str], None],
+        left: Left,
         *,
         promises: Promises,
     ) -> None:
@@ -265,8 +267,8 @@ class TargetConnection:
                     self._look_up(hello)
                 case PrepareLog(hello):
                     threading.Thread(target=self._prepare, args=(hello,), name="prepare-log", daemon=True).start()
-                case SourceLeft(says) if self._replica is not None:
-                    self._left(self._replica.key, says)
+                case SourceLeft(unwatched=unwatched) if self._replica is not None:
+                    self._left(self._replica.key, unwatched)
                 case _:
                     pass
         except ReplicaPromoted as error:

@@ -111,8 +111,8 @@ class TargetSession:
                         Refusal.VERSION, f"this engine speaks version {PROTOCOL_VERSION} of the protocol"
                     )
                 return [LookUp(message)]
-            case Bye(says=says, disconnect=disconnect):
-                left: list[TargetAction] = [SourceLeft(says)] if disconnect else []
+            case Bye(says=says, disconnect=disconnect, unwatched=unwatched):
+                left: list[TargetAction] = [SourceLeft(says, unwatched)] if disconnect else []
                 return [*left, Hangup(says)]
             case _:
                 return [Hangup(f"the source sent {type(message).__name__} out of turn")]
