@@ -214,7 +214,7 @@ def _moving(prefix: str, connection: dict[str, Any] | None, *, in_bytes: bool) -
             f"{prefix}connection",
             f"{connection['state']}, target data {connection['target_data_state'].replace('_', ' ')}",
         ),
-        *_flushes(prefix, connection["synchrony"]),
+        *_flushes(prefix, connection.get("synchrony")),
         (f"{prefix}mirror", mirror + (f" ({percent:.0f} %)" if percent is not None else "")),
         (f"{prefix}replication", replication),
     ]

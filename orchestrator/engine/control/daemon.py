@@ -127,6 +127,7 @@ class Engine:
             self._epoch_of,
             snapshots=self.snapshots,
             queue=settings.queue.limits(),
+            retry_limit=settings.retry_limit,
         )
         self.periodic = Periodic(self.snapshots, self.replicas.all)
         self.replicas.own_name, self.replicas.unwatched = identity.name, self._unwatched

@@ -13,25 +13,27 @@ from orchestrator.engine.capture.synchronous import SynchronousFeed, Synchronous
 from orchestrator.engine.control import schema
 from orchestrator.engine.control.edges import Capture
 from orchestrator.engine.control.errors import Conflict
+from orchestrator.engine.control.events import Events
 
-Tell = Callable[[str, str], None]
-"""Told (kind of event, sentence)."""
+if TYPE_CHECKING:
+    from orchestrator.engine.control.connections import ConnectionRecord
 
 SAYS = {
     "synchronous": "synchronous: a flush is answered when the target holds it",
-    "asynchronous": "ALERT: asynchronous: flushes are answered without the target",
-    "waiting": "ALERT: the application stands still until the target holds its flush",
+    "asynchronous": "asynchronous: flushes are answered without the target",
+    "waiting": "waiting: the application stands still until the target holds its flush",
 }
 
 
 class Flushing:
     """The flushes of one connection. Callable from any thread."""
 
-    def __init__(self, capture: Capture, connection: str, tell: Tell) -> None:
+    def __init__(self, capture: Capture, record: ConnectionRecord, events: Events) -> None:
         """By the source alone until ``by`` says otherwise."""
         self._capture = capture
-        self._connection = connection
-        self._tell = tell
+        self._connection = record.key
+        self._way = f"{record.request.replication_set} to {record.request.target}"
+        self._events = events
         self._lock = threading.Lock()
         self._feed: SynchronousFeed | None = None
 
@@ -77,9 +79,11 @@ class Flushing:
         return feed.now if feed is not None else None
 
     def _changed(self, state: SynchronousState) -> None:
-        first = state.state == "asynchronous" and not state.flushes and "caught up" in state.why
-        if not first:
-            self._tell("synchrony", f"{SAYS[state.state]} ({state.why})")
+        sentence = f"{self._way} is {SAYS[state.state]} ({state.why})"
+        if state.state == "synchronous":
+            self._events.tell("synchrony", sentence, key=self._connection)
+        else:
+            self._events.alert("synchrony", sentence)
 
 
 def refuse_unordered(request: schema.ConnectionRequest, capture: Capture) -> None:

@@ -130,7 +130,7 @@ class SourceLink:
         )
         self._findings = Findings(capture, self.desk, self._start_job) if isinstance(capture, WatchCapture) else None
         self._fresh = fresh
-        self._flushing = Flushing(capture, record.key, self._tell)
+        self._flushing = Flushing(capture, record, links.events)
         self._connection = self._connected(fresh=fresh)
 
     # -- life
@@ -280,12 +280,7 @@ class SourceLink:
         return True
 
     def _happened(self, sentence: str) -> None:
-        self._tell("connection", sentence)
-
-    def _tell(self, kind: str, sentence: str) -> None:
-        if kind == "synchrony":
-            sentence = f"{self._record.request.replication_set} to {self._record.request.target} is {sentence}"
-        self._links.events.tell(kind, sentence, key=self._record.key)
+        self._links.events.tell("connection", sentence, key=self._record.key)
 
     # -- what is told
 

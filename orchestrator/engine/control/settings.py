@@ -66,7 +66,8 @@ class Settings(Request):
     """What a daemon is told at its start.
 
     ``auto_reconnect`` off: what was connected before stays Stopped until it is resumed. ``queue`` limits the queues of the replicas
-    here, ``verify`` is about the verification logs; a captured directory has limits of its own.
+    here, ``verify`` is about the verification logs; a captured directory has limits of its own. ``retry_limit`` is how often a change
+    that a target file refuses is tried again before a mirror is called for (None: for ever).
     """
 
     name: Name = Field(default_factory=own_name)
@@ -77,6 +78,7 @@ class Settings(Request):
     probe_port: Port = 6320
     memory_directory: AbsolutePath = Field(default_factory=default_memory)
     queue: QueueSettings = QueueSettings()
+    retry_limit: int | None = Field(default=None, ge=1)
     verify: VerifySettings = VerifySettings()
     auto_reconnect: bool = True
     system_log: AbsolutePath = "/dev/log"
