@@ -7,7 +7,7 @@ holds, and tells the events of each switch.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from orchestrator.engine.capture.synchronous import SynchronousFeed, SynchronousState, SynchronousTerms
 from orchestrator.engine.control import schema
