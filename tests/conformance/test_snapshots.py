@@ -224,6 +224,21 @@ def test_half_of_a_pair_that_cannot_change_places_is_refilled(volumes: dict[str,
             subprocess.run(["umount", str(root)], check=True)
 
 
+def test_other_file_systems_inside_are_kept_and_never_set_back(tmp_path: Path, needs) -> None:
+    """Their content would be cleared away with the old tree."""
+    needs("volumes")
+    shelf = Shelf(tmp_path / "replica", tmp_path / "records")
+    shelf.root.mkdir()
+    with volume("ext4", shelf.root, 64 << 20) as inside:
+        (inside / "precious").touch()
+        made = shelf.take(wanted(shelf), nothing)
+        assert (shelf.place(made.id) / inside.name / "precious").exists()
+        with pytest.raises(SnapshotFailed, match="mounted inside"):
+            shelf.set_back(made.id, "key", nothing)
+        assert (inside / "precious").exists()
+    assert shelf.under_way is None
+
+
 def test_no_space_no_copy(tmp_path: Path, needs) -> None:
     needs("volumes")
     with volume("ext4", tmp_path, 160 << 20) as at:

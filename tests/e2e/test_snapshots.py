@@ -180,10 +180,8 @@ def test_taken_under_load_it_is_a_state_of_the_source_and_the_way_back(pair, tmp
     assert taken.id not in [one.id for one in pair.shelf().snapshots]
 
 
-def test_commands(pair, tmp_path, request):
-    if request.node.callspec.params["pair"] != "here":
-        pytest.skip("the commands are the same for all kinds")
-
+@pytest.mark.parametrize("pair", ["here"], indirect=True)
+def test_commands(pair, tmp_path):
     def said(*words: str, code: int = 0) -> str:
         command = [sys.executable, "-m", "orchestrator.engine.cli.dtengine", "snapshots", *words]
         done = subprocess.run([*command, "--state", str(pair.beta.state)], capture_output=True, text=True, check=False)
@@ -212,7 +210,8 @@ def test_commands(pair, tmp_path, request):
 
 
 @pytest.mark.covers("ENG-SNAP-01")
-def test_a_good_state_is_kept_while_a_mirror_overwrites_it(pair, tmp_path, request):
+@pytest.mark.parametrize("pair", ["xfs"], indirect=True)
+def test_a_good_state_is_kept_while_a_mirror_overwrites_it(pair):
     """By policy: kept and let go, or no mirror at all without."""
     settings = SnapshotSettings(before_remirror="refuse")
     pair.act("schedule", settings=settings)

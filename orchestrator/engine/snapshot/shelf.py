@@ -159,6 +159,9 @@ class Shelf:
             before = self.recover()
             if before is not None and before.id == snapshot_id:
                 return
+            if ways.mounted_below(self.root):
+                why = "other file systems are mounted inside"
+                raise SnapshotFailed(deed="cannot set back", root=self.root, why=why)
             begun = SetBack(id=snapshot_id, replica=replica, good=self._known(snapshot_id).is_good)
             exchange.save(self._directory / JOURNAL, begun)
             step("begun", snapshot_id)

@@ -88,7 +88,7 @@ def way_for(root: Path, store: Path) -> Snapshots:
     on_btrfs = (
         btrfs.is_btrfs(root) and btrfs.is_btrfs(store) and btrfs.filesystem_id(root) == btrfs.filesystem_id(store)
     )
-    if on_btrfs and btrfs.is_subvolume(root) and not _mounted_below(root):
+    if on_btrfs and btrfs.is_subvolume(root) and not mounted_below(root):
         return Btrfs()
     same = on_btrfs or root.stat().st_dev == store.stat().st_dev
     if not same:
@@ -178,7 +178,7 @@ def is_mounted(path: Path) -> bool:
     return os.fsencode(path) in _mount_points()
 
 
-def _mounted_below(root: Path) -> bool:
+def mounted_below(root: Path) -> bool:
     """Whether other file systems are mounted within: a snapshot of the subvolume would not hold them."""
     inside = os.fsencode(root).rstrip(b"/") + b"/"
     return any(at.startswith(inside) for at in _mount_points())
