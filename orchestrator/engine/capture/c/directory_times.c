@@ -43,11 +43,11 @@ static void log_one(struct node *directory)
     struct path path;
     struct stat now;
     namespace_share();
-    pthread_rwlock_wrlock(&directory->lock);
+    pthread_rwlock_wrlock(lock_of(directory));
     atomic_store(&directory->times_due, false); /* what happens from now on is noted again */
     if (path_of(directory, &path) == 0 && lstat(lower(&path), &now) == 0 && S_ISDIR(now.st_mode))
         log_times(&path, &now, UTIMENS_OMIT_ATIME);
-    pthread_rwlock_unlock(&directory->lock);
+    pthread_rwlock_unlock(lock_of(directory));
     namespace_leave();
     nodes_put(directory);
 }

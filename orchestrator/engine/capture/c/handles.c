@@ -24,25 +24,25 @@ struct handle *handle_open(struct node *node, int fd, int flags)
     if (!handle)
         return NULL;
     *handle = (struct handle){.fd = fd, .writable = (flags & O_ACCMODE) != O_RDONLY, .node = nodes_get(node)};
-    pthread_rwlock_wrlock(&node->lock);
+    pthread_rwlock_wrlock(lock_of(node));
     handle->next = node->handles;
     handle->link = &node->handles;
     if (node->handles)
         node->handles->link = &handle->next;
     node->handles = handle;
     open_handles++;
-    pthread_rwlock_unlock(&node->lock);
+    pthread_rwlock_unlock(lock_of(node));
     return handle;
 }
 
 void handle_close(struct handle *handle)
 {
     struct node *node = handle->node;
-    pthread_rwlock_wrlock(&node->lock);
+    pthread_rwlock_wrlock(lock_of(node));
     *handle->link = handle->next;
     if (handle->next)
         handle->next->link = handle->link;
-    pthread_rwlock_unlock(&node->lock);
+    pthread_rwlock_unlock(lock_of(node));
     close(handle->fd); /* outside of all locks: the last close of a large unlinked file takes long */
     nodes_put(node);
     free(handle);

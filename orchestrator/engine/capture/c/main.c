@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,11 +82,27 @@ static void agree(void *unused, struct fuse_conn_info *kernel)
 
 /* --- the threads -------------------------------------------------------------------------------------------------- */
 
+/* What the kernel made us know of and forget again, in millions, goes back to the system. */
+static void give_memory_back(void)
+{
+    enum { WORTH_IT = 100000 };
+    static uint64_t most;
+    uint64_t now = nodes_count();
+    if (now > most)
+        most = now;
+    if (most < WORTH_IT || now > most / 2)
+        return;
+    malloc_trim(0);
+    most = now;
+}
+
 static _Noreturn void *keep_house(void *unused)
 {
     (void)unused;
-    for (;;)
+    for (;;) {
         log_keep_house();
+        give_memory_back();
+    }
 }
 
 static _Noreturn void *see_lateness(void *unused)

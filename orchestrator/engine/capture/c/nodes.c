@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NODE_LOCKS = 8191 };
+
 static struct {
     /* held while waiting for the namespace: nobody overtakes, so neither renames nor writes starve */
     pthread_mutex_t turn;
@@ -94,12 +96,17 @@ static void grow(void)
     free(old);
 }
 
+pthread_rwlock_t *lock_of(const struct node *node)
+{
+    static pthread_rwlock_t locks[NODE_LOCKS]; /* zeros are open locks */
+    return &locks[(uintptr_t)node / sizeof *node % NODE_LOCKS];
+}
+
 static void init_node(struct node *node, const struct stat *seen)
 {
     node->device = seen->st_dev;
     node->inode = seen->st_ino;
     node->generation = ++table.generation;
-    pthread_rwlock_init(&node->lock, NULL);
 }
 
 void nodes_init(const struct stat *root)
@@ -172,7 +179,6 @@ static void release_locked(struct node *node)
     if (node->hashed)
         hash_out(node);
     table.count--;
-    pthread_rwlock_destroy(&node->lock);
     free(node);
 }
 

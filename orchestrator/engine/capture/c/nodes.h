@@ -42,8 +42,13 @@ struct node {
     atomic_bool maybe_privileged; /* may carry set-user-id or set-group-id: look before a write clears them */
     struct name *_Atomic names;   /* none: unlinked */
     struct handle *handles;       /* open ones, under the node's lock */
-    pthread_rwlock_t lock;
 };
+
+/*
+ * A node's lock, which it shares with others: a lock of its own would be half of a node, and a million are known. No
+ * thread holds two.
+ */
+pthread_rwlock_t *lock_of(const struct node *node);
 
 void nodes_init(const struct stat *root);
 struct node *nodes_root(void);

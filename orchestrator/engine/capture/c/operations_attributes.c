@@ -38,11 +38,11 @@ static void get_attributes(fuse_req_t request, fuse_ino_t number, struct fuse_fi
     struct reach reach;
     struct stat seen;
     namespace_share();
-    pthread_rwlock_rdlock(&node->lock);
+    pthread_rwlock_rdlock(lock_of(node));
     int error = reach_node(&reach, node, file, false);
     if (!error)
         error = look(&reach, &seen);
-    pthread_rwlock_unlock(&node->lock);
+    pthread_rwlock_unlock(lock_of(node));
     namespace_leave();
     if (error)
         fuse_reply_err(request, error);
@@ -177,9 +177,9 @@ static void set_attributes(fuse_req_t request, fuse_ino_t number, struct stat *w
     struct node *node = node_of(number);
     struct stat now;
     namespace_share();
-    pthread_rwlock_wrlock(&node->lock);
+    pthread_rwlock_wrlock(lock_of(node));
     int error = change_attributes(node, wanted, to_set, file, &now);
-    pthread_rwlock_unlock(&node->lock);
+    pthread_rwlock_unlock(lock_of(node));
     namespace_leave();
     if (error)
         fuse_reply_err(request, error);

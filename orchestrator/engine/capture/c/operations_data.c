@@ -57,14 +57,14 @@ static void release_file(fuse_req_t request, fuse_ino_t number, struct fuse_file
     struct stat now;
     (void)number;
     namespace_share();
-    pthread_rwlock_wrlock(&node->lock);
+    pthread_rwlock_wrlock(lock_of(node));
     if ((handle->wrote || atomic_load(&handle->read)) && fstat(handle->fd, &now) == 0) {
         unsigned omitted =
             (handle->wrote ? 0 : UTIMENS_OMIT_MTIME) | (access_moved(handle, &now) ? 0 : UTIMENS_OMIT_ATIME);
         if (omitted != (UTIMENS_OMIT_ATIME | UTIMENS_OMIT_MTIME) && path_to_log(node, handle->fd, &path))
             log_times(&path, &now, omitted);
     }
-    pthread_rwlock_unlock(&node->lock);
+    pthread_rwlock_unlock(lock_of(node));
     namespace_leave();
     handle_close(handle);
     fuse_reply_err(request, 0);
@@ -89,10 +89,10 @@ static void read_file(fuse_req_t request, fuse_ino_t number, size_t bytes, off_t
         return;
     }
     atomic_store_explicit(&handle->read, true, memory_order_relaxed);
-    pthread_rwlock_rdlock(&handle->node->lock);
+    pthread_rwlock_rdlock(lock_of(handle->node));
     ssize_t count = pread(handle->fd, buffer, bytes < MAX_READ_BYTES ? bytes : MAX_READ_BYTES, offset);
     int error = errno;
-    pthread_rwlock_unlock(&handle->node->lock);
+    pthread_rwlock_unlock(lock_of(handle->node));
     if (count < 0)
         fuse_reply_err(request, error);
     else
@@ -148,9 +148,9 @@ static void write_file(fuse_req_t request, fuse_ino_t number, const char *data, 
     struct handle *handle = handle_of(file);
     (void)number;
     namespace_share();
-    pthread_rwlock_wrlock(&handle->node->lock);
+    pthread_rwlock_wrlock(lock_of(handle->node));
     ssize_t written = change_content(handle, file, data, bytes, offset);
-    pthread_rwlock_unlock(&handle->node->lock);
+    pthread_rwlock_unlock(lock_of(handle->node));
     namespace_leave();
     bool flushed = written >= 0 && file->flags & O_DSYNC; /* O_SYNC has this bit, too */
     uint64_t position = flush_position();
@@ -192,9 +192,9 @@ static void allocate(fuse_req_t request, fuse_ino_t number, int mode, off_t offs
     struct handle *handle = handle_of(file);
     (void)number;
     namespace_share();
-    pthread_rwlock_wrlock(&handle->node->lock);
+    pthread_rwlock_wrlock(lock_of(handle->node));
     int error = change_allocation(handle, mode, offset, bytes);
-    pthread_rwlock_unlock(&handle->node->lock);
+    pthread_rwlock_unlock(lock_of(handle->node));
     namespace_leave();
     fuse_reply_err(request, error);
 }

@@ -32,10 +32,10 @@ static void read_and_reply(fuse_req_t request, struct node *node, const char *na
         return;
     }
     namespace_share();
-    pthread_rwlock_rdlock(&node->lock);
+    pthread_rwlock_rdlock(lock_of(node));
     ssize_t count = read_lower(node, name, value, bytes < XATTR_MAX_BYTES ? bytes : XATTR_MAX_BYTES);
     int error = errno;
-    pthread_rwlock_unlock(&node->lock);
+    pthread_rwlock_unlock(lock_of(node));
     namespace_leave();
     if (count < 0)
         fuse_reply_err(request, error);
@@ -110,9 +110,9 @@ static int change_lower(struct node *node, const struct change *change)
 static void change_and_reply(fuse_req_t request, struct node *node, const struct change *change)
 {
     namespace_share();
-    pthread_rwlock_wrlock(&node->lock);
+    pthread_rwlock_wrlock(lock_of(node));
     int error = change_lower(node, change);
-    pthread_rwlock_unlock(&node->lock);
+    pthread_rwlock_unlock(lock_of(node));
     namespace_leave();
     fuse_reply_err(request, error);
 }
