@@ -246,7 +246,10 @@ def test_servers_of_names_are_listed_by_whose_they_are(stage: FileStage) -> None
 @pytest.mark.parametrize(
     "protected",
     [
-        pytest.param(by_kerberos, marks=pytest.mark.covers("FS-01", "FS-02", "FS-03", "ID-02", "ID-03", "AM-09")),
+        pytest.param(
+            by_kerberos,
+            marks=pytest.mark.covers("FS-01", "FS-02", "FS-03", "ID-02", "ID-03", "AM-09", "AM-11", "AM-36"),
+        ),
         pytest.param(by_tsig, marks=pytest.mark.covers("FS-03", "ID-03", "DNS-02", "DNS-09")),
         pytest.param(by_address, marks=pytest.mark.covers("FS-02", "FS-03", "ID-01", "ID-02", "ID-03")),
     ],
@@ -257,6 +260,7 @@ def test_its_clients_go_on(protected: Protected, told: Told) -> None:
     serving = stage.alpha.address if takes_address else stage.beta.address
     before = registered(stage.beta)
     shows_what_it_would_do(protected)
+    mends_what_drifted(stage)
     with watched(protected, told):
         lose_alpha(stage, told)
         assert stage.address() == serving
@@ -329,6 +333,16 @@ def shows_what_it_would_do(protected: Protected) -> None:
     assert protected.address != NOWHERE or f"A {stage.beta.address}" in said
     assert stage.beta.run(["net", "conf", "list"]).stdout == before
     assert stage.address() == stage.alpha.address
+
+
+def mends_what_drifted(stage: FileStage) -> None:
+    """Somebody led the waiting share elsewhere and let everybody read the target's key."""
+    stage.beta.run(["net", "conf", "setparm", "docs", "path", "/srv"])
+    stage.beta.path(KEYTAB).chmod(0o644)
+    stage.dtam("--fileprint", "validate", "--protection", ID, "--fix", "--yes")
+    assert "path = /srv/docs" in stage.beta.run(["net", "conf", "showshare", "docs"]).stdout
+    assert is_waiting(stage.beta)
+    assert stage.beta.path(KEYTAB).stat().st_mode & 0o777 == 0o600
 
 
 def cannot_take_its_record_back(protected: Protected) -> None:
