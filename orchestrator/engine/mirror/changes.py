@@ -154,12 +154,14 @@ class Changes:
         self._doubt(path)
         self._doing[path] += 1
 
-    def sent(self, path: bytes, gate: int) -> None:
+    def sent(self, path: bytes, gate: int, *, owed: bool = True) -> None:
         """A path was read, when the log's end was not after ``gate``, and is in the stream (or was found to be gone).
 
-        It is unsettled until the stream has passed that gate, also if nothing was owed for it.
+        It is unsettled until the stream has passed that gate, also if nothing was owed for it; then what is owed for it otherwise stays owed.
         """
         if path in self._doing:
+            if not owed:
+                return
             self._doing[path] -= 1
             if self._doing[path]:
                 return

@@ -109,7 +109,8 @@ class Sending:
                 size = self._fill(fd, batch, load)
         except (FileNotFoundError, NotADirectoryError):
             size = 0
-            self._source.settle(*(beneath.join(batch.directory, file.name) for file in batch.files))
+            for file in batch.files:
+                self._source.settle(beneath.join(batch.directory, file.name), owed=file.owed)
             batch.files.clear()
         finished = before - len(batch.files) - len(load.later)
         self._put_small(load, size)
@@ -134,13 +135,17 @@ class Sending:
         if load.files:
             again = [(beneath.join(load.directory, file.name), How.SHALLOW) for file in load.files]
             self._source.put(Files, (load.directory, load.files), size, again)
-            self._source.settle(*(path for path, _ in again))
+            self._settle(load, again)
         if load.equal:
             again = [(beneath.join(load.directory, entry.name), How.SHALLOW) for entry in load.equal]
             self._source.put(Attributes, (load.directory, load.equal), 0, again)
-            self._source.settle(*(path for path, _ in again))
+            self._settle(load, again)
         for asked in load.linked:
             self.asking.ask(asked)
+
+    def _settle(self, load: Load, told: list[tuple[bytes, How]]) -> None:
+        for path, _ in told:
+            self._source.settle(path, owed=beneath.split(path)[1] in load.owed)
 
     def _send_file(self, dir_fd: int, wanted: Wanted, load: Load) -> int:
         """Send a file, or begin to; how many bytes it put into the load."""
@@ -151,7 +156,7 @@ class Sending:
         except OSError as error:
             if error.errno not in beneath.NOT_THERE and error.errno != errno.ENXIO:  # a socket took its place
                 self._source.account.trouble(path, error.strerror or str(error))
-            self._source.settle(path)
+            self._source.settle(path, owed=wanted.owed)
             return 0
         try:
             info = regular(fd)
@@ -163,7 +168,7 @@ class Sending:
             fd = -1
         except OSError as error:
             self._source.account.trouble(path, error.strerror or str(error))
-            self._source.settle(path)
+            self._source.settle(path, owed=wanted.owed)
         finally:
             if fd >= 0:
                 os.close(fd)
@@ -191,6 +196,8 @@ class Sending:
 
     def _send_small(self, fd: int, wanted: Wanted, info: os.stat_result, load: Load) -> int:
         data = os.read(fd, SMALL_FILE_BYTES + 1)
+        if wanted.owed:
+            load.owed.add(wanted.name)
         path = beneath.join(load.directory, wanted.name)
         meta = meta_of(info, read_xattrs(fd))
         self._source.sent(path, info, self._source.reading_up_to())

@@ -234,11 +234,11 @@ class MirrorSource:
                 self._lost_names.read(path, read_up_to)
         self.links.sent(path, info, read_up_to, young=young)
 
-    def settle(self, *paths: bytes) -> None:
+    def settle(self, *paths: bytes, owed: bool = True) -> None:
         """These were read just now, or are gone, and the messages about them were made."""
         gate = self._log.end()
         for path in paths:
-            self.changes.sent(path, gate)
+            self.changes.sent(path, gate, owed=owed)
 
     def tree_sent(self, node: Node) -> None:
         """Nothing is owed to a directory where a walk began; what is still on its way from below it is owed by itself."""

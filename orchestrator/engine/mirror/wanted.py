@@ -65,7 +65,7 @@ class Load:
     """What one step puts together for one directory.
 
     Whole files, files whose content was found equal, names that may become links to a file that is among the first, and files that
-    have to wait for an answer.
+    have to wait for an answer; names for which ``sent`` is owed.
     """
 
     directory: bytes
@@ -73,3 +73,4 @@ class Load:
     equal: list[Entry] = field(default_factory=list)
     linked: list[Asked] = field(default_factory=list)
     later: list[Wanted] = field(default_factory=list)
+    owed: set[bytes] = field(default_factory=set)
