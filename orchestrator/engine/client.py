@@ -174,6 +174,12 @@ class EngineClient(Door):
         """Count the files of a set and their bytes now; it takes a walk through all of it."""
         return self._send(SetSize, "POST", f"/v1/replication-sets/{part(name)}/size")
 
+    def rename_replication_set(self, name: str, to: str) -> schema.ReplicationSet:
+        """Another name for a set: a copy, as it was saved under the old one."""
+        return self._send(
+            schema.ReplicationSet, "POST", f"/v1/replication-sets/{part(name)}/rename?{urlencode({'to': to})}"
+        )
+
     def delete_replication_set(self, name: str) -> Done:
         """Forget a set; refused while a connection uses it."""
         return self._send(Done, "DELETE", f"/v1/replication-sets/{part(name)}")

@@ -69,6 +69,17 @@ def test_names_and_places_with_illegal_characters_are_refused_by_naming_them(two
         assert client.connections() == []
 
 
+@pytest.mark.covers("ENG-RS-01")
+def test_renaming_a_saved_set_copies_it(two, captured):
+    captured("first", rules=[schema.Rule(path="file")])
+    with two[0].local() as client:
+        copied = client.rename_replication_set("first", "second")
+        assert (copied.name, copied.generation, copied.rules) == ("second", 1, [schema.Rule(path="file")])
+        assert {one.name for one in client.replication_sets()} == {"first", "second"}
+        with pytest.raises(AnswerRefused, match="one of that name exists"):
+            client.rename_replication_set("first", "second")
+
+
 @pytest.mark.covers("ENG-RS-05")
 def test_each_save_raises_the_generation_and_a_stale_one_overwrites_nothing_also_after_a_restart(two, captured):
     captured("saved")

@@ -124,7 +124,7 @@ def test_a_chain_passes_changes_on_and_is_never_made_a_ring(three, plan) -> None
     first.settled()
     wait_for(lambda: tree(second.target) == tree(first.source), 60, "the change at the end of the chain")
     third = plan.join(gamma, "end", alpha, "a", capture="watcher")
-    wait_for(lambda: "that is a loop" in third.status().last_error, 30, str(third.status()))
+    wait_for(lambda: "is captured here" in third.status().last_error, 30, str(third.status()))
 
 
 @pytest.mark.covers("ENG-CN-06", "ENG-RS-09")

@@ -32,8 +32,6 @@ class ReplicaRecord(msgspec.Struct, frozen=True):
     log_id: str = ""
     """The source's log that the queue continues; empty: none, only a fresh session can begin."""
     purpose: str = "protect"
-    via: tuple[str, ...] = ()
-    """The engines that the data came through before its source."""
     intact: bool = False
     """Good no longer, but nothing was written to the files since they were (``last_good.py``)."""
     kept: str = ""

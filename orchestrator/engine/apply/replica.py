@@ -116,7 +116,6 @@ class Replica:
             epoch=hello.epoch,
             says="nothing was mirrored yet",
             purpose=hello.purpose,
-            via=hello.via,
         )
         save_record(directory, record)
         return cls(directory, record, settings, **ports)  # type: ignore[arg-type]

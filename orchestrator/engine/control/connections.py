@@ -28,7 +28,7 @@ from orchestrator.engine.control.mounts import Mounts
 from orchestrator.engine.control.peers import Peers
 from orchestrator.engine.control.sets import ReplicationSets
 from orchestrator.engine.mirror.mapping import MappingKind, TargetMapping
-from orchestrator.engine.mirror.replication_set import Placement, check_placement
+from orchestrator.engine.mirror.placement import Placement, check_placement
 from orchestrator.errors import DtamError
 
 Kind = schema.ConnectionActionKind

@@ -130,7 +130,7 @@ class Engine:
             retry_limit=settings.retry_limit,
         )
         self.periodic = Periodic(self.snapshots, self.replicas.all)
-        self.replicas.own_name, self.replicas.unwatched = identity.name, self._unwatched
+        self.replicas.unwatched = self._unwatched
         self.releases = Releases(self.mounts)
         self.queue_watch = QueueWatch(self.mounts, lambda sentence: self.events.alert("queue", sentence))
         self.lines = Lines(layout.lines, self.events)
@@ -141,7 +141,6 @@ class Engine:
             self.events,
             self.releases,
             self.lines,
-            self.replicas.came_through,
             VerifyLogs(layout.root / "verify", settings.verify),
         )
         self.connections = Connections(
@@ -202,7 +201,6 @@ class Engine:
             promises=self.promises,
         )
 
-    def _promise(self, peer: tls.Peer, question: PromiseAsk) -> PromiseAnswer:
     def _unwatched(self, protection: str) -> None:
         """The source was disconnected, and somebody said there that it need not be watched."""
         known = any(held.id == protection and held.role == "target" for held in self.documents.listed())
@@ -214,6 +212,7 @@ class Engine:
         except DtamError as error:
             self.events.tell("protection", f"{protection} goes on being watched: {error}")
 
+    def _promise(self, peer: tls.Peer, question: PromiseAsk) -> PromiseAnswer:
         if self.protections is None:
             return PromiseAnswer(granted=False, epoch=question.epoch, says="the engine is just starting")
         return self.protections.promise(peer, question)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrator.engine.capture.state import StatePage
@@ -67,7 +66,6 @@ class Links:
     events: Events
     releases: Releases
     lines: Lines
-    came_through: Callable[[str], tuple[str, ...]]
     verify_logs: VerifyLogs
 
     def make(self, replication_set: schema.ReplicationSet, record: ConnectionRecord, *, fresh: bool) -> Link:
@@ -176,7 +174,6 @@ class SourceLink:
             replication_set=request.replication_set,
             target_root=self._record.target_root,
             purpose=request.purpose,
-            via=self._links.came_through(str(self._capture.path)),
         )
         hooks = SourceHooks(
             released=self._released,

@@ -93,7 +93,6 @@ class Replicas:
         self._keeping = keeping
         self.heard_s: Callable[[str], float | None] = lambda _: None
         self.snapshots = snapshots
-        self.own_name = ""
         self.unwatched: Callable[[str], None] = lambda _: None
         ports: dict[str, object] = {"mirror": self._mirror, "happened": self._happened, "snapshots": snapshots}
         ports["alert"] = lambda sentence: events.alert("queue", sentence)
@@ -151,14 +150,6 @@ class Replicas:
             self._events.tell("replica", f"{hello.source} replicates {where}", key=found.key, epoch=hello.epoch)
         return found
 
-    def came_through(self, root: str) -> tuple[str, ...]:
-        """The engines that what is at ``root`` came through, the first source first; none where it is not a replica."""
-        for replica in self._house.all():
-            record = replica.record
-            if not record.promoted and overlap(Path(root), Path(record.root)):
-                return (*record.via, record.source)
-        return ()
-
     def left(self, key: str, unwatched: bool) -> None:  # noqa: FBT001  # the listener's signature
         """The source ended the connection for good: its data stays, the replica is forgotten unless it is promoted."""
         replica = self._house.get(key)
@@ -204,6 +195,10 @@ class Replicas:
         return None
 
     def _captured_over(self, replica: Replica) -> str | None:
+        """Why a replica that is known may not go on. A watcher over it makes it a link of a chain: it sees what is applied.
+
+        A ring cannot come to be so: whichever of its connections is made last would begin a new replica where something is captured.
+        """
         if replica.record.set_back_to:
             return replica.record.says
         capture = self._mounts.capture(replica.record.root)
@@ -218,13 +213,8 @@ class Replicas:
             return f"{wanted} is no place for a replica"
         if overlap(wanted, self._state):
             return f"{wanted} holds this engine's own state"
-        over = [mount for mount in self._mounts.listed() if overlap(wanted, Path(mount.path))]
-        if any(mount.capture == "fuse" for mount in over):
+        if any(overlap(wanted, Path(mount.path)) for mount in self._mounts.listed()):
             return f"{wanted} is captured here: apply never writes under it"
-        if over and self.own_name in hello.via:
-            return (
-                f"{wanted} is replicated from here by way of {', '.join(hello.via[1:])} {hello.source}: that is a loop"
-            )
         for other in self._house.all():
             if not other.record.promoted and overlap(wanted, Path(other.record.root)):
                 record = other.record

@@ -89,6 +89,12 @@ def set_routes(sets: ReplicationSets, events: Events) -> APIRouter:
         events.tell("set", kept.warning or f"replication set {name} was changed", generation=kept.generation)
         return kept
 
+    @router.post("/replication-sets/{name}/rename")
+    def rename(name: Name, to: Annotated[schema.SetName, Query()]) -> schema.ReplicationSet:
+        kept = sets.rename(name, to)
+        events.tell("set", f"replication set {name} was copied to {to}")
+        return kept
+
     @router.post("/replication-sets/{name}/size")
     def size(name: Name) -> SetSize:
         return sets.size(name)

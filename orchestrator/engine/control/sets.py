@@ -11,9 +11,10 @@ from orchestrator.engine.control import store
 from orchestrator.engine.control.answers import SetSize
 from orchestrator.engine.control.errors import Conflict, Unknown
 from orchestrator.engine.control.schema import ReplicationSet
-from orchestrator.engine.mirror.replication_set import REMIRROR
 from orchestrator.engine.mirror.rules import Rule, RuleSet
 from orchestrator.engine.mirror.size import calculate_size
+
+REMIRROR = "replication set {name!r} is connected: disconnect and connect it again with a difference mirror, to be sure of the data"
 
 
 class ReplicationSets:
@@ -49,6 +50,14 @@ class ReplicationSets:
                     what=f"a second replication set {document.name}", why="one of that name exists", hint=hint
                 )
             return self._keep(document, 1)
+
+    def rename(self, name: str, other: str) -> ReplicationSet:
+        """Give a set another name: as it was saved under the old one, it is copied.
+
+        Raises:
+            Conflict: the other name is taken.
+        """
+        return self.create(self.get(name).model_copy(update={"name": other}))
 
     def save(self, document: ReplicationSet) -> ReplicationSet:
         """Change a set; the answer carries the next generation, and a warning when the set is connected.

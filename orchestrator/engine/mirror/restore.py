@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from orchestrator.engine.mirror.mapping import RemapLink
 from orchestrator.engine.mirror.options import MirrorKind, MirrorOptions, OrphanAction, OrphanPolicy
-from orchestrator.engine.mirror.replication_set import ReplicationSet
 
 
 class RestoreOptions(msgspec.Struct, frozen=True):
@@ -42,13 +40,3 @@ class RestoreOptions(msgspec.Struct, frozen=True):
             only_missing=not self.overwrite,
             orphans=self.orphans,
         )
-
-
-def way_back(original: ReplicationSet, target_root: str) -> ReplicationSet:
-    """The replication set that the target's engine mirrors from: the same rules, rooted in the replica."""
-    return msgspec.structs.replace(original, root=target_root, generation=0)
-
-
-def links_back(remap: RemapLink) -> RemapLink:
-    """Links that were remapped on the way to the target get their original places."""
-    return remap.reversed()

@@ -20,8 +20,8 @@ from pathlib import Path
 import msgspec
 
 from orchestrator.engine.mirror import beneath
+from orchestrator.engine.mirror.durable import write_durably
 from orchestrator.engine.mirror.placing import TEMPORARY
-from orchestrator.engine.mirror.replication_set import write_durably
 from orchestrator.engine.oplog.format import Kind, Operation
 
 _FICLONE = 0x40049409

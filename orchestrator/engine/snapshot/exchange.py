@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from orchestrator.engine.mirror.replication_set import write_durably
+from orchestrator.engine.mirror.durable import write_durably
 from orchestrator.engine.snapshot import btrfs, trees, ways
 from orchestrator.engine.snapshot.trees import Check
 

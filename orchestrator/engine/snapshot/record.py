@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from orchestrator.engine.mirror.replication_set import write_durably
+from orchestrator.engine.mirror.durable import write_durably
 
 ID_PATTERN = r"^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}$"
 _ID = re.compile(ID_PATTERN)

@@ -72,8 +72,6 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
     replies_received: int = 0
     mapping: dict[str, str] = {}
     purpose: str = "protect"
-    via: tuple[str, ...] = ()
-    """The engines that the data came through before the source, so that a chain never becomes a ring."""
     compression: str = ""
     """How the source could compress frames; empty: not at all."""
     version: int = PROTOCOL_VERSION

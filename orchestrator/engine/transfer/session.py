@@ -18,8 +18,6 @@ class Terms:
     target_root: str
     mapping: tuple[tuple[str, str], ...] = ()
     purpose: str = "protect"
-    via: tuple[str, ...] = ()
-    """The engines that the data came from before it was on this source: a chain."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,7 +158,6 @@ class SourceSession:
             replies_received=self._replies,
             mapping=dict(terms.mapping),
             purpose=terms.purpose,
-            via=terms.via,
             compression=ZSTD,
         )
         return [Send(hello)]

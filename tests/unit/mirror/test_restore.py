@@ -9,9 +9,7 @@ import msgspec
 import pytest
 
 from orchestrator.engine.mirror.options import OrphanAction, OrphanPolicy
-from orchestrator.engine.mirror.replication_set import ReplicationSet
-from orchestrator.engine.mirror.restore import RestoreOptions, way_back
-from orchestrator.engine.mirror.rules import Rule
+from orchestrator.engine.mirror.restore import RestoreOptions
 from orchestrator.engine.mirror.set_aside import Manifest, SetAside, changed_since, unacknowledged
 from orchestrator.engine.oplog.format import Kind, Operation
 from tests.unit.mirror.loopback import mirror, picture
@@ -68,12 +66,6 @@ def test_only_newer_leaves_what_is_newer_here(places):
     mirror(live, old, RestoreOptions(only_newer=True, checksum=False).mirror_options())
     assert (old / "docs/f1").read_bytes() == b"1" * 50_000
     assert (old / "docs/f2").read_bytes() == b"newer at the target"
-
-
-def test_the_way_back_has_the_rules_of_the_way_there():
-    original = ReplicationSet("set1", "/srv/files", (Rule("docs"),), generation=7)
-    back = way_back(original, "/replica")
-    assert (back.root, back.rules, back.generation) == ("/replica", original.rules, 0)
 
 
 def test_what_the_log_says_never_arrived():
