@@ -102,6 +102,15 @@ def test_many_names_of_few_files_end_identical(tmp_path, how, ignoring):
         assert differences(tmp_path / str(seed), seed, kind, how, ignoring=ignoring, links=True) == [], f"seed {seed}"
 
 
+@pytest.mark.xfail(strict=False, reason="many names of few files: see docs/explanation/limits.md")
+def test_a_schedule_that_still_goes_wrong(tmp_path):
+    assert differences(tmp_path, 57000380, "difference", "any", links=True) == []
+
+
+def test_a_directory_that_is_renamed_while_it_is_walked_keeps_its_mode(tmp_path):
+    assert differences(tmp_path, 766627937, "checksum", "any") == []
+
+
 @pytest.mark.timeout(0)
 @pytest.mark.skipif("TORTURE_MINUTES" not in os.environ, reason="only for as long as asked")
 def test_new_seeds_for_as_long_as_asked(tmp_path):
