@@ -69,8 +69,17 @@ def openapi(ask: Ask) -> None:
     help="File with an admin token of the other engine.",
 )
 @click.option("--own-address", help="Address at which the other engine reaches this one.")
+@click.option("--peer-data-port", type=int, help="Data port at which the other engine is reached; its own when absent.")
 @asking
-def pair(ask: Ask, address: str, peer_fingerprint: str | None, peer_token_file: Path, own_address: str | None) -> None:
+def pair(
+    ask: Ask,
+    address: str,
+    peer_fingerprint: str | None,
+    peer_token_file: Path,
+    *,
+    own_address: str | None,
+    peer_data_port: int | None,
+) -> None:
     """Pair this engine with the one at ADDRESS[:PORT], both ways."""
     where, port = split_address(address)
     confirmed = peer_fingerprint or confirmed_fingerprint(where, port)
@@ -81,6 +90,7 @@ def pair(ask: Ask, address: str, peer_fingerprint: str | None, peer_token_file: 
         "fingerprint": confirmed,
         "token": token,
         "own_address": own_address,
+        "data_port": peer_data_port,
     }
     ask.show(ask.engine.pair(schema.PairRequest.model_validate(values)))
 
