@@ -128,11 +128,12 @@ def content_of(play: Play, host: DemoHost) -> dict[str, bytes]:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.covers("AM-01", "AM-13", "AM-14", "AM-15", "AM-23", "AM-27", "AM-28", "AM-30", "AM-35")
+@pytest.mark.covers("AM-01", "AM-13", "AM-14", "AM-15", "AM-21", "AM-23", "AM-27", "AM-28", "AM-30", "AM-35")
 def test_story(play: Play) -> None:
     play.begin()
     play.add_hosts()
     _set_up(play)
+    _keep_and_go_back(play)
     _lose_the_source(play)
     _come_back(play)
     _hand_over_and_restore(play)
@@ -157,6 +158,25 @@ def _set_up(play: Play) -> None:
     assert {step["result"] for step in again["steps"]} == {"already"}
     assert "there is nothing to failback" in play.dtam("failback", code=14).stderr
     play.dtam("status", "--check")
+
+
+def _keep_and_go_back(play: Play) -> None:
+    """A snapshot by hand; the target set back to it and, once it is resumed, in step again."""
+    (shelf,) = play.json("--fileprint", "snapshots", "take", "--label", "as set up")
+    (taken,) = shelf["snapshots"]
+    assert (taken["label"], taken["good"], shelf["protection"]) == ("as set up", True, ID)
+    play.write("after-the-snapshot.txt", b"later")
+    replica = play.stage.data(play.stage.beta) / "after-the-snapshot.txt"
+    play.until(replica.exists, "the write at the target")
+    play.dtam("--fileprint", "snapshots", "revert", taken["id"], "--yes")
+    assert not replica.exists()
+    assert play.status()["snapshots"]["set_back_to"] == taken["id"]
+    play.dtam("--fileprint", "failover", code=14)
+    play.dtam("--fileprint", "snapshots", "resume")
+    play.until(lambda: play.status()["condition"] == "healthy", "in step again", within_s=90)
+    assert replica.read_bytes() == b"later"
+    (shelf,) = play.json("--fileprint", "snapshots", "delete", taken["id"], "--yes")
+    assert taken["id"] not in [one["id"] for one in shelf["snapshots"]]
 
 
 def _lose_the_source(play: Play) -> None:
