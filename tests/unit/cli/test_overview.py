@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from orchestrator.cli.overview import lines, with_names
 
 
@@ -46,6 +48,24 @@ def test_amounts_in_bytes_or_in_units() -> None:
     assert plain["mirror"] == "Idle, 2500000 bytes sent of 5000000 bytes (50 %)"
     assert units["mirror"] == "Idle, 2.5 MB sent of 5.0 MB (50 %)"
     assert "3.0 GB queued, 1.2 s behind" in units["replication"]
+
+
+@pytest.mark.covers("ENG-SYNC-01")
+def test_a_synchronous_connection_says_whether_a_flush_is_at_the_target() -> None:
+    since = {"since": "2026-01-02T03:04:05+00:00", "flushes": 7, "mean_wait_ms": 1.25}
+    moving = {
+        "state": "Started", "target_data_state": "good", "mirror_state": "Idle", "mirror_bytes_sent": 0,
+        "mirror_bytes_total": None, "mirror_percent": None, "replication_state": "Ready",
+        "replication_bytes_sent": 10, "replication_queue_bytes": 0, "lag_s": 0.0,
+    }  # fmt: skip
+
+    def told(state: str, why: str) -> str:
+        connection = {**moving, "synchrony": {**since, "state": state, "why": why}}
+        return dict(lines(status(connection=connection), in_bytes=False))["flushes"]
+
+    assert told("synchronous", "it caught up").startswith("synchronous: an answered flush is at the target since 2026")
+    assert told("asynchronous", "the target is late").startswith("BEHIND: asynchronous since 2026-01-02T03:04:05+00:00 (the t")
+    assert told("waiting", "late").endswith("(late); 7 flushes waited 1.2 ms on average")
 
 
 def test_engine_ids_become_names() -> None:

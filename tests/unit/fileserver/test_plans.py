@@ -14,7 +14,7 @@ from orchestrator.model.inventory import Inventory
 from orchestrator.model.servers import Where
 from orchestrator.model.settings import Settings
 from orchestrator.sdk.application import Planning
-from plugins.fileserver import discover, rules, steps
+from plugins.fileserver import discover, links, rules, steps
 from plugins.fileserver.documents import protection_document
 from plugins.fileserver.inventory import inventory
 from tests.conformance.ondisk import World
@@ -80,6 +80,16 @@ def test_several_directories_each_have_their_own_set_and_link(tmp_path: Path) ->
     found = [step.id for step in steps.protect(planning(tmp_path, Settings.model_validate(given)))]
     assert {"set-fileprint-alpha-beta-source", "set-fileprint-alpha-beta-2-source"} <= set(found)
     assert {"connect-protect", "connect-protect-2", "in-step-protect-2", "capture-source-2"} <= set(found)
+
+
+def test_only_the_way_out_is_synchronous_and_ignores_deletions(tmp_path: Path) -> None:
+    chosen = {"mode": "synchronous", "synchronous_wait_s": 3, "when_late": "wait", "ignore_deletes": True}
+    given = settings()
+    tab = type(given.connection).model_validate({**given.connection.model_dump(), **chosen})
+    plan = planning(tmp_path, given.model_copy(update={"connection": tab}))
+    (out,), (back,) = links.out(plan, 1), links.back(plan, 2)
+    assert (out.mode, out.synchronous_wait_s, out.when_late, out.ignore_deletes) == ("synchronous", 3, "wait", True)
+    assert (back.mode, back.ignore_deletes) == ("asynchronous", False)
 
 
 def test_services_start_in_order_and_stop_in_reverse(tmp_path: Path) -> None:

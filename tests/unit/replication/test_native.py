@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from unittest.mock import create_autospec
 
+import msgspec
 import pytest
 
 from orchestrator.engine.client import (
@@ -88,6 +89,13 @@ def test_connect_maps_the_root_and_names_the_peer(native: NativeReplication, eng
     engines[0].connections.return_value = [connection()]
     native.connect(LINK)
     engines[0].connect.assert_called_once()
+
+
+@pytest.mark.covers("ENG-SYNC-01")
+def test_a_synchronous_link_is_asked_for(native: NativeReplication, engines: tuple[Any, Any]) -> None:
+    native.connect(msgspec.structs.replace(LINK, mode="synchronous", synchronous_wait_s=2.5, when_late="wait"))
+    (request,), _ = engines[0].connect.call_args
+    assert (request.mode, request.synchronous_wait_s, request.when_late) == ("synchronous", 2.5, "wait")
 
 
 @pytest.mark.parametrize(
