@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.engine.apply.errors import ReplicaUnusable
 from orchestrator.engine.oplog.format import Kind, Operation
-from orchestrator.engine.transfer.source import MirrorJob, SourceHooks
+from orchestrator.engine.transfer.ports import MirrorJob, SourceHooks
 from tests.faults.transfer_pair import Pair, until
 
 

@@ -15,8 +15,8 @@ from orchestrator.engine.apply.works import ReplicaSettings
 from orchestrator.engine.oplog.format import Kind
 from orchestrator.engine.oplog.limits import QueueLimits
 from orchestrator.engine.transfer.errors import PeerUnknown
+from orchestrator.engine.transfer.ports import SourceHooks, TransmitState
 from orchestrator.engine.transfer.protocol import SessionLimits
-from orchestrator.engine.transfer.source import SourceHooks, TransmitState
 from orchestrator.engine.transfer.tls import Channel, Identity, Peer, client_context
 from tests.faults.transfer_pair import Model, Pair, tree_of, until, wanted
 

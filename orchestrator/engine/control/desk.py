@@ -26,7 +26,7 @@ from orchestrator.engine.mirror.rules import RuleSet
 from orchestrator.engine.mirror.size import calculate_size
 from orchestrator.engine.mirror.source import MirrorSource
 from orchestrator.engine.mirror.verify import VerificationLog, VerifyOptions, log_path
-from orchestrator.engine.transfer.source import MirrorJob
+from orchestrator.engine.transfer.ports import MirrorJob
 
 LOOK_AGAIN = schema.MirrorOptions(kind="difference", checksum=True, orphans=schema.Orphans(action="delete"))
 

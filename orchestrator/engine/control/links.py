@@ -39,14 +39,9 @@ from orchestrator.engine.oplog.reader import LogReader
 from orchestrator.engine.transfer import tls
 from orchestrator.engine.transfer.messages import DataState, Refusal
 from orchestrator.engine.transfer.null_target import NOBODY, NullTarget
+from orchestrator.engine.transfer.ports import LogAccess, MirrorJob, Route, SourceHooks
 from orchestrator.engine.transfer.protocol import Terms
-from orchestrator.engine.transfer.source import (
-    LogAccess,
-    MirrorJob,
-    Route,
-    SourceConnection,
-    SourceHooks,
-)
+from orchestrator.engine.transfer.source import SourceConnection
 
 REMIRRORS = {
     "checksum": schema.MirrorOptions(kind="difference", checksum=True),

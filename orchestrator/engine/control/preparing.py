@@ -14,11 +14,11 @@ from pydantic import Field
 
 from orchestrator.engine.control import keytabs, schema
 from orchestrator.engine.control.answers import Done, ServiceStatus
+from orchestrator.engine.control.backends import StartType, State, UnitBackend, answers_well, run_quietly
 from orchestrator.engine.control.errors import Conflict, ServiceFailed
 from orchestrator.engine.control.events import Events
 from orchestrator.engine.control.fields import Address, Answer, Fingerprint, Path, Port, Request
 from orchestrator.engine.control.identity import Identity
-from orchestrator.engine.control.services import StartType, State, UnitBackend, answers_well, run_quietly
 from orchestrator.engine.witness.client import WitnessClient
 from orchestrator.errors import DtamError
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from orchestrator.engine.capture.dirty import Dirty
 from orchestrator.engine.control.desk import MirrorDesk
 from orchestrator.engine.control.watching import WatchCapture
-from orchestrator.engine.transfer.source import MirrorJob
+from orchestrator.engine.transfer.ports import MirrorJob
 
 
 class Findings:

@@ -46,10 +46,8 @@ from orchestrator.engine.transfer.mirroring import Mirroring
 from orchestrator.engine.transfer.outlet import Outlet
 from orchestrator.engine.transfer.ports import (
     LogAccess,
-    MirrorFeed,
     MirrorJob,
     Route,
-    SharedState,
     SourceHooks,
     SourceStatus,
     TransmitState,
@@ -62,21 +60,9 @@ from orchestrator.engine.transfer.target import receive
 from orchestrator.engine.transfer.tls import Channel, Identity
 from orchestrator.engine.transfer.translate import FileNames, PathMapping, Rules, Translator
 
-__all__ = [
-    "LogAccess",
-    "MirrorFeed",
-    "MirrorJob",
-    "Route",
-    "SharedState",
-    "SourceConnection",
-    "SourceHooks",
-    "SourceStatus",
-    "TransmitState",
-]
 log = logging.getLogger(__name__)
 TICK_S = 0.25
-USEFUL_SESSION_S = 2.0
-"""A session that lasted so long had worked: after it the first pause is short again."""
+USEFUL_SESSION_S = 2.0  # a session that lasted so long had worked: after it the first pause is short again
 
 
 class SourceConnection:
