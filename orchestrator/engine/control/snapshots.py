@@ -129,9 +129,11 @@ class Snapshots:
     # -- taken
 
     def take(
-        self, replica: Replica, reason: Reason, *, snapshot: str = "", label: str = "", hurried: bool = True
+        self, replica: Replica, reason: Reason, *, snapshot: str = "", label: str = "", spared: str = ""
     ) -> SnapshotRecord:
-        """Take one now, the applier held; ``hurried``: ended where somebody needs the replica.
+        """Take one now, the applier held; ended where somebody needs the replica.
+
+        ``spared``: the snapshot for whose sake this one is taken: nobody waits, and it stays.
 
         Raises:
             SnapshotFailed, ReplicaPromoted, ReplicaUnusable: there is none.
@@ -141,8 +143,8 @@ class Snapshots:
             ways.sync(Path(root))  # so that the applier need not stand still for it
         with replica.standing_still() as moment:
             wanted = self._wanted(moment, reason, snapshot or new_id(), label)
-            made = self._taken(wanted, replica.hurry.check if hurried else nothing)
-        self.tidy(replica.record)
+            made = self._taken(wanted, nothing if spared else replica.hurry.check)
+        self.tidy(replica.record, spared)
         return made
 
     def _taken(self, wanted: SnapshotRecord, check: Check) -> SnapshotRecord:
@@ -178,11 +180,11 @@ class Snapshots:
             label=label,
         )
 
-    def tidy(self, record: ReplicaRecord) -> None:
+    def tidy(self, record: ReplicaRecord, spared: str = "") -> None:
         """Delete what is beyond the limits."""
         settings, _ = self.settings(record)
         shelf, keep = self.shelf(record.root), limits.Limits(settings.keep, settings.max_age_s)
-        needed = {record.kept, record.set_back_to}
+        needed = {record.kept, record.set_back_to, spared}
         for snapshot in limits.too_many(shelf.listed(), keep, time.time_ns(), needed=needed):
             self._delete(shelf, snapshot, "beyond the limits")
 
@@ -244,7 +246,7 @@ class Snapshots:
             raise Unknown(kind="snapshot", name=snapshot, listing="snapshots list")
         now_good = record.data_state == "good" or (record.intact and not record.set_back_to)
         if keep is not None and now_good and self.kind(record.root)[0] != Kind.COPY:
-            self.take(replica, keep, label=f"before going back to {snapshot}", hurried=False)
+            self.take(replica, keep, label=f"before going back to {snapshot}", spared=snapshot)
         replica.set_back(
             snapshot,
             good=known.is_good,
@@ -285,11 +287,14 @@ class Snapshots:
         return "" if begun.over.is_set() else begun.says
 
     def give_up_set_back(self, record: ReplicaRecord) -> None:
-        """Somebody lets a replica follow its source again: what was not finished is not finished any more."""
-        shelf = self.shelf(record.root)
+        """Somebody lets a replica follow its source again: what was not finished is not finished any more. Raises Conflict while it is done."""
+        now, shelf = self.deed(record.root), self.shelf(record.root)
+        if now is not None and not now.over.is_set() and record.set_back_to:
+            raise Conflict(
+                what=f"resuming {record.key}", why=f"{now.says} is under way", hint="ask again when it is over"
+            )
         if shelf.under_way is not None:
-            shelf.forget_set_back()
-            shelf.sweep()
+            shelf.abandon_set_back()
 
     # -- in a thread of its own
 

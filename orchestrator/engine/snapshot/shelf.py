@@ -3,7 +3,8 @@
 Order on the disk: content first, then its record; a deletion takes the record first. So a record always has its content, and content
 without a record is rubbish. A replacement of the root is written down before it begins and finished at the next start.
 
-Lock: one deed at a time on a shelf; ``listed`` and ``find`` read the disk and take none.
+No locks: several snapshots may be taken and read at once. Whoever calls keeps apart what concerns the same snapshot, and going back from
+all else but the taking of others; ``sweep`` and ``recover`` are for a start, when nothing else runs.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import hashlib
 import logging
 import os
 import subprocess
-import threading
 import time
 from pathlib import Path
 
@@ -47,7 +47,6 @@ class Shelf:
         self.root = root
         self._directory = directory
         self._store = root.parent / OUT / root.name
-        self._lock = threading.RLock()
 
     # -- looked at
 
@@ -84,61 +83,58 @@ class Shelf:
         Raises:
             SnapshotFailed: there is no space, or the file system refused; nothing is left of it.
         """
-        with self._lock:
-            content = self._store / wanted.id
-            try:
-                self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-                way = self.way()
-                step("taking", wanted.id)
-                began = time.monotonic()
-                size_bytes = way.take(self.root, content, check)
-                exchange.sync_names(self._store)
-                step("taken", wanted.id)
-                held_s = round(time.monotonic() - began, 4)
-                made = msgspec.structs.replace(wanted, kind=way.kind, size_bytes=size_bytes, held_s=held_s)
-                record.save(self._directory, made)
-            except BaseException as error:
-                self._discard(wanted.id)
-                if isinstance(error, OSError):
-                    raise self._failed("cannot take a snapshot of", error) from error
-                raise
-            step("recorded", wanted.id)
-            return made
+        content = self._store / wanted.id
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            way = self.way()
+            step("taking", wanted.id)
+            began = time.monotonic()
+            size_bytes = way.take(self.root, content, check)
+            exchange.sync_names(self._store)
+            step("taken", wanted.id)
+            held_s = round(time.monotonic() - began, 4)
+            made = msgspec.structs.replace(wanted, kind=way.kind, size_bytes=size_bytes, held_s=held_s)
+            record.save(self._directory, made)
+        except BaseException as error:
+            self._discard(wanted.id)
+            if isinstance(error, OSError):
+                raise self._failed("cannot take a snapshot of", error) from error
+            raise
+        step("recorded", wanted.id)
+        return made
 
     # -- taken away
 
     def delete(self, snapshot_id: str) -> None:
         """Remove a snapshot. Raises SnapshotFailed while it is mounted, or when it cannot be removed; then a sweep tries again."""
-        with self._lock:
-            known = self.find(snapshot_id)
-            if known is not None and known.mounted_at and ways.is_mounted(Path(known.mounted_at)):
-                why = f"it is mounted at {known.mounted_at}"
-                raise SnapshotFailed(deed=f"cannot delete snapshot {snapshot_id} of", root=self.root, why=why)
-            (self._directory / f"{snapshot_id}.json").unlink(missing_ok=True)
-            exchange.sync_names(self._directory)
-            step("unrecorded", snapshot_id)
-            try:
-                self._discard(snapshot_id)
-            except OSError as error:
-                raise self._failed(f"cannot delete snapshot {snapshot_id} of", error) from error
-            step("deleted", snapshot_id)
+        known = self.find(snapshot_id)
+        if known is not None and known.mounted_at and ways.is_mounted(Path(known.mounted_at)):
+            why = f"it is mounted at {known.mounted_at}"
+            raise SnapshotFailed(deed=f"cannot delete snapshot {snapshot_id} of", root=self.root, why=why)
+        (self._directory / f"{snapshot_id}.json").unlink(missing_ok=True)
+        exchange.sync_names(self._directory)
+        step("unrecorded", snapshot_id)
+        try:
+            self._discard(snapshot_id)
+        except OSError as error:
+            raise self._failed(f"cannot delete snapshot {snapshot_id} of", error) from error
+        step("deleted", snapshot_id)
 
     def _discard(self, name: str) -> None:
         ways.discard(self._store / name)
 
     def sweep(self) -> list[str]:
         """Remove what a kill left; the names of what was removed."""
-        with self._lock:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not self._store.is_dir():
-                return []
-            known = {path.stem for path in self._directory.glob("2*.json")}
-            if self.under_way is not None:
-                known.add(FRESH)
-            rubbish = [path for path in self._store.iterdir() if path.name not in known]
-            for path in rubbish:
-                ways.discard(path)
-            return [path.name for path in rubbish]
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self._store.is_dir():
+            return []
+        known = {path.stem for path in self._directory.glob("2*.json")}
+        if self.under_way is not None:
+            known.add(FRESH)
+        rubbish = [path for path in self._store.iterdir() if path.name not in known]
+        for path in rubbish:
+            ways.discard(path)
+        return [path.name for path in rubbish]
 
     # -- back to one
 
@@ -155,38 +151,41 @@ class Shelf:
         Raises:
             SnapshotFailed: the new tree could not be made; the root is as it was.
         """
-        with self._lock:
-            before = self.recover()
-            if before is not None and before.id == snapshot_id:
-                return
-            if ways.mounted_below(self.root):
-                why = "other file systems are mounted inside"
-                raise SnapshotFailed(deed="cannot set back", root=self.root, why=why)
-            begun = SetBack(id=snapshot_id, replica=replica, good=self._known(snapshot_id).is_good)
-            exchange.save(self._directory / JOURNAL, begun)
-            step("begun", snapshot_id)
-            try:
-                self._finish(self._built(begun, check), check, let_go)
-            except BaseException as error:
-                if self.under_way == begun:  # the root was not touched yet
-                    self._discard(FRESH)
-                    self.forget_set_back()
-                if isinstance(error, OSError):
-                    raise self._failed("cannot set back", error) from error
-                raise
+        before = self.recover()
+        if before is not None and before.id == snapshot_id:
+            return
+        if ways.mounted_below(self.root):
+            why = "other file systems are mounted inside"
+            raise SnapshotFailed(deed="cannot set back", root=self.root, why=why)
+        begun = SetBack(id=snapshot_id, replica=replica, good=self._known(snapshot_id).is_good)
+        exchange.save(self._directory / JOURNAL, begun)
+        step("begun", snapshot_id)
+        try:
+            self._finish(self._built(begun, check), check, let_go)
+        except BaseException as error:
+            if self.under_way == begun:  # the root was not touched yet
+                self._discard(FRESH)
+                self.forget_set_back()
+            if isinstance(error, OSError):
+                raise self._failed("cannot set back", error) from error
+            raise
 
     def recover(self) -> SetBack | None:
         """After a start: finish a replacement that was begun; what it was. ``forget_set_back`` ends it."""
-        with self._lock:
-            begun = self.under_way
-            if begun is not None:
-                whole = begun if begun.in_place or begun.fresh else self._built(begun, lambda: None)
-                self._finish(whole, lambda: None, lambda: None)
-            return begun
+        begun = self.under_way
+        if begun is not None:
+            whole = begun if begun.in_place or begun.fresh else self._built(begun, lambda: None)
+            self._finish(whole, lambda: None, lambda: None)
+        return begun
 
     def forget_set_back(self) -> None:
         """Whoever uses the root knows of its replacement."""
         exchange.forget(self._directory / JOURNAL)
+
+    def abandon_set_back(self) -> None:
+        """What could not be finished is not wanted any more: the root stays as it is."""
+        self.forget_set_back()
+        self._discard(FRESH)
 
     def _built(self, begun: SetBack, check: Check) -> SetBack:
         """The new tree, whole and on the disk; of a plain copy for which there is no space, the snapshot itself."""
