@@ -64,7 +64,9 @@ def test_a_synchronous_connection_says_whether_a_flush_is_at_the_target() -> Non
         return dict(lines(status(connection=connection), in_bytes=False))["flushes"]
 
     assert told("synchronous", "it caught up").startswith("synchronous: an answered flush is at the target since 2026")
-    assert told("asynchronous", "the target is late").startswith("BEHIND: asynchronous since 2026-01-02T03:04:05+00:00 (the t")
+    assert told("asynchronous", "the target is late").startswith(
+        "BEHIND: asynchronous since 2026-01-02T03:04:05+00:00 (the t"
+    )
     assert told("waiting", "late").endswith("(late); 7 flushes waited 1.2 ms on average")
 
 
