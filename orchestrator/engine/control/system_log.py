@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import logging.handlers
+import os
+import socket
 from pathlib import Path
 
-
-class _Quiet(logging.handlers.SysLogHandler):
-    """What the system log does not take is not cried about."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the handler's name for it
-        """Nothing."""
+DAEMON_WARNING = (3 << 3) | 4
+"""Facility and severity of RFC 3164."""
 
 
 class SystemLog:
-    """Writes to the socket of the system log; a host without one is none the worse for it."""
+    """Writes to the socket of the system log. A host without one, or with one that stands still, is none the worse for it."""
 
-    def __init__(self, socket: Path) -> None:
-        self._socket = socket
+    def __init__(self, path: Path) -> None:
+        self._path = path
 
     def warn(self, sentence: str) -> None:
-        """Say one sentence, with priority daemon.warning."""
-        with contextlib.suppress(OSError):
-            handler = _Quiet(str(self._socket), facility=logging.handlers.SysLogHandler.LOG_DAEMON)
-            try:
-                handler.emit(logging.LogRecord("dtengine", logging.WARNING, "", 0, f"dtengine: {sentence}", None, None))
-            finally:
-                handler.close()
+        """Say one sentence, with priority daemon.warning. Never waits: what the log does not take now is not said there."""
+        line = f"<{DAEMON_WARNING}>dtengine[{os.getpid()}]: {sentence}"
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.setblocking(False)
+            sock.sendto(line.encode(), str(self._path))

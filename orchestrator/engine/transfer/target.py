@@ -347,6 +347,8 @@ class TargetConnection:
                 if not self._something.wait(TICK_S):
                     self._note_signs_of_life()
                     for action in self._core.handle(Tick(), time.monotonic()):
+                        if isinstance(action, Hangup):
+                            log.info("session with %s: %s", self.peer.name, action.says)
                         self._outbox.append(action.message if isinstance(action, Send) else None)
             return self._outbox.popleft()
 
