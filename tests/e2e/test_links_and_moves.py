@@ -348,3 +348,33 @@ def test_times_of_directories_are_the_same_on_the_target(sides):
 
     wait_for((side.target / "in" / "dir" / "deep").exists, 60, "the directory")
     wait_for(lambda: times(side.target) == times(side.source), 60, "the same times")
+
+
+@pytest.mark.covers("ENG-RS-03")
+def test_paths_that_are_too_long_are_left_out_and_told(sides):
+    side, name = sides[False], "d" * 200
+    lower = next(path for path in _lower_paths(side))
+    place = os.open(lower / "in", os.O_RDONLY)
+    for _ in range(21):
+        os.mkdir(name, dir_fd=place)
+        below = os.open(name, os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = below
+    os.close(place)
+    with side.engine.local() as client:
+        client.connection_action(side.key, "start_mirror", options=schema.MirrorOptions(kind="difference"))
+        said = wait_for(
+            lambda: [event.sentence for event in client.events() if "left out" in event.sentence], 60, "an alert"
+        )
+    assert f"more than {4095}" in said[0]
+    assert said[0].startswith("a mirror of kept left out in/ddd")
+    side.settle()
+
+
+def _lower_paths(side):
+    with side.engine.local() as client:
+        pids = [mount.pid for mount in client.mounts() if mount.path == str(side.source)]
+    for pid in pids:
+        for fd in Path(f"/proc/{pid}/fd").iterdir():
+            if os.path.isdir(fd) and os.path.lexists(fd / "in") and os.readlink(fd) == str(side.source):
+                yield fd

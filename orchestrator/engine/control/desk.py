@@ -19,6 +19,7 @@ from orchestrator.engine.control.edges import Capture
 from orchestrator.engine.control.events import Events
 from orchestrator.engine.control.feeds import SourceFeed, mirror_options
 from orchestrator.engine.control.schema_verify import VerifySettings
+from orchestrator.engine.control.troubles import Troubles
 from orchestrator.engine.mirror.mapping import RemapLink
 from orchestrator.engine.mirror.options import MirrorOptions
 from orchestrator.engine.mirror.progress import Progress
@@ -160,8 +161,9 @@ class MirrorDesk:
         return MirrorJob(feed, "look again", changes_state=False, done=ended)
 
     def _job(self, doing: str, options: MirrorOptions, kind: str, book: VerificationLog | None = None) -> MirrorJob:
+        troubles = Troubles(self._events, self._record.request.replication_set, book)
         source = MirrorSource(
-            self._capture().lower_path, self._rules, options, self._log, remap=self._remap, observer=book
+            self._capture().lower_path, self._rules, options, self._log, remap=self._remap, observer=troubles
         )
         feed = SourceFeed(source)
         progress = feed.source.progress
@@ -172,6 +174,7 @@ class MirrorDesk:
             feed.close()
             if book is not None:
                 book.end()
+            troubles.end()
             self._tell(kind, complete, says, progress)
             self._is_over(feed, complete=complete)
 
