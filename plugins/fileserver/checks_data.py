@@ -153,6 +153,37 @@ def key_on_target(view: View) -> Iterator[Finding]:
         )
 
 
+@check("synchronous-not-captured", sets=("basic", "data"), passed="flushes can wait for the target where they should")
+def synchronous_not_captured(view: View) -> Iterator[Finding]:
+    """Only the capturing file system can hold an answer back; a watcher sees changes when they were answered."""
+    engine = view.inventory.source.engine
+    if view.settings.connection.mode == "synchronous" and engine is not None and engine.capture != "fuse":
+        yield view.error(
+            f"{engine.name} only watches its files and cannot wait for the target",
+            where=view.place("connection.mode"),
+            why="a synchronous connection holds each flush until the target has it",
+            remedy=f"make /dev/fuse usable on {engine.name}, or choose connection.mode: asynchronous",
+        )
+
+
+@check(
+    "synchronous-wait-short",
+    sets=("basic", "data"),
+    passed="a late flush is not answered before the source fences itself",
+)
+def synchronous_wait(view: View) -> Iterator[Finding]:
+    """What is answered after a wait that ends before the lease is lost when the target takes over."""
+    tab, witness = view.settings.connection, view.settings.monitoring.witness
+    waits = tab.mode == "asynchronous" or tab.when_late == "wait"
+    if not waits and witness is not None and tab.synchronous_wait_s < witness.lease_s:
+        yield view.warning(
+            f"a flush waits for {tab.synchronous_wait_s:g} s, the lease lasts {witness.lease_s:g} s",
+            where=view.place("connection.synchronous_wait_s"),
+            why="in a cut network, what the source answers in between is lost by a failover",
+            remedy=f"set connection.synchronous_wait_s to {witness.lease_s:g} or more, or connection.when_late: wait",
+        )
+
+
 def _kind(facts: PathFacts) -> str:
     return f"a {facts.kind}" if facts.exists else "not there"
 
@@ -174,4 +205,6 @@ DATA = (
     target_space,
     target_data,
     key_on_target,
+    synchronous_not_captured,
+    synchronous_wait,
 )

@@ -200,6 +200,10 @@ def changed(change: Callable[[dict[str, Any]], None]) -> Protection:
         ("nothing-to-protect", lambda given: given["connection"].update(roots=[])),
         ("dns-not-configured", lambda given: given["failover"]["dns"].update(servers=[])),
         ("health-not-configured", lambda given: given["failover"].update(health={})),
+        (
+            "synchronous-wait-short",
+            lambda given: given["connection"].update(mode="synchronous", synchronous_wait_s=0.1),
+        ),
         ("route-not-on-target", lambda given: given["connection"].update(route={"address": "10.8.8.8"})),
     ],
 )
@@ -207,6 +211,14 @@ def changed(change: Callable[[dict[str, Any]], None]) -> Protection:
 def test_a_lack_in_the_settings_is_found(check: str, change: Callable[[dict[str, Any]], None]) -> None:
     found = findings(SOUND, changed(change))
     assert check in [one.check for one in found]
+
+
+@pytest.mark.covers("ENG-SYNC-01")
+def test_only_a_captured_source_can_be_synchronous() -> None:
+    given = changed(lambda settings: settings["connection"].update(mode="synchronous", when_late="wait"))
+    watching = replace(SOUND, source=replace(SOUND.source, engine=engine("alpha", capture="watcher")))
+    assert "synchronous-not-captured" in [one.check for one in findings(watching, given)]
+    assert not [one for one in findings(SOUND, given) if one.check.startswith("synchronous")]
 
 
 def test_a_target_path_inside_a_set_is_found() -> None:
