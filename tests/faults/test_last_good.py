@@ -171,6 +171,15 @@ def test_another_connection_to_the_same_place_keeps_it_first(stage: Stage, tmp_p
     other.close()
 
 
+def test_what_was_kept_before_a_failover_is_not_gone_back_to_after_it(stage: Stage) -> None:
+    stage.mirror(0, ItemKind.BEGIN, MirrorBegin(kind="difference", changes_state=True))
+    until(lambda: stage.replica.record.kept == KEPT)
+    stage.replica.promote(2)
+    stage.replica.demote(3)
+    record = stage.replica.record
+    assert (record.kept, record.intact, record.data_state) == ("", False, DataState.MIRROR_REQUIRED)
+
+
 def test_a_failover_does_not_wait_for_a_snapshot(stage: Stage) -> None:
     stage.kept.long = True
     stage.send("after the gap", gap=True)

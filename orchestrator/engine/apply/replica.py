@@ -521,7 +521,8 @@ class Replica:
                 return
             says = "it was live; a mirror is due"
             newest = max(epoch, self._record.epoch)
-            self._save(promoted=False, epoch=newest, log_id="", data_state=DataState.MIRROR_REQUIRED, says=says)
+            state = DataState.MIRROR_REQUIRED  # what was kept before the failover is no state to go back to any more
+            self._save(promoted=False, epoch=newest, log_id="", data_state=state, says=says, kept="")
 
     def _refuse_promoted(self) -> None:
         if self._record.promoted:

@@ -222,14 +222,15 @@ class Snapshots:
         return ""
 
     def good_again(self, record: ReplicaRecord) -> None:
-        """A mirror has completed: what was kept for its time is let go, in a thread of its own."""
+        """A mirror has completed: what was kept for the time of mirrors is let go, in a thread of its own."""
         shelf = self.shelf(record.root)
-        kept = shelf.find(record.kept)
-        if kept is not None and kept.reason is Reason.BEFORE_REMIRROR:
-            why = "the mirror has completed, the replica is good again"
-            threading.Thread(
-                target=self._delete, args=(shelf, kept.id, why), name="snapshot-delete", daemon=True
-            ).start()
+        kept = [one.id for one in shelf.listed() if one.reason is Reason.BEFORE_REMIRROR and not one.mounted_at]
+        if kept:
+            threading.Thread(target=self._let_go, args=(shelf, kept), name="snapshot-delete", daemon=True).start()
+
+    def _let_go(self, shelf: Shelf, snapshots: list[str]) -> None:
+        for snapshot in snapshots:
+            self._delete(shelf, snapshot, "the mirror has completed, the replica is good again")
 
     # -- the way back
 
