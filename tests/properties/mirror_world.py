@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 from unittest import mock
 
 from orchestrator.engine.apply.operations import FileOperations
@@ -25,6 +26,7 @@ from orchestrator.engine.mirror.options import MirrorOptions, OrphanAction
 from orchestrator.engine.mirror.rules import RuleSet
 from orchestrator.engine.mirror.source import MirrorSource
 from orchestrator.engine.mirror.target import MirrorTarget
+from orchestrator.engine.mirror.walk import Scan
 from orchestrator.engine.oplog.format import Kind, Operation
 from tests.unit.mirror.loopback import picture
 
@@ -384,7 +386,9 @@ class Schedule:
 
             return called
 
+        scan = os.scandir
         with contextlib.ExitStack() as stack:
+            stack.enter_context(mock.patch.object(os, "scandir", lambda *where: _Sorted(scan(*where))))
             for place, name in [
                 (beneath, "open_directory"),
                 (sending, "open_file"),
@@ -412,6 +416,25 @@ class Schedule:
         self.mirror.stop()
         self.target.close()
         self.deeds.root.close()
+
+
+class _Sorted:
+    """``os.scandir`` in the order of names: that of the disk is another on each, and a seed shall mean the same everywhere."""
+
+    def __init__(self, scan: Scan) -> None:
+        self.scan = scan
+
+    def __iter__(self) -> Iterator[os.DirEntry[str]]:
+        return iter(sorted(self.scan, key=lambda entry: entry.name))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.scan.close()
 
 
 def _short(entry: tuple | None) -> str:

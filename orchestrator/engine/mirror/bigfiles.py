@@ -84,7 +84,7 @@ class BigFiles:
     def _opened(self, dir_fd: int, name: bytes, message: Open) -> _OpenFile:
         path, group = message.path, message.meta.group
         now = placing.look(dir_fd, name)
-        if now is not None and not (st.S_ISREG(now.st_mode) and self._claims.belongs(now, group)):
+        if now is not None and not (st.S_ISREG(now.st_mode) and self._claims.belongs(now, group, dir_fd, name)):
             placing.clear(dir_fd, name, path, self._keep)
             now = None
         if now is None:
@@ -94,7 +94,7 @@ class BigFiles:
             if message.whole:
                 self._about_to_change(file)
                 os.ftruncate(file.fd, 0)
-        self._claims.claim(os.fstat(file.fd), group)
+        self._claims.claim(group, file.fd)
         return file
 
     def _about_to_change(self, file: _OpenFile) -> None:

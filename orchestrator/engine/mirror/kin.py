@@ -17,9 +17,9 @@ class Kin:
     def __init__(self) -> None:
         self._kin: dict[bytes, set[bytes]] = {}
 
-    def of(self, path: bytes) -> set[bytes]:
-        """The other names of this file, as far as operations told."""
-        return self._kin.get(path, set()) - {path}
+    def of(self, path: bytes) -> list[bytes]:
+        """The other names of this file, as far as operations told; in order, so that one schedule is always the same."""
+        return sorted(self._kin.get(path, set()) - {path})
 
     def note(self, operation: Operation) -> None:
         """See an operation that travels."""

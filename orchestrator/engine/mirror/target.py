@@ -220,7 +220,11 @@ class MirrorTarget:
         now = placing.look(dir_fd, entry.name)
         if entry.twin and not (now and self._options.spares) and self._link(dir_fd, entry, path, now):
             return Verdict(index, Need.LINKED)
-        if now is not None and st.S_ISREG(now.st_mode) and not self._claims.belongs(now, entry.meta.group):
+        if (
+            now is not None
+            and st.S_ISREG(now.st_mode)
+            and not self._claims.belongs(now, entry.meta.group, dir_fd, entry.name)
+        ):
             return Verdict(index, Need.WHOLE, why="links")
         verdict = judge(index, entry, now, self._options)
         if verdict is None:
@@ -233,7 +237,7 @@ class MirrorTarget:
 
     def _settle(self, dir_fd: int, entry: Entry, now: os.stat_result, path: bytes) -> None:
         """The content is right: make the rest right."""
-        self._claims.claim(now, entry.meta.group)
+        self._claims.claim(entry.meta.group, dir_fd, entry.name)
         if same_besides_data(entry.meta, now) and entry.meta.xattrs == _xattrs_of(dir_fd, entry.name):
             return
         fd = placing.open_writable(dir_fd, entry.name)
@@ -246,7 +250,9 @@ class MirrorTarget:
         with self._directory(message.directory) as fd:
             for entry in message.entries:
                 now = placing.look(fd, entry.name)
-                if now is not None and st.S_ISREG(now.st_mode):
+                if now is None or not st.S_ISREG(now.st_mode):
+                    continue
+                if self._claims.belongs(now, entry.meta.group, fd, entry.name):
                     self._settle(fd, entry, now, beneath.join(message.directory, entry.name))
 
     def _sum_of(self, dir_fd: int, name: bytes) -> bytes:
@@ -256,12 +262,12 @@ class MirrorTarget:
     # files with several names
 
     def _link(self, dir_fd: int, entry: Entry, path: bytes, now: os.stat_result | None) -> bool:
-        """Make a name a link to its twin; False if the twin is not there."""
+        """Make a name a link to its twin; False if that is not there, or another file by now: an operation took its name."""
         above, name = beneath.split(entry.twin)
         try:
             with beneath.directory(self.root_fd, above) as fd:
                 twin = os.stat(name, dir_fd=fd, follow_symlinks=False)
-                if not st.S_ISREG(twin.st_mode):
+                if not (st.S_ISREG(twin.st_mode) and self._claims.claimed(entry.meta.group, fd, name)):
                     return False
                 if now is None or now.st_ino != twin.st_ino:
                     placing.clear(dir_fd, entry.name, path, self._keep)
@@ -270,7 +276,6 @@ class MirrorTarget:
             if error.errno in beneath.NOT_THERE:
                 return False
             raise
-        self._claims.claim(twin, entry.meta.group)
         return True
 
     # small files
@@ -295,7 +300,11 @@ class MirrorTarget:
     def _replace(self, dir_fd: int, file: SmallFile, path: bytes) -> None:
         now = os.stat(file.name, dir_fd=dir_fd, follow_symlinks=False)
         self._keep(path)
-        if st.S_ISREG(now.st_mode) and file.meta.group and self._claims.belongs(now, file.meta.group):
+        if (
+            st.S_ISREG(now.st_mode)
+            and file.meta.group
+            and self._claims.belongs(now, file.meta.group, dir_fd, file.name)
+        ):
             fd = placing.open_writable(dir_fd, file.name)
             try:
                 os.ftruncate(fd, len(file.data))
@@ -322,7 +331,7 @@ class MirrorTarget:
         if file.data:
             placing.write_all(fd, file.data, 0)
         now = os.fstat(fd)
-        self._claims.claim(now, file.meta.group)
+        self._claims.claim(file.meta.group, fd)
         apply_meta(fd, file.meta, now, self._trouble(path), fresh=fresh)
 
     # directories and orphans
