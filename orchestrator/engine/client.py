@@ -246,6 +246,10 @@ class EngineClient(Door):
         """One replica by its key."""
         return self._get(ReplicaStatus, f"/v1/replicas/{part(key)}")
 
+    def backup_set(self, key: str) -> schema.ReplicationSet:
+        """The copy of a replica's set as its source last sent it, with the root that it has there."""
+        return self._get(schema.ReplicationSet, f"/v1/replicas/{part(key)}/set")
+
     def replica_action(self, key: str, action: schema.ReplicaActionKind | str, **settings: Any) -> ReplicaStatus:
         """Tell a replica something; ``settings`` are the other fields of ReplicaAction."""
         document = schema.ReplicaAction(action=schema.ReplicaActionKind(action), **settings)

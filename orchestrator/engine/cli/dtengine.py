@@ -14,6 +14,7 @@ from orchestrator.engine.cli.data_commands import connections, devices, mounts, 
 from orchestrator.engine.cli.line_commands import lines, statistics
 from orchestrator.engine.cli.oplog_commands import oplog
 from orchestrator.engine.cli.protect_commands import fence, protections, status
+from orchestrator.engine.cli.restore_command import restore
 from orchestrator.engine.cli.snapshot_commands import snapshots
 from orchestrator.engine.client import schema
 from orchestrator.engine.control.settings import read_settings
@@ -221,6 +222,7 @@ for command in (
     statistics,
     lines,
     oplog,
+    restore,
 ):
     main.add_command(command)
 

@@ -260,7 +260,8 @@ class Connections:
 
     def _has_restored(self, held: Held) -> bool:
         """Whether a restore is complete: the original source has all that is here."""
-        if held.record.request.purpose != "restore" or held.link is None:
+        request = held.record.request
+        if request.purpose != "restore" or request.is_sparing or held.link is None:
             return False
         now = held.link.now()
         return now.target_data_state == "good" and now.applied_sequence >= now.committed_sequence

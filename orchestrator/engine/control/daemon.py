@@ -21,6 +21,7 @@ from fastapi import APIRouter
 
 from orchestrator.engine.capture.mount import CapturePlaces
 from orchestrator.engine.control import accounts, api, hostfacts, listening, routes_data, routes_host
+from orchestrator.engine.control.backup_sets import BackupSets
 from orchestrator.engine.control.captures import best_kind, start_capture
 from orchestrator.engine.control.connections import Connections
 from orchestrator.engine.control.desk import VerifyLogs
@@ -131,6 +132,8 @@ class Engine:
         )
         self.periodic = Periodic(self.snapshots, self.replicas.all)
         self.replicas.unwatched = self._unwatched
+        self.backup_sets = BackupSets(self.sets, self.events)
+        self.replicas.introduced = self.backup_sets.heard
         self.releases = Releases(self.mounts)
         self.queue_watch = QueueWatch(self.mounts, lambda sentence: self.events.alert("queue", sentence))
         self.lines = Lines(layout.lines, self.events)
@@ -230,7 +233,7 @@ class Engine:
             routes_data.connection_routes(self.connections),
             verify_routes(self.verifying),
             routes_data.line_routes(self.lines),
-            routes_data.replica_routes(self.replicas),
+            routes_data.replica_routes(self.replicas, self.backup_sets),
             snapshot_routes(SnapshotDesk(self.snapshots, self.replicas)),
             protection_routes(protections, self.documents),
             prepare_routes(self.events, self.itself.identity),

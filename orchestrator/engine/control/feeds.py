@@ -97,6 +97,7 @@ def mirror_options(
         checksum=wanted.checksum,
         checksum_all=(thorough or wanted.checksum_all) and wanted.checksum and not wanted.only_newer,
         only_newer=wanted.only_newer,
+        only_missing=not wanted.overwrite,
         report_only=report_only,
         orphans=orphans,
         keeps_deleted=keeps_deleted,

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from orchestrator.engine.capture.state import StatePage
 from orchestrator.engine.capture.synchronous import SynchronousState
 from orchestrator.engine.control import schema
+from orchestrator.engine.control.backup_sets import as_sent
 from orchestrator.engine.control.connections import ConnectionRecord
 from orchestrator.engine.control.desk import MirrorDesk, VerifyLogs
 from orchestrator.engine.control.edges import Capture, Link, LinkNow
@@ -105,11 +106,12 @@ class SourceLink:
         self._capture = capture
         self._record = record
         self._replicating = record.replicating
-        self._auto = record.request.auto_remirror
+        self._auto = record.request.auto_remirror and not record.request.is_sparing
         self._ever_mirrored = record.mirrored
         self._stopped_by_hand = False
         self._accepted: int | None = None
         self._rules = rules
+        self._backup_set = as_sent(replication_set, give=record.request.restore_set)
         self._remap = remap_link(replication_set, record, rules)
         self._lock = threading.Lock()
         self.desk = MirrorDesk(
@@ -169,6 +171,7 @@ class SourceLink:
             replication_set=request.replication_set,
             target_root=self._record.target_root,
             purpose=request.purpose,
+            backup_set=self._backup_set,
         )
         hooks = SourceHooks(
             released=self._released,

@@ -94,6 +94,7 @@ class Replicas:
         self.heard_s: Callable[[str], float | None] = lambda _: None
         self.snapshots = snapshots
         self.unwatched: Callable[[str], None] = lambda _: None
+        self.introduced: Callable[[Replica, Hello], None] = lambda _replica, _hello: None
         ports: dict[str, object] = {"mirror": self._mirror, "happened": self._happened, "snapshots": snapshots}
         ports["alert"] = lambda sentence: events.alert("queue", sentence)
         settings = ReplicaSettings(limits=queue or QueueLimits(), retry=RetryPolicy(limit=retry_limit))
@@ -143,6 +144,7 @@ class Replicas:
             found = self._house.find(hello, peer) if why_not is None else Denied(Refusal.NOT_READY, why_not)
         if isinstance(found, Denied):
             return found
+        self.introduced(found, hello)
         if before is not None:
             found.take_over_good(before)
         if known is None:

@@ -15,6 +15,7 @@ from orchestrator.engine.control.answers import (
     ReplicaStatus,
     SetSize,
 )
+from orchestrator.engine.control.backup_sets import BackupSets
 from orchestrator.engine.control.connections import Connections
 from orchestrator.engine.control.devices import Devices
 from orchestrator.engine.control.errors import BadRequest
@@ -153,7 +154,7 @@ def line_routes(lines: Lines) -> APIRouter:
     return router
 
 
-def replica_routes(replicas: Replicas) -> APIRouter:
+def replica_routes(replicas: Replicas, backup_sets: BackupSets) -> APIRouter:
     """The replicas that this engine keeps for others."""
     router = APIRouter(tags=["replicas"])
 
@@ -164,6 +165,10 @@ def replica_routes(replicas: Replicas) -> APIRouter:
     @router.get("/replicas/{key}")
     def replica(key: str) -> ReplicaStatus:
         return replicas.status(key)
+
+    @router.get("/replicas/{key}/set")
+    def backup_set(key: str) -> schema.ReplicationSet:
+        return backup_sets.of(replicas.get(key))
 
     @router.post("/replicas/{key}/actions")
     def act(key: str, action: schema.ReplicaAction) -> ReplicaStatus:

@@ -118,7 +118,8 @@ class ConnectionRequest(Request):
     the target's address, which other connections may share. ``simulate``: nothing is sent, all is counted. ``mode`` synchronous: a flush at the source is answered when the
     target holds it; ``when_late`` says what happens when that takes longer than ``synchronous_wait_s``: the application goes on
     asynchronously until the target has caught up, or it waits. ``ignore_deletes``: what is deleted or moved out at the source stays at
-    the target, until something else takes its name.
+    the target, until something else takes its name. ``restore_set``: a restore gives the set, too, to a server that has none of its name.
+    A restore that spares files is a mirror alone: later changes of a file that was spared would not fit it.
     """
 
     replication_set: Name
@@ -133,6 +134,7 @@ class ConnectionRequest(Request):
     remap_link: bool = True
     calculate_size: bool = True
     purpose: Literal["protect", "restore"] = "protect"
+    restore_set: bool = False
     protection: Name | None = None
     epoch: Epoch = 0
     compression: Compression = None
@@ -141,6 +143,18 @@ class ConnectionRequest(Request):
     synchronous_wait_s: float = Field(default=10.0, gt=0, le=3600)
     when_late: Literal["continue", "wait"] = "continue"
     ignore_deletes: bool = False
+
+    @model_validator(mode="after")
+    def _whole_or_alone(self) -> Self:
+        if self.is_sparing and self.start_replication:
+            msg = "a restore that spares files is a mirror alone: start_replication must be false"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def is_sparing(self) -> bool:
+        """A restore after which the other side may hold files of its own."""
+        return self.purpose == "restore" and self.mirror.spares
 
 
 class ConnectionActionKind(StrEnum):

@@ -92,11 +92,18 @@ class Orphans(Request):
 class MirrorOptions(Request):
     """How a mirror compares: everything, or only what differs; whole files or only differing blocks.
 
-    ``checksum_all``: with ``checksum``, all files are compared by blocks, whatever their sizes and times say.
+    ``checksum_all``: with ``checksum``, all files are compared by blocks, whatever their sizes and times say. Without ``overwrite`` only
+    files that the other side lacks are sent.
     """
 
     kind: Literal["full", "difference"] = "full"
     checksum: bool = False
     checksum_all: bool = False
     only_newer: bool = False
+    overwrite: bool = True
     orphans: Orphans = Orphans()
+
+    @property
+    def spares(self) -> bool:
+        """Whether files that differ may stay as the other side has them."""
+        return self.only_newer or not self.overwrite

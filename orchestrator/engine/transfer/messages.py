@@ -72,6 +72,8 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
     replies_received: int = 0
     mapping: dict[str, str] = {}
     purpose: str = "protect"
+    backup_set: str = ""
+    """The rules of the replication set as JSON, which the target keeps for the day when the source has lost its own."""
     compression: str = ""
     """How the source could compress frames; empty: not at all."""
     version: int = PROTOCOL_VERSION

@@ -18,6 +18,7 @@ class Terms:
     target_root: str
     mapping: tuple[tuple[str, str], ...] = ()
     purpose: str = "protect"
+    backup_set: str = ""
 
 
 @dataclass(frozen=True, slots=True)

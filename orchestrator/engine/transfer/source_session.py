@@ -158,6 +158,7 @@ class SourceSession:
             replies_received=self._replies,
             mapping=dict(terms.mapping),
             purpose=terms.purpose,
+            backup_set=terms.backup_set,
             compression=ZSTD,
         )
         return [Send(hello)]
