@@ -65,7 +65,7 @@ def trio(module_engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> T
         (made.original / name).write_text(name)
     (made.original / "big").write_bytes(BIG)
     with alpha.local() as here, beta.local() as there:
-        here.mount(schema.MountRequest(path=str(made.original)))
+        here.mount(schema.MountRequest(path=str(made.original), capture="watcher"))
         rules = [schema.Rule(), schema.Rule(path="private", include=False)]
         here.create_replication_set(schema.ReplicationSet(name="data", root=str(made.original), rules=rules))
         mapping = schema.Mapping(kind="custom", target_root=str(made.live))
