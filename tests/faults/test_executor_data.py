@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.engine.monitor.executor import Executor, ExecutorSettings, Trigger
+from orchestrator.engine.monitor.ports import Outcome, Settle
 from orchestrator.engine.witness.wire import RegisterRequest, ReleaseRequest
 from tests.faults.executor_fakes import PROTECTION, BookGranter, Host, collaborators, journal, with_book
 
@@ -84,3 +85,21 @@ def test_what_became_half_a_mirror_since_the_beginning_stands_still(tmp_path: Pa
     made.approve("a person", data="apply")
     run(made)
     assert (made.state.ended, host.has("settled-apply")) == ("done", True)
+
+
+class MirrorInTheQueue(Host):
+    """What is applied on settling ends with the first half of a mirror."""
+
+    def settle(self, how: Settle) -> Outcome:
+        self.data_state, self.falls_back = "mirroring", True
+        return super().settle(how)
+
+
+@pytest.mark.covers("ENG-FO-08")
+def test_a_mirror_that_began_in_the_queue_is_not_taken_for_the_good_data_before_it(tmp_path: Path) -> None:
+    host = MirrorInTheQueue(tmp_path)
+    made = executor(tmp_path, host)
+    made.begin(Trigger(1, "silent"))
+    run(made)
+    assert made.state.ended == "done"
+    assert host.diary()[:4] == ["refuse_source", "settle", "fall_back", "promote"]

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -15,6 +16,7 @@ from orchestrator.engine.apply.last_good import Check, Moment
 from orchestrator.engine.apply.record import ReplicaRecord, load_record, save_record
 from orchestrator.engine.apply.replica import Replica
 from orchestrator.engine.apply.works import ReplicaSettings
+from orchestrator.engine.control.replicas import Replicas, goes_back_to
 from orchestrator.engine.oplog.format import Kind
 from orchestrator.engine.oplog.reader import LogReader
 from orchestrator.engine.transfer.messages import (
@@ -198,3 +200,13 @@ def test_nothing_is_applied_while_it_stands_still(stage: Stage) -> None:
         assert (moment.position, names(stage.root)) == (2, ["one", "two"])
     assert stage.replica.settle(30)
     assert names(stage.root) == ["one", "three", "two"]
+
+
+@pytest.mark.covers("ENG-FO-08")
+def test_no_mirror_begins_on_good_data_once_a_failover_has_refused_its_source(stage: Stage) -> None:
+    Replicas.refuse_older(SimpleNamespace(of=lambda _: [stage.replica]), "protection", 2)  # type: ignore[arg-type]
+    stage.mirror(0, ItemKind.BEGIN, MirrorBegin(kind="difference", changes_state=True))
+    until(lambda: stage.replica.record.intact)
+    assert not stage.replica.settle(0.3), "the mirror stays in the queue"
+    assert (stage.kept.asked, goes_back_to(stage.replica)) == (0, "")
+    assert names(stage.root) == ["one", "two"]

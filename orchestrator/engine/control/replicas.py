@@ -290,11 +290,11 @@ class Replicas:
         for replica in self.of(protection):
             newer = replica.record.epoch < epoch
             replica.accept_epoch(epoch)
-            replica.hurry.begin()
             if newer:
                 nobody = Nobody()
                 replica.attach(nobody)
                 replica.detach(nobody)
+            replica.hurry.begin()  # after the sessions: a new one ends it
 
     def settle(self, protection: str, *, discard: bool) -> int:
         """Apply (or drop) what is queued, for a short while; how many bytes are still queued (at least 1 while unsettled)."""

@@ -51,6 +51,14 @@ def _pre_script(with_: Collaborators, settings: ExecutorSettings, run: RunState)
     return with_.scripts.run(PRE, run_id=run.run_id, epoch=run.epoch, wait=settings.wait_for_pre_script)
 
 
+def _settled_good(with_: Collaborators, how: Settle) -> Outcome:
+    """Good data; unless it was overwritten by what the queue held, then it is looked at anew."""
+    outcome = with_.replica.settle(how)
+    if how is Settle.APPLY and with_.replica.status().data_state != "good":
+        return Pending("the queue held the beginning of a mirror", 0)
+    return outcome
+
+
 def _settle(with_: Collaborators, settings: ExecutorSettings, run: RunState) -> Outcome:
     """What a person chose; else the settings, and where the data is not good its last good state, never a half-mirrored one."""
     if run.data.startswith(SNAPSHOT):
@@ -59,7 +67,7 @@ def _settle(with_: Collaborators, settings: ExecutorSettings, run: RunState) -> 
         return with_.replica.settle(Settle(run.data))
     status = with_.replica.status()
     if status.data_state == "good":
-        return with_.replica.settle(settings.settle)
+        return _settled_good(with_, settings.settle)
     if status.falls_back:
         return with_.replica.fall_back("")
     if run.by:

@@ -325,7 +325,8 @@ class SourceConnection:
     def _hear(self, message: Message, log_id: str) -> None:
         match message:
             case Ack(acknowledged=sequence, data_state=state) | Welcome(resume_after=sequence, data_state=state):
-                self._hooks.heard(log_id, sequence, state is DataState.GOOD)
+                good = state is DataState.GOOD and not self._core.overwrites(message)
+                self._hooks.heard(log_id, sequence, good)
 
     def _arrived(self, message: Message) -> None:
         self._handle(Received(message))

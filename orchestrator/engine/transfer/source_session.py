@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
 from collections import deque
 
@@ -46,6 +47,8 @@ from orchestrator.engine.transfer.messages import (
 )
 from orchestrator.engine.transfer.session import Life, Phase, SessionLimits, Terms
 
+ENDLESS = sys.maxsize
+
 
 class SourceSession:
     """The source's end of a connection; one object through all its sessions."""
@@ -77,6 +80,8 @@ class SourceSession:
         self._next_item = 1
         self.mirror_begun = 1
         """The item that began the mirror under way, or the last one."""
+        self._overwritten_until = 0
+        """The item that ends the mirror that overwrites the target's data; 0: the target has handled it, or there is none."""
         self._replies = 0
 
     # --- what the driver may read and hand in next
@@ -103,6 +108,14 @@ class SourceSession:
     def unsent_items(self) -> int:
         """How many messages of a mirror wait here."""
         return len(self._unsent)
+
+    def overwrites(self, word: Ack | Welcome) -> bool:
+        """Whether the data that the target calls good is about to be overwritten by a mirror of ours.
+
+        Until that mirror is over the target may go back to how its data was before it: what is acknowledged later would be gone.
+        """
+        handled = word.mirror_handled if isinstance(word, Ack) else 0
+        return handled < self._overwritten_until and (isinstance(word, Ack) or word.mirror_known)
 
     @property
     def _open(self) -> bool:
@@ -134,9 +147,11 @@ class SourceSession:
                 return []
             case MirrorOpened(kind, log_end, changes_state):
                 self.mirroring, self.mirror_begun = True, self._next_item
+                self._overwritten_until = ENDLESS if changes_state else self._overwritten_until
                 return self._put([(ItemKind.BEGIN, msgspec.msgpack.encode(MirrorBegin(kind, changes_state)))], log_end)
             case MirrorClosed(log_end, complete, says):
                 self.mirroring = False
+                self._overwritten_until = min(self._overwritten_until, self._next_item)
                 return self._put([(ItemKind.END, msgspec.msgpack.encode(MirrorEnd(log_end, complete, says)))], log_end)
 
     def _greet(self, event: Connected) -> list[SourceAction]:
@@ -203,13 +218,15 @@ class SourceSession:
         self._next_item = self._items[0].index if self._items else self._next_item
         self._items.clear()
         self._unsent.clear()
-        self._items_bytes = self._unsent_bytes = 0
+        self._items_bytes = self._unsent_bytes = self._overwritten_until = 0
         self.mirroring = False
         return [MirrorBroken("the target started anew in the middle of the mirror")] if was_mirroring else []
 
     def _acknowledged(self, ack: Ack) -> list[SourceAction]:
         self.ack, self.applied = ack, ack.applied
         self._drop_handled(ack.mirror_handled)
+        if ack.mirror_handled >= self._overwritten_until:
+            self._overwritten_until = 0
         if ack.acknowledged <= self.acknowledged:
             return []
         if ack.acknowledged > self.sent:

@@ -37,7 +37,7 @@ from orchestrator.engine.transfer.events import (
     Tick,
 )
 from orchestrator.engine.transfer.framing import encode_frame, parse_header, parse_payload
-from orchestrator.engine.transfer.messages import DataState, Operations, Refusal, Refuse
+from orchestrator.engine.transfer.messages import Ack, DataState, Operations, Refusal, Refuse, Welcome
 from orchestrator.engine.transfer.protocol import Phase, SessionLimits, SourceSession, TargetSession, Terms
 
 TERMS = Terms("c1", "p1", 1, "alpha", "set", "/replica")
@@ -265,3 +265,23 @@ def test_refuse_before_welcome_is_understood() -> None:
     source.handle(Connected(LogOffer("L", 1, 1)), 0)
     actions = source.handle(Received(Refuse(Refusal.NOT_READY, "busy")), 0)
     assert actions == [Hangup("busy")]
+
+
+@pytest.mark.covers("ENG-SYNC-01")
+def test_good_data_is_not_counted_upon_from_the_beginning_of_a_mirror_until_its_end_was_handled() -> None:
+    source = SourceSession(TERMS, token="t")
+
+    def word(handled: int) -> Ack:
+        return Ack(0, 0, handled, DataState.GOOD)
+
+    assert not source.overwrites(word(0))
+    source.handle(MirrorOpened("difference", 0, changes_state=False), 0.0)  # a verification
+    source.handle(MirrorClosed(0, complete=True), 0.0)
+    assert not source.overwrites(word(0))
+    source.handle(MirrorOpened("difference", 0), 0.0)
+    assert source.overwrites(word(3))
+    source.handle(MirrorClosed(0, complete=True), 0.0)
+    assert source.overwrites(word(3)), "its end was not handled"
+    assert source.overwrites(Welcome(0, 0, DataState.GOOD, mirror_known=True))
+    assert not source.overwrites(Welcome(0, 0, DataState.GOOD)), "the target began a new numbering, and is good"
+    assert not source.overwrites(word(4))
