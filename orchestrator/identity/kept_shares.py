@@ -1,7 +1,8 @@
 """Shares that wait on a target: made beforehand with their permissions, and closed (``available = no``), so that a failover only opens them.
 
 A share that is open here is somebody's, or was taken over: it is neither closed nor changed. What was there before is kept in an undo
-file of its own, so that an end of the protection takes away exactly what waits.
+file of its own, so that an end of the protection takes away exactly what waits. What was asked for last lies in ``newest``: a takeover
+opens that, whatever its script was told on the day of its delivery.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import msgspec
 
+from orchestrator.identity import taken
+from orchestrator.identity.errors import TakenUnusable
 from orchestrator.identity.report import Line, Report
 from orchestrator.identity.running import Runner
 from orchestrator.identity.shares import Share, ShareDocument, Shares
@@ -22,10 +25,11 @@ _WORDS = {"taken": "kept", "would-take": "would-keep"}
 
 @dataclass(frozen=True, slots=True)
 class KeptShares:
-    """Keeps and drops."""
+    """Keeps, renews and drops."""
 
     runner: Runner
     undo: Path
+    newest: Path | None = None
 
     def plan(self, document: ShareDocument) -> Report:
         """What ``keep`` would do."""
@@ -45,7 +49,24 @@ class KeptShares:
             shares.put_back(Path(document.conf), stale)
         wanted = self._wanted(document)
         report = self._told(shares.take(wanted), document, wanted)
+        if self.newest is not None:
+            taken.save(self.newest, document)
         return msgspec.structs.replace(report, lines=(*(Line(one, "dropped") for one in stale), *report.lines))
+
+    def plan_renew(self, document: ShareDocument) -> Report:
+        """What ``renew`` would do."""
+        return self.plan(document) if self._was_kept() else _nothing_waits()
+
+    def renew(self, document: ShareDocument) -> Report:
+        """``keep``, where shares were kept before and not dropped since: whoever ends a protection is not undone by a late renewal.
+
+        Raises:
+            ShareRefused, ProgramFailed: as ``keep``.
+        """
+        return self.keep(document) if self._was_kept() else _nothing_waits()
+
+    def _was_kept(self) -> bool:
+        return self.newest is not None and self.newest.exists()
 
     def plan_drop(self, document: ShareDocument) -> Report:
         """What ``drop`` would do."""
@@ -60,6 +81,8 @@ class KeptShares:
         """
         going, left = self._waiting(document), self._open_ones(document)
         remarks: tuple[str, ...] = ()
+        if self.newest is not None:
+            self.newest.unlink(missing_ok=True)
         if going:
             Shares(self.runner, self.undo).put_back(Path(document.conf), going)
             remarks = reload(self.runner, Path(document.conf))
@@ -96,6 +119,18 @@ class KeptShares:
         waiting = {one.name for one in wanted.shares}
         still = tuple(Line(one.name, "open", one.path) for one in document.shares if one.name not in waiting)
         return msgspec.structs.replace(report, deed="keep", lines=(*lines, *still))
+
+
+def newest_of(path: Path | None) -> ShareDocument | None:
+    """What was kept last; None where nothing was, or it cannot be read: a takeover never fails because of it."""
+    try:
+        return taken.load(path, ShareDocument) if path is not None else None
+    except TakenUnusable:
+        return None
+
+
+def _nothing_waits() -> Report:
+    return Report("renew", so=True, remarks=("no shares wait here: nothing is made anew",))
 
 
 def _closed(share: Share) -> Share:

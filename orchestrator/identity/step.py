@@ -1,7 +1,7 @@
 """One step of a takeover as a target's script calls it: a kind of identity, a deed, and its document as JSON.
 
 The kinds share one shape: ``show`` looks, ``take`` takes, ``back`` gives back, ``plan`` and ``plan_back`` say what would be done; shares
-are also made beforehand (``keep``) and taken away again (``drop``). Each
+are also made beforehand (``keep``), made anew where they wait already (``renew``) and taken away again (``drop``). Each
 looks before it acts, so that any of them run twice is harmless.
 """
 
@@ -23,7 +23,7 @@ from orchestrator.identity import taken
 from orchestrator.identity.accounts import Clock, Pair, SpnMover, TakenSpns
 from orchestrator.identity.addresses import AddressDocument, Addresses
 from orchestrator.identity.errors import DocumentInvalid
-from orchestrator.identity.kept_shares import KeptShares
+from orchestrator.identity.kept_shares import KeptShares, newest_of
 from orchestrator.identity.names import NameDocument, Names
 from orchestrator.identity.report import Report
 from orchestrator.identity.running import HostRunner, Runner
@@ -50,10 +50,11 @@ class Deed(StrEnum):
     BACK = "back"
     SHOW = "show"
     KEEP = "keep"
+    RENEW = "renew"
     DROP = "drop"
 
 
-KEEPING = frozenset({Deed.KEEP, Deed.DROP})
+KEEPING = frozenset({Deed.KEEP, Deed.RENEW, Deed.DROP})
 """Deeds for shares alone, which wait on a target while another serves."""
 
 
@@ -93,8 +94,17 @@ class Hands:
     clock: Clock = field(default_factory=lambda: Clock(time.time, time.sleep))
 
 
-def step(what: What, deed: Deed, text: bytes, undo: Path, *, dry: bool = False, hands: Hands | None = None) -> Report:
-    """Do one step and say what became of it.
+def step(
+    what: What,
+    deed: Deed,
+    text: bytes,
+    undo: Path,
+    *,
+    newest: Path | None = None,
+    dry: bool = False,
+    hands: Hands | None = None,
+) -> Report:
+    """Do one step and say what became of it. Shares that were kept are remembered in ``newest``; a takeover takes those.
 
     Raises:
         DtamError: it cannot be done; the undo file then tells what was.
@@ -102,27 +112,29 @@ def step(what: What, deed: Deed, text: bytes, undo: Path, *, dry: bool = False, 
     hands = hands or Hands()
     if deed in KEEPING and what is not What.SHARES:
         raise DocumentInvalid(reason=f"{what} cannot be kept beforehand, only shares")
-    with taken.alone(undo):
+    with taken.alone(undo.with_name(str(what)) if what is What.SHARES else undo):
         match what:
             case What.ADDRESSES:
                 return _addresses(deed, _read(text, AddressDocument), undo, hands, dry=dry)
             case What.NAMES:
                 return _carried(Names(hands.runner, undo), deed, _read(text, NameDocument), dry=dry)
             case What.SHARES if deed in KEEPING:
-                kind = KeptShares(hands.runner, undo)
+                kind = KeptShares(hands.runner, undo, newest)
                 return _carried(kind, deed, _read(text, ShareDocument), dry=dry)
             case What.SHARES:
-                return _carried(Shares(hands.runner, undo), deed, _read(text, ShareDocument), dry=dry)
+                document = newest_of(newest) or _read(text, ShareDocument)
+                return _carried(Shares(hands.runner, undo), deed, document, dry=dry)
             case What.SPNS:
                 return _spns(deed, _read(text, SpnDocument), undo, hands, dry=dry)
 
 
 def _carried(kind: Any, deed: Deed, document: msgspec.Struct, *, dry: bool) -> Report:
-    """The two kinds that are Samba's configuration have the same five deeds."""
+    """The kinds that are Samba's configuration have deeds of the same names."""
     words = {
         Deed.TAKE: "plan" if dry else "take",
         Deed.BACK: "plan_back" if dry else "back",
         Deed.KEEP: "plan" if dry else "keep",
+        Deed.RENEW: "plan_renew" if dry else "renew",
         Deed.DROP: "plan_drop" if dry else "drop",
         Deed.SHOW: "show",
     }

@@ -72,10 +72,15 @@ class SambaSettings(Tab):
 
 
 class ShareSelection(Tab):
-    """Which shares are protected: all but the administrative ones, or those of ``include``; never those of ``exclude``."""
+    """Which shares are protected: all but the administrative ones, or those of ``include``; never those of ``exclude``.
+
+    ``follow_interval_s``: the target asks its source that often which shares it has, and makes those that wait anew; none: only
+    ``dtam enable`` does.
+    """
 
     include: Annotated[tuple[ShareName, ...], Field(max_length=1000)] = ()
     exclude: Annotated[tuple[ShareName, ...], Field(max_length=1000)] = ()
+    follow_interval_s: Annotated[int, Field(ge=1, le=31_536_000)] | None = 3600
 
     def chosen(self, name: str) -> bool:
         """Whether a share of this name is protected."""

@@ -72,7 +72,21 @@ def _failover(planning: Planning) -> dict[str, Any]:
         "wait_pre_script": tab.waits_for("pre_failover"),
         "wait_post_script": tab.waits_for("post_failover"),
     }
-    return told | {"refresh_names_s": tab.dns.refresh_interval_s if parts.moves_names(planning) else None}
+    names_s = tab.dns.refresh_interval_s if parts.moves_names(planning) else None
+    return told | {"refresh_names_s": names_s, "shares": _shares(planning)}
+
+
+def _shares(planning: Planning) -> dict[str, Any] | None:
+    """Which of the source's shares the target follows by itself."""
+    settings = planning.protection.settings
+    if settings.failover.samba is None or not settings.failover.fails_over("shares"):
+        return None
+    chosen = settings.connection.shares
+    return {
+        "interval_s": chosen.follow_interval_s,
+        "include": list(chosen.include),
+        "exclude": list(chosen.exclude),
+    }
 
 
 def _kerberos(planning: Planning) -> dict[str, Any]:

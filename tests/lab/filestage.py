@@ -210,11 +210,11 @@ class FileStage:
         return host.run(["dtengine", *words, "--state", STATE]).stdout
 
     def smb(
-        self, user: str, command: str, *, check: bool = True, within_s: float = 100
+        self, user: str, command: str, *, share: str = "docs", check: bool = True, within_s: float = 100
     ) -> subprocess.CompletedProcess[str]:
-        """A client with a fresh ticket asks ``//alpha.lab.example/docs``, or what alpha's name is otherwise."""
+        """A client with a fresh ticket asks ``//alpha.lab.example/docs`` or another share, or what alpha's name is otherwise."""
         ticket = self.lab.ticket("client", user)
-        return self.client.run(["timeout", str(within_s), *self._smbclient(command)], env=ticket, check=check)
+        return self.client.run(["timeout", str(within_s), *self._smbclient(command, share)], env=ticket, check=check)
 
     def asks(self, user: str, command: str) -> subprocess.Popen[bytes]:
         """A client that is still asking."""
@@ -222,8 +222,8 @@ class FileStage:
         words, ticket = self._smbclient(command), self.lab.ticket("client", user)
         return self.client.popen(words, env=ticket, stdin=quiet, stdout=quiet, stderr=quiet)
 
-    def _smbclient(self, command: str) -> list[str]:
-        return ["smbclient", *FRESH, "--use-kerberos=required", f"//{self.name}/docs", "-c", command]
+    def _smbclient(self, command: str, share: str = "docs") -> list[str]:
+        return ["smbclient", *FRESH, "--use-kerberos=required", f"//{self.name}/{share}", "-c", command]
 
     def write(self, user: str, name: str, text: str) -> None:
         """The client writes a file."""

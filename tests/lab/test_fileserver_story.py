@@ -261,8 +261,11 @@ def test_its_clients_go_on(protected: Protected, told: Told) -> None:
     before = registered(stage.beta)
     shows_what_it_would_do(protected)
     mends_what_drifted(stage)
+    if takes_address:
+        follows_what_changes(stage)
     with watched(protected, told):
         lose_alpha(stage, told)
+        assert not takes_address or "before.txt" in stage.smb("writer", "ls", share="plans").stdout
         assert stage.address() == serving
         assert holds(stage.beta, stage.alpha.address) == takes_address
         return_alpha(stage)
@@ -274,6 +277,8 @@ def test_its_clients_go_on(protected: Protected, told: Told) -> None:
         else:
             until("beta registers the names again", lambda: registered(stage.beta) > before)
         go_home(stage)
+    if takes_address:
+        follows_what_goes(stage)
     is_home(protected)
 
 
@@ -343,6 +348,29 @@ def mends_what_drifted(stage: FileStage) -> None:
     assert "path = /srv/docs" in stage.beta.run(["net", "conf", "showshare", "docs"]).stdout
     assert is_waiting(stage.beta)
     assert stage.beta.path(KEYTAB).stat().st_mode & 0o777 == 0o600
+
+
+def follows_what_changes(stage: FileStage) -> None:
+    """A share that alpha has since yesterday, and words of another, wait on beta, too; no administrator had a part in it."""
+    acl = stage.alpha.run(["sharesec", "docs", "--viewsddl"]).stdout.strip()
+    stage.alpha.run(["net", "conf", "addshare", "plans", "/srv/docs", "writeable=y"])
+    stage.alpha.run(["sharesec", "plans", "--setsddl", acl])
+    stage.alpha.run(["net", "conf", "setparm", "docs", "comment", "read by all"])
+    stage.engine(stage.beta, "protections", "act", ID, "renew_shares")
+    assert "plans new; docs changed" in stage.engine(stage.beta, "events")
+    assert "available = no" in stage.beta.run(["net", "conf", "showshare", "plans"]).stdout
+    assert "read by all" in stage.beta.run(["net", "conf", "showshare", "docs"]).stdout
+    assert is_waiting(stage.beta)
+    stage.dtam("--fileprint", "validate", "--protection", ID)
+
+
+def follows_what_goes(stage: FileStage) -> None:
+    """A share that alpha has no more waits no more."""
+    stage.alpha.run(["sharesec", "plans", "--delete"])
+    stage.alpha.run(["net", "conf", "delshare", "plans"])
+    stage.engine(stage.beta, "protections", "act", ID, "renew_shares")
+    assert "plans" not in stage.beta.run(["net", "conf", "listshares"]).stdout
+    assert is_waiting(stage.beta)
 
 
 def cannot_take_its_record_back(protected: Protected) -> None:

@@ -27,7 +27,7 @@ from orchestrator.cli.screen import Screen
     ),
 )
 @click.argument("what", type=click.Choice(["addresses", "names", "shares", "spns"]))
-@click.argument("deed", type=click.Choice(["take", "back", "show", "keep", "drop"]))
+@click.argument("deed", type=click.Choice(["take", "back", "show", "keep", "renew", "drop"]))
 @click.option(
     "--undo",
     type=click.Path(path_type=Path),
@@ -41,12 +41,19 @@ from orchestrator.cli.screen import Screen
     show_default="standard input",
     help="The JSON document that says what is to be taken.",
 )
+@click.option(
+    "--newest",
+    type=click.Path(path_type=Path),
+    help="Shares: the file that remembers the document of the last keep; a take uses that one where it is there.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of sentences.")
-def command(*, what: str, deed: str, undo: Path, document: IO[bytes], dry_run: bool, as_json: bool) -> None:
+def command(
+    *, what: str, deed: str, undo: Path, document: IO[bytes], newest: Path | None, dry_run: bool, as_json: bool
+) -> None:
     """Take addresses, names, shares or service principal names of the source over on this host, give them back, or show them.
 
-    Shares can be made beforehand as well, closed to everybody (keep), and taken away again (drop).
+    Shares can be made beforehand as well, closed to everybody (keep), made anew where they wait (renew), and taken away again (drop).
 
     Harmless when run twice; killed anywhere, the same command again finishes it. Exit code 0: it is so. "show" ends with 1
     when not everything is taken.
@@ -54,7 +61,7 @@ def command(*, what: str, deed: str, undo: Path, document: IO[bytes], dry_run: b
     from orchestrator.identity.step import Deed, What, step  # noqa: PLC0415  the other commands need no directory
 
     screen = Screen(as_json)
-    report = step(What(what), Deed(deed), document.read(), undo, dry=dry_run)
+    report = step(What(what), Deed(deed), document.read(), undo, newest=newest, dry=dry_run)
     for line in report.lines:
         screen.say(line.text())
     for name, seconds in report.measured.items():

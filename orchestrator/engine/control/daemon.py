@@ -63,8 +63,8 @@ from orchestrator.engine.control.system_log import SystemLog
 from orchestrator.engine.control.verifying import Verifying
 from orchestrator.engine.monitor.probes import ProbeResponder
 from orchestrator.engine.transfer import tls
-from orchestrator.engine.transfer.messages import PromiseAnswer, PromiseAsk
-from orchestrator.engine.transfer.target import TargetListener
+from orchestrator.engine.transfer.messages import Answer, Question
+from orchestrator.engine.transfer.target import TargetListener, answers_nothing
 from orchestrator.engine.witness.book import Book
 from orchestrator.engine.witness.store import DirectoryShelf, Store
 from orchestrator.errors import DtamError
@@ -215,10 +215,8 @@ class Engine:
         except DtamError as error:
             self.events.tell("protection", f"{protection} goes on being watched: {error}")
 
-    def _promise(self, peer: tls.Peer, question: PromiseAsk) -> PromiseAnswer:
-        if self.protections is None:
-            return PromiseAnswer(granted=False, epoch=question.epoch, says="the engine is just starting")
-        return self.protections.promise(peer, question)
+    def _answer(self, peer: tls.Peer, question: Question) -> Answer:
+        return answers_nothing(peer, question) if self.protections is None else self.protections.answer(peer, question)
 
     def routers(self, protections: Protections) -> list[APIRouter]:
         """All routes."""
@@ -300,7 +298,7 @@ class Engine:
                 address=address,
                 port=port,
                 left=self.replicas.left,
-                promises=self._promise,
+                answers=self._answer,
             )
         except OSError as error:
             raise in_use("TCP", address, port, error, "data-port") from error

@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from orchestrator.engine.control import guard, schema
+from orchestrator.engine.control import following, guard, schema
 from orchestrator.engine.control.answers import ProtectionState
 from orchestrator.engine.control.errors import Conflict
 from orchestrator.engine.control.guard import Rooms
 from orchestrator.engine.control.source_guard import SourceGuard
 from orchestrator.engine.control.target_guard import TargetGuard, refused
-from orchestrator.engine.transfer.messages import PromiseAnswer, PromiseAsk
+from orchestrator.engine.transfer.messages import Answer, PromiseAnswer, PromiseAsk, Question, SharesAnswer, SharesAsk
 from orchestrator.engine.transfer.tls import Peer
 from orchestrator.errors import DtamError
 
@@ -81,8 +81,17 @@ class Protections:
         held = self._guards.get(protection)
         return held.fence_reason() if held else "the protection is just being taken up"
 
-    def promise(self, peer: Peer, question: PromiseAsk) -> PromiseAnswer:
-        """Answer a source that asks for a promise; what went wrong is a refusal."""
+    def answer(self, peer: Peer, question: Question) -> Answer:
+        """Answer the other end of a protection; what went wrong is a refusal."""
+        return self._promise(peer, question) if isinstance(question, PromiseAsk) else self._shares(peer, question)
+
+    def _shares(self, peer: Peer, question: SharesAsk) -> SharesAnswer:
+        held = self._guards.get(question.protection)
+        if not isinstance(held, SourceGuard):
+            return SharesAnswer(given=False, says=f"this engine is not the source of {question.protection}")
+        return following.told(held.record.document, peer)
+
+    def _promise(self, peer: Peer, question: PromiseAsk) -> PromiseAnswer:
         held = self._guards.get(question.protection)
         if not isinstance(held, TargetGuard):
             return refused(question.epoch, f"this engine is not the target of {question.protection}")

@@ -36,6 +36,7 @@ from orchestrator.engine.control.schema_sets import (
     Rule,
     SetName,
 )
+from orchestrator.engine.control.schema_shares import FollowedShares
 from orchestrator.engine.control.schema_snapshots import SnapshotSettings
 
 __all__ = ["Mapping", "MirrorOptions", "Orphans", "PathPair", "ReplicationSet", "Route", "Rule", "SetName"]
@@ -287,6 +288,7 @@ class FailoverSettings(Request):
     wait_post_script: bool | None = None
     capture: bool = True
     refresh_names_s: float | None = Field(default=None, ge=1, le=31_536_000)
+    shares: FollowedShares | None = None
 
 
 class Protection(Request):
@@ -328,6 +330,7 @@ class ProtectionActionKind(StrEnum):
     UNFENCE = "unfence"
     RELEASE = "release"
     ACKNOWLEDGE = "acknowledge"
+    RENEW_SHARES = "renew_shares"
     SET_EPOCH = "set_epoch"
 
 

@@ -15,6 +15,7 @@ from orchestrator.engine.control.answers import FenceStatus, ProtectionState
 from orchestrator.engine.control.confirming import SystemClock
 from orchestrator.engine.control.documents import ProtectionRecord
 from orchestrator.engine.control.errors import Conflict
+from orchestrator.engine.control.following import Following
 from orchestrator.engine.control.guard import Rooms
 from orchestrator.engine.control.observing import Signs
 from orchestrator.engine.control.refreshing import Refreshing
@@ -84,6 +85,7 @@ class TargetGuard:
         self._signs = Signs(protection, rooms)
         self._watch.enabled = rooms.documents.record(protection).monitor_enabled
         self._refreshing = Refreshing(protection, rooms, self._serving_since_ns)
+        self._following = Following(protection, rooms, self._is_waiting)
         self._stop = asyncio.Event()
         self._ended = False
 
@@ -103,6 +105,7 @@ class TargetGuard:
             self._rooms.services.start_wanted(self._id)
         asyncio.run_coroutine_threadsafe(self._watch.run(self._stop), self._loop)
         asyncio.run_coroutine_threadsafe(self._refreshing.run(self._stop), self._loop)
+        asyncio.run_coroutine_threadsafe(self._following.run(self._stop), self._loop)
 
     def let_go(self) -> None:
         """The daemon ends, or the document changed: the watch ends, all else goes on."""
@@ -113,6 +116,7 @@ class TargetGuard:
         """Another guard takes over; no deed of this one is under way and nothing is promised by it when this returns."""
         self.let_go()
         self._refreshing.retire()
+        self._following.retire()
         self._executor.retire()
 
     def end(self) -> None:
@@ -141,7 +145,7 @@ class TargetGuard:
             role="target",
             epoch=record.document.epoch,
             phase=phase_of(run),
-            says="; ".join(filter(None, (says_of(run) or self._watch.sentence, self._refreshing.problem))),
+            says="; ".join(filter(None, (says_of(run) or self._watch.sentence, *self._problems()))),
             fence=FenceStatus(held=reason is not None, reason=reason or ""),
             monitor=monitor_status(self._watch),
             run_id=run.run_id if run else None,
@@ -150,6 +154,13 @@ class TargetGuard:
             waiting_for_person=bool(run and run.is_open and run.waits_for),
             details=details_of(run),
         )
+
+    def _problems(self) -> tuple[str, str]:
+        return self._refreshing.problem, self._following.problem
+
+    def _is_waiting(self) -> bool:
+        """Whether the source serves and this target stands by."""
+        return self.fence_reason() is not None and self._executor.open_run is None
 
     def _current_run(self) -> RunState | None:
         """The newest run, unless a failback has left it behind."""
@@ -196,16 +207,14 @@ class TargetGuard:
     # -- what is asked
 
     def act(self, action: ProtectionAction) -> None:
-        """Monitor, fail over, go on, undo, fence, release, take an epoch."""
+        """Monitor, fail over, go on, undo, fence, release, take an epoch, follow the shares."""
         match action.action:
             case ProtectionActionKind.ENABLE_MONITOR | ProtectionActionKind.DISABLE_MONITOR:
                 self._enable(on=action.action is ProtectionActionKind.ENABLE_MONITOR)
             case ProtectionActionKind.FAILOVER:
                 self._fail_over(action)
-            case ProtectionActionKind.CONTINUE_FAILOVER:
-                self._executor.approve(action.by or "a person", forced=action.forced, data=action.data)
-            case ProtectionActionKind.UNDO_FAILOVER:
-                self._executor.undo(action.by or "a person")
+            case ProtectionActionKind.CONTINUE_FAILOVER | ProtectionActionKind.UNDO_FAILOVER:
+                self._carry_on(action)
             case ProtectionActionKind.FENCE:
                 self._fence(action)
             case ProtectionActionKind.UNFENCE:
@@ -214,6 +223,8 @@ class TargetGuard:
                 self._release(action)
             case ProtectionActionKind.SET_EPOCH:
                 self._take_epoch(action)
+            case ProtectionActionKind.RENEW_SHARES:
+                self._following.follow()
             case ProtectionActionKind.ACKNOWLEDGE:
                 self._rooms.events.tell("failover", f"{self._id}: {action.by or 'a person'} has seen it")
 
@@ -224,6 +235,13 @@ class TargetGuard:
         self._rooms.documents.change(self._id, lambda record: record.model_copy(update={"monitor_enabled": on}))
         self._watch.enabled = on
         self._rooms.events.tell("monitor", f"{self._id}: monitoring is {'on' if on else 'off'}")
+
+    def _carry_on(self, action: ProtectionAction) -> None:
+        by = action.by or "a person"
+        if action.action is ProtectionActionKind.UNDO_FAILOVER:
+            self._executor.undo(by)
+        else:
+            self._executor.approve(by, forced=action.forced, data=action.data)
 
     def _fail_over(self, action: ProtectionAction) -> None:
         by = action.by or "a person"

@@ -7,6 +7,7 @@ Everything that changes files travels in one ordered stream from source to targe
 from __future__ import annotations
 
 from enum import IntEnum, StrEnum
+from typing import Any
 
 import msgspec
 
@@ -155,7 +156,23 @@ class PromiseAnswer(msgspec.Struct, frozen=True, tag="promise_answer"):
     says: str = ""
 
 
-Control = Hello | Welcome | Refuse | Ack | Beat | Bye | PromiseAsk | PromiseAnswer
+class SharesAsk(msgspec.Struct, frozen=True, tag="shares_ask"):
+    """The first and only frame of a connection of its own: which shares has the source of this protection now?"""
+
+    protection: str
+
+
+class SharesAnswer(msgspec.Struct, frozen=True, tag="shares_answer"):
+    """The source's shares as its facts name them. Not ``given``: it could not look at all of them, and ``says`` why."""
+
+    given: bool
+    says: str = ""
+    shares: list[dict[str, Any]] = []
+
+
+Question = PromiseAsk | SharesAsk
+Answer = PromiseAnswer | SharesAnswer
+Control = Hello | Welcome | Refuse | Ack | Beat | Bye | Question | Answer
 
 
 class ItemKind(IntEnum):

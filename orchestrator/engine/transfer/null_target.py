@@ -17,7 +17,7 @@ from orchestrator.engine.transfer.events import MirrorLink, Progress, ReplicaFac
 from orchestrator.engine.transfer.messages import DataState, Hello, ItemKind, MirrorBegin, MirrorItem, Operations, whole
 from orchestrator.engine.transfer.rooms import Rooms
 from orchestrator.engine.transfer.session import SessionLimits
-from orchestrator.engine.transfer.target import TargetConnection, promises_nothing
+from orchestrator.engine.transfer.target import TargetConnection, answers_nothing
 from orchestrator.engine.transfer.tls import Channel, Peer
 
 if TYPE_CHECKING:
@@ -66,7 +66,12 @@ class NullTarget:
         """A new session."""
         ours, theirs = socket.socketpair()
         session = TargetConnection(
-            PlainChannel(theirs), NOBODY, self, SessionLimits(), lambda _key, _unwatched: None, promises=promises_nothing
+            PlainChannel(theirs),
+            NOBODY,
+            self,
+            SessionLimits(),
+            lambda _key, _unwatched: None,
+            answers=answers_nothing,
         )
         threading.Thread(target=session.run, name="null-target", daemon=True).start()
         return PlainChannel(ours)

@@ -45,7 +45,17 @@ from orchestrator.engine.transfer.events import (
     Tick,
 )
 from orchestrator.engine.transfer.framing import HEADER, FrameType, encode_frame, parse_header, parse_payload
-from orchestrator.engine.transfer.messages import Hello, Message, PromiseAnswer, PromiseAsk, Refusal, Reply
+from orchestrator.engine.transfer.messages import (
+    Answer,
+    Hello,
+    Message,
+    PromiseAnswer,
+    PromiseAsk,
+    Question,
+    Refusal,
+    Reply,
+    SharesAnswer,
+)
 from orchestrator.engine.transfer.protocol import Phase, SessionLimits, TargetSession
 from orchestrator.engine.transfer.tls import Channel, Identity, Peer, server_context
 
@@ -62,13 +72,15 @@ class Replicas(Protocol):
 
 Left = Callable[[str, bool], None]
 """Told the key of a connection that its source ended for good, and whether the source need not be watched any more."""
-Promises = Callable[[Peer, PromiseAsk], PromiseAnswer]
-"""Answers a source that asks for a promise; must not raise."""
+Answers = Callable[[Peer, Question], Answer]
+"""Answers a source that asks for a promise, a target that asks for shares; must not raise."""
 
 
-def promises_nothing(_peer: Peer, question: PromiseAsk) -> PromiseAnswer:
-    """Where nobody takes over by itself there is nothing to promise."""
-    return PromiseAnswer(granted=False, epoch=question.epoch, says="nothing is promised here")
+def answers_nothing(_peer: Peer, question: Question) -> Answer:
+    """Where nobody takes over by itself there is nothing to promise or to tell."""
+    if isinstance(question, PromiseAsk):
+        return PromiseAnswer(granted=False, epoch=question.epoch, says="nothing is promised here")
+    return SharesAnswer(given=False, says="nothing is told here")
 
 
 class TargetListener:
@@ -84,7 +96,7 @@ class TargetListener:
         port: int = 0,
         limits: SessionLimits | None = None,
         left: Left = lambda _key, _unwatched: None,
-        promises: Promises = promises_nothing,
+        answers: Answers = answers_nothing,
     ) -> None:
         """Bind; nothing is accepted until ``start``.
 
@@ -96,7 +108,7 @@ class TargetListener:
             port: 0 lets the system choose; see ``port``.
             limits: of every session.
             left: told when a source disconnects for good.
-            promises: answers a source that asks for a promise.
+            answers: answers a source that asks for a promise, a target that asks for shares.
 
         Raises:
             OSError: the port is in use or may not be bound.
@@ -106,7 +118,7 @@ class TargetListener:
         self._replicas = replicas
         self._limits = limits or SessionLimits()
         self._left = left
-        self._promises = promises
+        self._answers = answers
         self._socket = socket.create_server((address, port), backlog=16)
         self.address, self.port = self._socket.getsockname()[:2]
         self._lock = threading.Lock()
@@ -162,7 +174,7 @@ class TargetListener:
         if peer is None:
             channel.close()
             return
-        session = TargetConnection(channel, peer, self._replicas, self._limits, self._left, promises=self._promises)
+        session = TargetConnection(channel, peer, self._replicas, self._limits, self._left, answers=self._answers)
         with self._lock:
             self._sessions.add(session)
         try:
@@ -183,20 +195,22 @@ class TargetConnection:
         limits: SessionLimits,
         left: Left,
         *,
-        promises: Promises,
+        answers: Answers,
     ) -> None:
         self.peer = peer
         self.channel = channel
         self._replicas = replicas
         self._replica: Replica | None = None
         self._left = left
-        self._promises = promises
+        self._answers = answers
         self._core = TargetSession(limits, now_s=time.monotonic())
         self._lock = threading.Lock()
         self._outbox: deque[Message | None] = deque()
         self._something = threading.Condition(self._lock)
         self._sender = threading.Thread(target=self._send_for_ever, name="session-sender", daemon=True)
         self._received_bytes = 0
+        self._is_answering = False
+        """No session comes of it: nothing but the answer is sent, however long it takes."""
 
     @property
     def key(self) -> str:
@@ -216,8 +230,9 @@ class TargetConnection:
         try:
             while True:
                 message = receive(self.channel, control_only=self._is_greeting)
-                if isinstance(message, PromiseAsk) and self._core.hello is None:
-                    self.channel.send(encode_frame(self._promises(self.peer, message)))
+                if isinstance(message, Question) and self._core.hello is None:
+                    self._is_answering = True
+                    self.channel.send(encode_frame(self._answers(self.peer, message)))
                     break
                 self._event(Received(message))
         except (OSError, BadFrame, PeerUnknown) as error:
@@ -344,7 +359,7 @@ class TargetConnection:
         """The next message to send; None when the session is over. Time passes for the core while nothing is to be sent."""
         with self._something:
             while not self._outbox:
-                if not self._something.wait(TICK_S):
+                if not self._something.wait(TICK_S) and not self._is_answering:
                     self._note_signs_of_life()
                     for action in self._core.handle(Tick(), time.monotonic()):
                         if isinstance(action, Hangup):

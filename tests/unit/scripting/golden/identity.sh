@@ -10,7 +10,7 @@
 #   post_failover --run RUN_ID [STEP...]     do it (again: what is done stays done)
 #   post_failover --run RUN_ID --undo        undo what that run did, last first
 # While this host's engine says that another server has the service, post_failover takes nothing, unless --force is added.
-# dtam: sealed sha256 02abe86372f8de0dd85f1fdfa329b7190c203223ae3f53b1e60f084a2b778fdb
+# dtam: sealed sha256 f6433eaada7f52a73dfdee48483e3c3ba0302796f2c16c5fe3f18f58b0fbdc31
 # shellcheck disable=SC2016,SC2317  # what stands in single quotes is data; functions are called by their numbers
 
 set -u -o pipefail
@@ -28,13 +28,13 @@ look_0() {
   false # dtam step looks itself
 }
 do_0() {
-  dtam step shares take --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.shares.json" <<<'{"shares": [{"name": "it\u0027s", "path": "/srv/$(x) `y`"}]}'
+  dtam step shares take --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.shares.json" --newest "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.newest-shares.json" <<<'{"shares": [{"name": "it\u0027s", "path": "/srv/$(x) `y`"}]}'
 }
 undo_0() {
-  dtam step shares back --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.shares.json" <<<'{"shares": [{"name": "it\u0027s", "path": "/srv/$(x) `y`"}]}'
+  dtam step shares back --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.shares.json" --newest "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.newest-shares.json" <<<'{"shares": [{"name": "it\u0027s", "path": "/srv/$(x) `y`"}]}'
 }
 dry_0() {
-  dtam step shares take --dry-run --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.shares.json" <<<'{"shares": [{"name": "it\u0027s", "path": "/srv/$(x) `y`"}]}'
+  dtam step shares take --dry-run --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.shares.json" --newest "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.newest-shares.json" <<<'{"shares": [{"name": "it\u0027s", "path": "/srv/$(x) `y`"}]}'
 }
 
 # --- take-names: do take-names

@@ -10,7 +10,7 @@
 #   pre_failback --run RUN_ID [STEP...]     do it (again: what is done stays done)
 #   pre_failback --run RUN_ID --undo        undo what that run did, last first
 # While this host's engine says that another server has the service, post_failover takes nothing, unless --force is added.
-# dtam: sealed sha256 78d241d39492d8ce922aaaabd1ff483839db4dfdf5194516e6e3a9c5e69d702e
+# dtam: sealed sha256 497df2fd8f4399c8b42dd09cfe215258eb5bfe7212d24107e779c197572787b5
 # shellcheck disable=SC2016,SC2317  # what stands in single quotes is data; functions are called by their numbers
 
 set -u -o pipefail
@@ -70,13 +70,13 @@ look_3() {
   false # dtam step looks itself
 }
 do_3() {
-  dtam step shares back --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.shares.json" <<<'{"x": "\u003c\u0026\u0027\n\u003e"}'
+  dtam step shares back --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.shares.json" --newest "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.newest-shares.json" <<<'{"x": "\u003c\u0026\u0027\n\u003e"}'
 }
 undo_3() {
-  dtam step shares take --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.shares.json" <<<'{"x": "\u003c\u0026\u0027\n\u003e"}'
+  dtam step shares take --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.shares.json" --newest "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.newest-shares.json" <<<'{"x": "\u003c\u0026\u0027\n\u003e"}'
 }
 dry_3() {
-  dtam step shares back --dry-run --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.shares.json" <<<'{"x": "\u003c\u0026\u0027\n\u003e"}'
+  dtam step shares back --dry-run --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.shares.json" --newest "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.newest-shares.json" <<<'{"x": "\u003c\u0026\u0027\n\u003e"}'
 }
 
 # Commands of yours, after the last step; they run once a run. $DTAM_RUN_ID, $DTAM_EPOCH and $DTAM_PROTECTION are set.

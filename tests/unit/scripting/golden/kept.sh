@@ -10,7 +10,7 @@
 #   post_failover --run RUN_ID [STEP...]     do it (again: what is done stays done)
 #   post_failover --run RUN_ID --undo        undo what that run did, last first
 # While this host's engine says that another server has the service, post_failover takes nothing, unless --force is added.
-# dtam: sealed sha256 eea9e583e5d96cf591530108fe2c2f5b55f91e0d6c8836533e455d07a1d3138c
+# dtam: sealed sha256 956c6fa0ecc631043299aeb9a1fc2d3af2d67ae63c7832ac8ca6224d74e92414
 # shellcheck disable=SC2016,SC2317  # what stands in single quotes is data; functions are called by their numbers
 
 set -u -o pipefail
@@ -28,13 +28,13 @@ look_0() {
   [[ -z ${WANTED[*]-} ]] # a failover opens them in a step of its own
 }
 do_0() {
-  dtam step shares keep --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.kept-shares.json" <<<'{"shares": []}'
+  dtam step shares keep --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.kept-shares.json" --newest "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.newest-shares.json" <<<'{"shares": []}'
 }
 undo_0() {
-  dtam step shares drop --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.kept-shares.json" <<<'{"shares": []}'
+  dtam step shares drop --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.kept-shares.json" --newest "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.newest-shares.json" <<<'{"shares": []}'
 }
 dry_0() {
-  dtam step shares keep --dry-run --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.kept-shares.json" <<<'{"shares": []}'
+  dtam step shares keep --dry-run --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.kept-shares.json" --newest "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.newest-shares.json" <<<'{"shares": []}'
 }
 beforehand_0() {
   : # it takes nothing from the source
@@ -45,13 +45,13 @@ look_1() {
   [[ -z ${WANTED[*]-} ]] # only the end of a protection asks for it
 }
 do_1() {
-  dtam step shares drop --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.kept-shares.json" <<<'{"shares": []}'
+  dtam step shares drop --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.kept-shares.json" --newest "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.newest-shares.json" <<<'{"shares": []}'
 }
 undo_1() {
-  dtam step shares keep --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.kept-shares.json" <<<'{"shares": []}'
+  dtam step shares keep --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.kept-shares.json" --newest "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.newest-shares.json" <<<'{"shares": []}'
 }
 dry_1() {
-  dtam step shares drop --dry-run --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.kept-shares.json" <<<'{"shares": []}'
+  dtam step shares drop --dry-run --undo "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.kept-shares.json" --newest "${NAMES_DIR%/*}/identity/${PROTECTION//[^A-Za-z0-9_-]/_}.newest-shares.json" <<<'{"shares": []}'
 }
 beforehand_1() {
   : # it takes nothing from the source
