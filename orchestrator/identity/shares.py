@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -18,7 +19,7 @@ from orchestrator.identity.errors import DocumentInvalid, ProgramFailed, ShareRe
 from orchestrator.identity.report import Line, Report
 from orchestrator.identity.running import Runner, failed, need
 from orchestrator.identity.sddl import numeric, of_usershare
-from orchestrator.identity.smbconf import Store, is_closed, is_true, parameter, reload, sections_of, store_for, whole
+from orchestrator.identity.smbconf import Store, is_closed, is_true, parameter, reread, sections_of, store_for, whole
 
 EVERYONE = "D:(A;;0x001f01ff;;;WD)"
 _LEFT_OUT = {"global", "homes", "printers", "print$", "ipc$", "admin$", "netlogon", "sysvol"}
@@ -124,6 +125,41 @@ def read_sddl(runner: Runner, conf: Path, name: str) -> str:
     return numeric(found[-1]) if ran.ok and found else EVERYONE
 
 
+class Reading:
+    """What this host says of shares, each thing asked once. ``sddl``: permissions that are known."""
+
+    def __init__(self, runner: Runner, conf: Path, sddl: Mapping[str, str] | None = None) -> None:
+        self._runner = runner
+        self._conf = conf
+        self._sddl = dict(sddl or {})
+
+    @cached_property
+    def sections(self) -> dict[str, dict[str, str]]:
+        """As Samba reads them, wherever they were said."""
+        return whole(self._runner, self._conf)
+
+    @cached_property
+    def ours(self) -> dict[str, dict[str, str]]:
+        """Where ours are written."""
+        return store_for(self._runner, self._conf, shares=True).sections()
+
+    def sddl(self, name: str) -> str:
+        """The permissions of a share.
+
+        Raises:
+            ProgramFailed: they cannot be asked.
+        """
+        if name not in self._sddl:
+            self._sddl[name] = read_sddl(self._runner, self._conf, name)
+        return self._sddl[name]
+
+    def is_so(self, share: Share) -> bool:
+        """Whether a share is here as wanted, with its permissions."""
+        low = share.name.lower()
+        same = _same(share, self.sections.get(low), self.ours.get(low, {}))
+        return same and numeric(share.sddl or EVERYONE) == self.sddl(share.name)
+
+
 def _sharesec(conf: Path, name: str, *options: str) -> list[str]:
     """The words of a call; a name may begin with a dash."""
     return ["sharesec", f"--configfile={conf}", *options, "--", name]
@@ -149,14 +185,15 @@ class Shares:
         """Which of the shares are here as wanted; with ``found``, every share of this host as a document would name it."""
         conf = Path(document.conf)
         found = {"shares": msgspec.to_builtins(read_shares(self.runner, conf))}
-        missing = self._missing(document)
+        missing = _missing(document, self._reading(document))
         lines = _lines(document, missing, "not-taken", "taken")
         return Report("show", not missing, lines, found=found)
 
     def plan(self, document: ShareDocument) -> Report:
         """What ``take`` would do."""
-        missing = self._missing(document)
-        self._refuse(document, missing)
+        here = self._reading(document)
+        missing = _missing(document, here)
+        _refuse(missing, here)
         return Report("take", not missing, _lines(document, missing, "would-take", "already"))
 
     def take(self, document: ShareDocument) -> Report:
@@ -166,21 +203,24 @@ class Shares:
             ShareRefused: one of the same name leads elsewhere, or its directory is not here. Nothing was changed.
             ProgramFailed: a program of Samba's refused.
         """
-        missing, conf = self._missing(document), Path(document.conf)
-        self._refuse(document, missing)
+        here, conf = self._reading(document), Path(document.conf)
+        missing = _missing(document, here)
+        _refuse(missing, here)
         lines = _lines(document, missing, "taken", "already")
         if not missing:
             return Report("take", so=True, lines=lines)
         store = store_for(self.runner, conf, shares=True)
-        self._remember(store, conf, missing)
-        for share in missing.values():
-            self._put(store, conf, share)
-        still = self._missing(document)
+        self._remember(here, missing)
+        kept = {name: here.sddl(name) for name, share in missing.items() if self._put(store, conf, share, here)}
+        still = _missing(
+            msgspec.structs.replace(document, shares=tuple(missing.values())), self._reading(document, kept)
+        )
         if still:
             command = f"testparm -s {conf}"
             reason = f"Samba says otherwise of {', '.join(still)}"
             raise ProgramFailed(program="testparm", reason=reason, command=command)
-        return Report("take", so=True, lines=lines, remarks=reload(self.runner, conf))
+        reread(self.runner, conf)
+        return Report("take", so=True, lines=lines)
 
     def plan_back(self, document: ShareDocument) -> Report:
         """What ``back`` would do."""
@@ -198,8 +238,8 @@ class Shares:
         if kept is None:
             return Report("back", so=True, remarks=("nothing was taken",))
         self.put_back(conf, tuple(kept.before))
-        remarks = reload(self.runner, conf)
-        return Report("back", so=True, lines=tuple(Line(one, "given-back") for one in kept.before), remarks=remarks)
+        reread(self.runner, conf)
+        return Report("back", so=True, lines=tuple(Line(one, "given-back") for one in kept.before))
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -225,9 +265,17 @@ class Shares:
         else:
             taken.retire(self.undo)
 
-    def _put(self, store: Store, conf: Path, share: Share) -> None:
+    def _reading(self, document: ShareDocument, sddl: Mapping[str, str] | None = None) -> Reading:
+        return Reading(self.runner, Path(document.conf), sddl)
+
+    def _put(self, store: Store, conf: Path, share: Share, here: Reading) -> bool:
+        """Whether its permissions were right already, so that they need not be asked again."""
         store.write(share.name, share.says)
-        self._set_sddl(conf, share.name, share.sddl)
+        wanted = numeric(share.sddl or EVERYONE)
+        right = wanted == here.sddl(share.name)
+        if not right:
+            need(self.runner, _sharesec(conf, share.name, f"--setsddl={wanted}"))
+        return right
 
     def _put_back(self, store: Store, conf: Path, name: str, before: ShareBefore) -> None:
         if before.says is None:
@@ -243,41 +291,12 @@ class Shares:
         if (wanted := numeric(sddl or EVERYONE)) != read_sddl(self.runner, conf, name):
             need(self.runner, _sharesec(conf, name, f"--setsddl={wanted}"))
 
-    def _missing(self, document: ShareDocument) -> dict[str, Share]:
-        if not document.shares:
-            return {}
-        conf, here = Path(document.conf), self._here(document)
-        store = store_for(self.runner, conf, shares=True)
-        return {
-            one.name: one
-            for one in document.shares
-            if not _same(one, here.get(one.name.lower()), store.read(one.name) or {})
-            or numeric(one.sddl or EVERYONE) != read_sddl(self.runner, conf, one.name)
-        }
-
-    def _here(self, document: ShareDocument) -> dict[str, dict[str, str]]:
-        return whole(self.runner, Path(document.conf))
-
-    def _refuse(self, document: ShareDocument, missing: Mapping[str, Share]) -> None:
-        here = self._here(document) if missing else {}
-        for share in missing.values():
-            there = here.get(share.name.lower())
-            if share.name.lower() in _LEFT_OUT:
-                raise ShareRefused(share=share.name, reason="it belongs to the system", advice="leave it out")
-            if there is not None and there.get("path") != share.path:
-                advice = "rename one of the two, or leave it out of what is taken over"
-                reason = f"a share of that name leads to {there.get('path')}, not to {share.path}"
-                raise ShareRefused(share=share.name, reason=reason, advice=advice)
-            if not Path(share.path).is_dir():
-                advice = "is its data replicated to the same path here?"
-                raise ShareRefused(share=share.name, reason=f"there is no directory {share.path}", advice=advice)
-
-    def _remember(self, store: Store, conf: Path, missing: Mapping[str, Share]) -> None:
+    def _remember(self, here: Reading, missing: Mapping[str, Share]) -> None:
         kept = self._kept()
         before = dict(kept.before) if kept else {}
         for name in missing:
             if name not in before:
-                before[name] = ShareBefore(store.read(name), read_sddl(self.runner, conf, name))
+                before[name] = ShareBefore(here.ours.get(name.lower()), here.sddl(name))
         taken.save(self.undo, TakenShares(taken.OUT, before))
 
     def _kept(self) -> TakenShares | None:
@@ -292,6 +311,24 @@ def _same(share: Share, here: Mapping[str, str] | None, ours: Mapping[str, str])
     if is_closed(here.get("available")) != is_closed(says.get("available")):
         return False
     return all(ours[word] == value for word, value in says.items() if word in ours)
+
+
+def _missing(document: ShareDocument, here: Reading) -> dict[str, Share]:
+    return {one.name: one for one in document.shares if not here.is_so(one)}
+
+
+def _refuse(missing: Mapping[str, Share], here: Reading) -> None:
+    for share in missing.values():
+        there = here.sections.get(share.name.lower())
+        if share.name.lower() in _LEFT_OUT:
+            raise ShareRefused(share=share.name, reason="it belongs to the system", advice="leave it out")
+        if there is not None and there.get("path") != share.path:
+            advice = "rename one of the two, or leave it out of what is taken over"
+            reason = f"a share of that name leads to {there.get('path')}, not to {share.path}"
+            raise ShareRefused(share=share.name, reason=reason, advice=advice)
+        if not Path(share.path).is_dir():
+            advice = "is its data replicated to the same path here?"
+            raise ShareRefused(share=share.name, reason=f"there is no directory {share.path}", advice=advice)
 
 
 def _lines(document: ShareDocument, missing: Mapping[str, Share], new: str, old: str) -> tuple[Line, ...]:

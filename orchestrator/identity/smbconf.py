@@ -30,6 +30,10 @@ class Store(Protocol):
         """What a section says here, or None where it is not here."""
         ...
 
+    def sections(self) -> dict[str, dict[str, str]]:
+        """All that is here, by name in lower case."""
+        ...
+
     def write(self, section: str, says: Section | None) -> None:
         """Let a section say exactly this; None: it goes. Of ``global`` only the named words change, an empty one goes."""
         ...
@@ -129,6 +133,14 @@ class Registry:
             raise failed(words, ran)
         return sections_of(ran.out).get(_word(section), {}) if ran.ok else None
 
+    def sections(self) -> dict[str, dict[str, str]]:
+        """From ``net conf list``: one program for any number of shares.
+
+        Raises:
+            ProgramFailed: it cannot be asked.
+        """
+        return sections_of(need(self.runner, self._net("list")))
+
     def write(self, section: str, says: Section | None) -> None:
         """``global`` word by word, because other words of it are not ours; a share as a whole, in one transaction."""
         if section == GLOBAL:
@@ -169,11 +181,11 @@ class Included:
 
     def read(self, section: str) -> dict[str, str] | None:
         """From the file alone."""
-        return self._sections().get(_word(section))
+        return self.sections().get(_word(section))
 
     def write(self, section: str, says: Section | None) -> None:
         """The file first, then the line that includes it; away in the other order."""
-        sections = self._sections()
+        sections = self.sections()
         if section == GLOBAL:
             merged = {**sections.get(GLOBAL, {}), **(says or {})}
             says = {word: value for word, value in merged.items() if value} or None
@@ -189,7 +201,8 @@ class Included:
             self._edit(without_include)
             self.path.unlink(missing_ok=True)
 
-    def _sections(self) -> dict[str, dict[str, str]]:
+    def sections(self) -> dict[str, dict[str, str]]:
+        """From the file alone."""
         if not self.path.exists():
             return {}
         found = sections_of(self.path.read_text(encoding="utf-8"))
@@ -221,12 +234,17 @@ def whole(runner: Runner, conf: Path) -> dict[str, dict[str, str]]:
     return sections_of(need(runner, ["testparm", "-s", str(conf)]))
 
 
+def reread(runner: Runner, conf: Path) -> None:
+    """Let running daemons read it again."""
+    runner.run(["smbcontrol", f"--configfile={conf}", "all", "reload-config"])
+
+
 def reload(runner: Runner, conf: Path) -> tuple[str, ...]:
-    """Let running daemons read it again; what was done about those that cannot, as remarks.
+    """Let running daemons read it again, new NetBIOS names among it; what was done about those that cannot, as remarks.
 
     ``nmbd`` registers NetBIOS names at its start only, so it is restarted where the system's manager runs it.
     """
-    runner.run(["smbcontrol", f"--configfile={conf}", "all", "reload-config"])
+    reread(runner, conf)
     if not runner.run(["smbcontrol", f"--configfile={conf}", "nmbd", "ping", "--timeout=1"]).ok:
         return ()
     if runner.run(["systemctl", "try-restart", "nmbd"]).ok:

@@ -43,6 +43,7 @@ class FakeSamba:
         self.sddl: dict[str, str] = {}
         self.reloads = 0
         self.silent = False
+        self.started: list[str] = []
 
     def says(self):
         found = sections_of(self.conf.read_text())
@@ -55,6 +56,7 @@ class FakeSamba:
         return found
 
     def run(self, words, text=""):
+        self.started.append(words[0])
         return Ran(126, "", "timed out") if self.silent else self._answer(words, text)
 
     def _answer(self, words, text):
@@ -79,6 +81,8 @@ class FakeSamba:
 
     def _net(self, deed, more, text):
         match deed, more:
+            case "list", []:
+                return Ran(0, text_of(self.registry))
             case "showshare", [name]:
                 known = self.registry.get(name)
                 return Ran(0, text_of({name: known})) if known is not None else Ran(255, "", "SBC_ERR_NO_SUCH_SERVICE")
@@ -247,3 +251,18 @@ def test_numbers_stay_what_they_are(masks):
     text = "D:" + "".join(f"(A;;0x{one:x};;;S-1-5-32-{at})" for at, one in enumerate(masks))
     assert numeric(numeric(text)) == numeric(text)
     assert all(f"0x{one:08x}" in numeric(text) for one in masks)
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_opening_shares_that_wait_starts_few_programs(samba, tmp_path, count):
+    """Clients wait meanwhile: all is asked once, each share is opened by one program, and nothing that was right is asked again."""
+    samba.conf.write_text(CONF.replace("[docs]", "\tregistry shares = yes\n[docs]"))
+    wanted = tuple(Share(f"share{number}", str(tmp_path)) for number in range(count))
+    waiting = tuple(Share(one.name, one.path, options={"available": "no"}) for one in wanted)
+    Shares(samba, tmp_path / "kept.json").take(ShareDocument(str(samba.conf), waiting))
+    samba.started.clear()
+    report = Shares(samba, tmp_path / "undo.json").take(ShareDocument(str(samba.conf), wanted))
+    assert report.so
+    assert all(samba.registry[one.name].get("available", "yes") == "yes" for one in wanted)
+    asked = ["testparm", "net", "testparm", "net", "smbcontrol"]
+    assert sorted(samba.started) == sorted([*asked, *["sharesec", "net"] * count])
