@@ -350,3 +350,45 @@ def ended(log: Path, times: int) -> str | None:
     """What the log says, once so many verifications have ended."""
     text = log.read_text() if log.exists() else ""
     return text if text.count("--- Verification End") == times else None
+
+
+@pytest.mark.covers("ENG-MIR-04")
+def test_orphans_are_dealt_with_by_hand_while_the_target_stays_good(work, tmp_path):
+    write(work.source / "kept", NEW * 100, NOW_S)
+    work.capture()
+    work.connect()
+    work.good()
+    (work.target / "below").mkdir()
+    write(work.target / "below" / "old", OLD * 300, EARLIER_S)
+    (work.target / "young").write_bytes(OLD * 50)
+    away = tmp_path / "away"
+
+    def orphans(**policy: Any) -> Any:
+        with work.alpha.local() as client:
+            after = client.events()[-1].n
+        work.act("remove_orphans", options=schema.MirrorOptions(orphans=schema.Orphans(**policy)))
+        return wait_for(lambda: told(after), 60, "the end of it")
+
+    def told(after: int) -> Any:
+        with work.alpha.local() as client:
+            found = [one for one in client.events(after) if one.kind == "mirror"]
+        return found[0].facts if found else None
+
+    def counts(details: Any) -> tuple[int, ...]:
+        return details["orphan_files"], details["orphan_directories"], details["orphan_bytes"]
+
+    assert counts(orphans(action="log")) == (2, 0, 350)
+    assert (work.target / "below" / "old").exists()
+    assert counts(orphans(action="move", move_to=str(away), older_than_s=600))[:1] == (1,)
+    assert (away / "below" / "old").read_bytes() == OLD * 300
+    assert (work.target / "young").exists()
+    orphans(action="delete")
+    assert sorted(os.listdir(work.target)) == ["kept"]
+    assert work.good().target_data_state == "good"
+    for wrong in ({"action": "ignore"}, {"action": "move", "move_to": str(work.target / "here")}):
+        with pytest.raises(AnswerRefused):
+            work.act("remove_orphans", options=schema.MirrorOptions(orphans=schema.Orphans(**wrong)))
+    with pytest.raises(AnswerRefused, match="no orphans"):
+        work.act("stop_orphans")
+    assert "orphan moved: below/old" in work.beta.log.read_text()
+    assert "orphans (delete): 1 files" in work.beta.log.read_text()

@@ -232,6 +232,27 @@ def verify(ask: Ask, key: str, *, planned: bool, no_plan: bool, **how: Any) -> N
         ask.show(ask.engine.connection_action(key, "verify", options=options, remirror=how["remirror"]))
 
 
+@connections.command("orphans")
+@click.argument("key", required=False)
+@click.option("--target", help="Of all connections to this engine.")
+@click.option("--action", type=click.Choice(["log", "move", "delete"]), help="As the connection has it when absent.")
+@click.option("--move-to", help="Where they are moved to, on the target.")
+@click.option("--older-than-s", type=click.IntRange(min=0), default=0, help="Only what was not modified for so long.")
+@click.option("--stop", is_flag=True, help="Look for no more.")
+@asking
+def orphans(ask: Ask, key: str | None, *, target: str | None, stop: bool, **policy: Any) -> None:
+    """Deal with files that only the target has, now; names and sums are in the target engine's log."""
+    if (key is None) == (target is None):
+        msg = "give either a connection or --target"
+        raise click.UsageError(msg)
+    keys = [key] if key else [one.key for one in ask.engine.connections() if one.target == target]
+    wanted = schema.Orphans.model_validate(policy) if policy["action"] else None
+    options = schema.MirrorOptions(orphans=wanted) if wanted else None
+    kind = schema.ConnectionActionKind.STOP_ORPHANS if stop else schema.ConnectionActionKind.REMOVE_ORPHANS
+    for one in keys:
+        ask.show(ask.engine.connection_action(one, kind, options=options))
+
+
 @click.group()
 def replicas() -> None:
     """The replicas that this engine keeps for others."""

@@ -25,6 +25,7 @@ from orchestrator.engine.control.fields import Name, Request
 from orchestrator.engine.control.flushing import refuse_unordered
 from orchestrator.engine.control.lines import Lines
 from orchestrator.engine.control.mounts import Mounts
+from orchestrator.engine.control.orphaned import check_orphans
 from orchestrator.engine.control.peers import Peers
 from orchestrator.engine.control.sets import ReplicationSets
 from orchestrator.engine.mirror.mapping import MappingKind, TargetMapping
@@ -200,13 +201,25 @@ class Connections:
                 link.pause(on=action.action is Kind.PAUSE)
             case Kind.SETTLE:
                 self._settle(held, link, action.timeout_s)
-            case Kind.VERIFY:
-                options = action.options or schema.MirrorOptions(kind="difference", checksum=True)
-                link.verify(options, remirror=action.remirror)
+            case Kind.VERIFY | Kind.REMOVE_ORPHANS | Kind.STOP_ORPHANS:
+                self._compare(held, link, action)
             case Kind.SYNCHRONOUS | Kind.ASYNCHRONOUS:
                 self._flush_by(held, link, action.action)
         self._events.tell("connection", f"connection {held.number}: {action.action}", key=held.record.key)
         return self._status(held)
+
+    def _compare(self, held: Held, link: Link, action: schema.ConnectionAction) -> None:
+        """Without a mirror: verify, or deal with orphans."""
+        if action.action is Kind.VERIFY:
+            options = action.options or schema.MirrorOptions(kind="difference", checksum=True)
+            link.verify(options, remirror=action.remirror)
+        elif action.action is Kind.REMOVE_ORPHANS:
+            wanted = (action.options or held.record.request.mirror).orphans
+            check_orphans(self._status(held), wanted, held.record.target_root)
+            link.remove_orphans(wanted)
+        elif not link.remove_orphans(None):
+            hint = f"see what it does: dtengine connections show {held.number}"
+            raise Conflict(what="stopping", why=f"connection {held.number} looks for no orphans", hint=hint)
 
     def _flush_by(self, held: Held, link: Link, mode: str) -> None:
         request = held.record.request.model_copy(update={"mode": str(mode)})

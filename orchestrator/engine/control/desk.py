@@ -17,7 +17,7 @@ from orchestrator.engine.control import schema
 from orchestrator.engine.control.connections import ConnectionRecord
 from orchestrator.engine.control.edges import Capture
 from orchestrator.engine.control.events import Events
-from orchestrator.engine.control.feeds import SourceFeed, mirror_options
+from orchestrator.engine.control.feeds import SourceFeed, mirror_options, orphan_options
 from orchestrator.engine.control.schema_verify import VerifySettings
 from orchestrator.engine.control.troubles import Troubles
 from orchestrator.engine.mirror.mapping import RemapLink
@@ -105,6 +105,18 @@ class MirrorDesk:
         options = mirror_options(wanted, report_only=not remirror, thorough=True)
         return self._job("Verifying", options, "verification", book)
 
+    def orphans(self, wanted: schema.Orphans) -> MirrorJob:
+        """Deal with what only the target has, and nothing else; the target stays good meanwhile."""
+        return self._job("Removing Orphans", orphan_options(wanted), f"orphans ({wanted.action})")
+
+    def enough(self) -> bool:
+        """Look for no more orphans; whether any were looked for."""
+        feed = self.feed
+        if feed is None or self._doing != "Removing Orphans":
+            return False
+        feed.enough()
+        return True
+
     def bring(self, path: bytes, start: Callable[[MirrorJob], object]) -> None:
         """Send what came into the set, while the rest stays as good as it is; kept in mind until it is there."""
         self._start = start
@@ -179,7 +191,7 @@ class MirrorDesk:
             self._is_over(feed, complete=complete)
 
         self.feed, self.progress, self._doing, self.paused = feed, progress, doing, False
-        return MirrorJob(feed, kind, changes_state=not options.report_only, done=ended)
+        return MirrorJob(feed, kind, changes_state=not (options.report_only or options.orphans_only), done=ended)
 
     def _measure(self, progress: Progress) -> None:
         """How much there is, found out beside the mirror, so that its progress can be told."""

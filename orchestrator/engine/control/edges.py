@@ -12,7 +12,7 @@ from orchestrator.engine.capture.synchronous import SynchronousState
 
 if TYPE_CHECKING:
     from orchestrator.engine.control.connections import ConnectionRecord
-    from orchestrator.engine.control.schema import ConnectionRequest, MirrorOptions, ReplicationSet
+    from orchestrator.engine.control.schema import ConnectionRequest, MirrorOptions, Orphans, ReplicationSet
 
 CaptureKind = Literal["fuse", "watcher"]
 ConnectionState = Literal["Started", "Stopped", "Paused", "Scheduled", "Error"]
@@ -164,6 +164,10 @@ class Link(Protocol):
 
     def verify(self, options: MirrorOptions, *, remirror: bool) -> None:
         """Compare and report; send what differs only if that is asked for."""
+        ...
+
+    def remove_orphans(self, wanted: Orphans | None) -> bool:
+        """Deal with what only the target has; None: look for no more. False if none were looked for."""
         ...
 
     @property

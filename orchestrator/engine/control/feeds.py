@@ -24,6 +24,11 @@ class SourceFeed:
         self.source = source
         self._lock = threading.Lock()
         self._again: list[Dirty] = []
+        self._enough = False
+
+    def enough(self) -> None:
+        """Look for no more orphans."""
+        self._enough = True
 
     @property
     def finished(self) -> bool:
@@ -39,6 +44,8 @@ class SourceFeed:
         """The next messages."""
         with self._lock:
             again, self._again = self._again, []
+        if self._enough:
+            self.source.enough()
         for one in again:
             self.source.again(one.path, deep=one.subtree)
         return [_payload(message) for message in self.source.next_messages(budget_bytes)]
@@ -89,9 +96,6 @@ def mirror_options(
     keeps_deleted: bool = False,
 ) -> options.MirrorOptions:
     """The mirror's own form of the options; ``thorough``: every file is compared by content, for times prove little."""
-    orphans = options.OrphanPolicy(
-        options.OrphanAction(wanted.orphans.action), wanted.orphans.older_than_s, wanted.orphans.move_to or ""
-    )
     return options.MirrorOptions(
         kind=options.MirrorKind(wanted.kind),
         checksum=wanted.checksum,
@@ -99,6 +103,22 @@ def mirror_options(
         only_newer=wanted.only_newer,
         only_missing=not wanted.overwrite,
         report_only=report_only,
-        orphans=orphans,
+        orphans=orphan_policy(wanted.orphans),
         keeps_deleted=keeps_deleted,
     )
+
+
+def orphan_options(wanted: schema.Orphans) -> options.MirrorOptions:
+    """A mirror that deals with orphans alone; what operations make doubtful meanwhile is compared by content."""
+    return options.MirrorOptions(
+        kind=options.MirrorKind.DIFFERENCE,
+        checksum=True,
+        checksum_all=True,
+        orphans=orphan_policy(wanted),
+        orphans_only=True,
+    )
+
+
+def orphan_policy(wanted: schema.Orphans) -> options.OrphanPolicy:
+    """The mirror's own form of what becomes of orphans."""
+    return options.OrphanPolicy(options.OrphanAction(wanted.action), wanted.older_than_s, wanted.move_to or "")

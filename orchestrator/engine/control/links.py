@@ -318,6 +318,13 @@ class SourceLink:
         self._stopped_by_hand = self._stopped_by_hand and not remirror
         self._connection.start_mirror(self.desk.verification(options, remirror=remirror))
 
+    def remove_orphans(self, wanted: schema.Orphans | None) -> bool:
+        """Deal with what only the target has; None: look for no more. False if none were looked for."""
+        if wanted is None:
+            return self.desk.enough()
+        self._connection.start_mirror(self.desk.orphans(wanted))
+        return True
+
     def flush_by(self, request: schema.ConnectionRequest) -> None:
         """Answer flushes as the request's mode says, from now on."""
         self._flushing.by(request)

@@ -171,12 +171,17 @@ class ConnectionActionKind(StrEnum):
     RESUME = "resume"
     SETTLE = "settle"
     VERIFY = "verify"
+    REMOVE_ORPHANS = "remove_orphans"
+    STOP_ORPHANS = "stop_orphans"
     SYNCHRONOUS = "synchronous"
     ASYNCHRONOUS = "asynchronous"
 
 
 class ConnectionAction(Request):
-    """An action on a connection; ``options`` are those of the mirror or of the verification, which with ``remirror`` sends what differs."""
+    """An action on a connection; ``options`` are those of the mirror or of the verification, which with ``remirror`` sends what differs.
+
+    ``remove_orphans`` takes only ``options.orphans``; without them what the connection was made with.
+    """
 
     action: ConnectionActionKind
     options: MirrorOptions | None = None

@@ -149,7 +149,8 @@ class Asking:
         for index in asked.infos:
             if asked.entries[index].meta.group:
                 path = beneath.join(asked.directory, asked.entries[index].name)
-                self.names.asked(path, serial, asked.entries[index].meta.group)
+                entry = asked.entries[index]
+                self.names.asked(path, serial, entry.meta.group, force=entry.force)
         if asked.node is None and not asked.owed:
             asked.owed = True
             for index in asked.infos:
@@ -165,13 +166,18 @@ class Asking:
         needs = {verdict.index: verdict for verdict in reply.verdicts}
         batch = Batch(asked.node, asked.directory)
         for index, info in asked.infos.items():
-            self._remember_name(reply.serial, asked, index, info, needs.get(index))
-            wanted = self._judge(asked, index, info, needs.get(index))
+            path, force = beneath.join(asked.directory, asked.entries[index].name), asked.entries[index].force
+            if self.names.asked_anew(path, reply.serial, force=force):  # two that take turns would never come to an end
+                self._check_twin(asked.entries[index], needs.get(index))
+                wanted = None
+            else:
+                self._remember_name(reply.serial, asked, index, info, needs.get(index))
+                wanted = self._judge(asked, index, info, needs.get(index))
             if wanted is not None:
                 wanted.owed = asked.owed
                 batch.files.append(wanted)
             elif asked.node is None:
-                self._source.settle(beneath.join(asked.directory, asked.entries[index].name))
+                self._source.settle(path)
         self._want(batch)
         if self._source.options.report_only:
             self._report_others(asked, reply.verdicts)
@@ -197,11 +203,16 @@ class Asking:
         if verdict is not None and verdict.need is Need.LINKED:
             links.linked(path, group, asked.ages[index], asked.read_up_to)
             return
-        if links.holds(entry.twin, group) and not self._source.options.spares:
-            links.forget(entry.twin)  # the target does not have it
-            self._source.changes.again(entry.twin)
+        self._check_twin(entry, verdict)
         if verdict is None:
             self._source.sent(path, info, asked.read_up_to)
+
+    def _check_twin(self, entry: Entry, verdict: Verdict | None) -> None:
+        """A twin to which nothing was linked is not at the target, or is another file there."""
+        linked = verdict is not None and verdict.need is Need.LINKED
+        if not linked and self._source.links.holds(entry.twin, entry.meta.group) and not self._source.options.spares:
+            self._source.links.forget(entry.twin)
+            self._source.changes.again(entry.twin)
 
     def _judge(self, asked: Asked, index: int, info: os.stat_result, verdict: Verdict | None) -> Wanted | None:
         entry, links = asked.entries[index], self._source.links

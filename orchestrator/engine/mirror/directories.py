@@ -40,6 +40,12 @@ class Directories:
         self._presents.clear()
         self._unread = list(self._scans)
 
+    def enough(self) -> None:
+        """Look at no more names of the target, but for those of directories that operations made doubtful."""
+        for path in [path for path, nodes in self._scans.items() if not any(node.force for node in nodes)]:
+            del self._scans[path]
+        self._unread = [path for path in self._unread if path in self._scans]
+
     def release(self, node: Node | None) -> None:
         """One thing less is owed to a directory."""
         if node is not None:
@@ -71,7 +77,9 @@ class Directories:
         return True
 
     def _present(self, reply: Present) -> None:
-        nodes = self._scans[reply.directory]
+        nodes = self._scans.get(reply.directory)
+        if nodes is None:  # nobody wants to know any more
+            return
         for name in reply.names:
             path = beneath.join(reply.directory, name)
             if self._source.rules.owns(path) and self._source.absent(path):
@@ -84,17 +92,22 @@ class Directories:
             del self._scans[reply.directory]
 
     def _only_there(self, path: bytes, *, force: bool) -> None:
-        """Only the target has this. Where operations moved directories meanwhile, it may have come with them."""
-        if force:
+        """Only the target has this. Where operations moved directories meanwhile, it may have come with them.
+
+        In a target that is good an operation on its way may be about to move it: that is waited for.
+        """
+        if force or self._source.options.orphans_only:
             self._source.changes.owe(path)
-            self._source.vanished.add(path)
+            self._source.vanished.add(path, orphan=not force)
+            if not force:
+                self._source.account.orphan(path)
         else:
             self._source.sending.gone.append(path)
             self._source.account.orphan(path)
 
     def _directory_done(self, node: Node) -> None:
         parent, path = node.parent, node.path
-        if not self._source.options.report_only:
+        if node.force or not (self._source.options.report_only or self._source.options.orphans_only):
             try:
                 meta = self._directory_meta(path)
             except OSError:

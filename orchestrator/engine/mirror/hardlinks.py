@@ -224,21 +224,26 @@ class AskedNames:
     """Names of files that have several, about which the target was asked and has not answered yet."""
 
     def __init__(self) -> None:
-        self._serials: dict[bytes, tuple[int, int]] = {}
+        self._serials: dict[bytes, tuple[int, int, bool]] = {}
         self._waiting: Counter[int] = Counter()
 
-    def asked(self, path: bytes, serial: int, number: int) -> None:
-        """Message ``serial`` asks about this name of a group."""
+    def asked(self, path: bytes, serial: int, number: int, *, force: bool) -> None:
+        """Message ``serial`` asks about this name of a group; ``force``: whatever the answer, its content is told."""
         self.taken(path)
-        self._serials[path] = serial, number
+        self._serials[path] = serial, number, force
         self._waiting[number] += 1
 
     def answered(self, path: bytes, serial: int) -> bool:
         """An answer came; whether the name still is what was asked about."""
-        if self._serials.get(path, (0, 0))[0] != serial:
+        if self._serials.get(path, (0,))[0] != serial:
             return False
         self.taken(path)
         return True
+
+    def asked_anew(self, path: bytes, serial: int, *, force: bool) -> bool:
+        """Whether a later message asks about this name, and nothing less: what follows from its answer is enough."""
+        later, _, later_force = self._serials.get(path, (0, 0, False))
+        return later > serial and (later_force or not force)
 
     def taken(self, path: bytes) -> None:
         """The name is gone, or asked about anew."""

@@ -57,6 +57,7 @@ class MirrorOptions(msgspec.Struct, frozen=True):
         report_only: compare, change nothing (a verification).
         orphans: what only the target has.
         keeps_deleted: what the source removes meanwhile stays at the target.
+        orphans_only: look for orphans in a target that is good, and compare nothing (orphans by hand).
     """
 
     kind: MirrorKind = MirrorKind.FULL
@@ -67,6 +68,7 @@ class MirrorOptions(msgspec.Struct, frozen=True):
     report_only: bool = False
     orphans: OrphanPolicy = OrphanPolicy()
     keeps_deleted: bool = False
+    orphans_only: bool = False
 
     @property
     def sends_all(self) -> bool:

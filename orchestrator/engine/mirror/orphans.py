@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -62,7 +63,10 @@ class Orphans:
         above, name = beneath.split(path)
         try:
             with beneath.directory(self._root_fd, above) as fd:
-                self._treat(fd, name, path)
+                before = os.fstat(fd)
+                if self._treat(fd, name, path):  # the source knows nothing of it: its directory keeps the time
+                    with contextlib.suppress(PermissionError):
+                        os.utime(fd, ns=(before.st_atime_ns, before.st_mtime_ns))
         except OSError as error:
             if error.errno not in beneath.NOT_THERE:
                 raise

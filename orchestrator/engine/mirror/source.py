@@ -107,7 +107,7 @@ class MirrorSource:
         self.outbox = Outbox()
         self.buffers = Buffers()
         evidence = options.kind is MirrorKind.DIFFERENCE or options.only_missing
-        self.changes = Changes(rules, evidence=evidence, settled=not walk)
+        self.changes = Changes(rules, evidence=evidence, settled=not walk or options.orphans_only)
         self.links = HardLinks()
         self._lost_names = LostNames()
         self._reached_ns = 0
@@ -195,6 +195,13 @@ class MirrorSource:
     def resume(self) -> None:
         """Go on where it was."""
         self.paused = False
+
+    def enough(self) -> None:
+        """Look for no more orphans; what is under way is brought to its end, so that the target stays as good as it is."""
+        for walk in self._walks:
+            walk.close()
+        self._walks.clear()
+        self.directories.enough()
 
     def stop(self) -> None:
         """Send nothing more but the word that it is over; a new mirror starts over."""
@@ -316,7 +323,8 @@ class MirrorSource:
             self._walks.pop()
         else:
             self.progress.current = page.node.path
-            self.sending.asking.page(page)
+            if page.node.force or not self.options.orphans_only:
+                self.sending.asking.page(page)
         return True
 
     def absent(self, path: bytes, file: os.stat_result | None = None) -> bool:

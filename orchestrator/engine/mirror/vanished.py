@@ -25,34 +25,37 @@ class Vanished:
 
     def __init__(self, source: MirrorSource) -> None:
         self._source = source
-        self._waiting: deque[tuple[int, bytes]] = deque()
+        self._waiting: deque[tuple[int, bytes, bool]] = deque()
 
     @property
     def idle(self) -> bool:
         """Whether nothing waits to be told."""
         return not self._waiting
 
-    def add(self, path: bytes) -> None:
-        """The source does not have this path now."""
-        self._waiting.append((self._source.reading_up_to(), path))
+    def add(self, path: bytes, *, orphan: bool = False) -> None:
+        """The source does not have this path now; ``orphan``: it never had, so the policy says what becomes of it."""
+        self._waiting.append((self._source.reading_up_to(), path, orphan))
 
     def step(self) -> bool:
         """Tell what may be told; False if there was nothing to tell."""
-        told: list[bytes] = []
+        removed: list[bytes] = []
+        orphans: list[bytes] = []
         back: list[bytes] = []
-        position = self._source.changes.position
-        while self._waiting and self._waiting[0][0] <= position and len(told) < MOST_A_MESSAGE:
-            path = self._waiting.popleft()[1]
-            (told if self._source.absent(path) else back).append(path)
-        if told:
-            self._source.put(Gone, (told, True), sum(map(len, told)), [(path, How.SHALLOW) for path in told])
+        position, count = self._source.changes.position, 0
+        while self._waiting and self._waiting[0][0] <= position and count < MOST_A_MESSAGE:
+            _, path, orphan = self._waiting.popleft()
+            (back if not self._source.absent(path) else orphans if orphan else removed).append(path)
+            count += 1
+        for told, by_source in ((removed, True), (orphans, False)):
+            if told:
+                self._source.put(Gone, (told, by_source), sum(map(len, told)), [(path, How.SHALLOW) for path in told])
         for path in back:  # made again meanwhile
             self._source.changes.again(path, How.DEEP)
-        self._source.settle(*told, *back)
-        return bool(told or back)
+        self._source.settle(*removed, *orphans, *back)
+        return count > 0
 
     def lost(self) -> list[tuple[bytes, How]]:
         """The connection is gone: look again."""
-        again = [(path, How.SHALLOW) for _, path in self._waiting]
+        again = [(path, How.SHALLOW) for _, path, _ in self._waiting]
         self._waiting.clear()
         return again
