@@ -1,4 +1,4 @@
-"""Building the capture program from its C sources, once for each version of them.
+"""Building the capture program, and libraries for Python, from their C sources, once for each version of them.
 
 The binary lies in a cache directory under a name that carries the hash of the sources and of the compiler's flags, so an upgrade
 builds anew and nothing else does. Invariant: a binary appears under its name whole (atomic rename) or not at all.
@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.engine.capture.errors import BuildFailed
@@ -29,6 +30,7 @@ FLAGS = (
     "-fstack-protector-strong",
     "-pthread",
 )
+LIBRARY_FLAGS = (*(flag for flag in FLAGS if flag != "-DFUSE_USE_VERSION=314"), "-fPIC", "-shared")
 
 
 def cache_dir() -> Path:
@@ -45,29 +47,43 @@ def ensure_built(cache: Path | None = None) -> Path:
     Raises:
         BuildFailed: a compiler, a header or a library is missing, or the cache directory cannot be written.
     """
+    return _ensure("dtcapture", SOURCES, FLAGS, LIBRARIES, cache)
+
+
+def ensure_library(name: str, sources: Path, cache: Path | None = None) -> Path:
+    """A library of C sources (with xxhash), built now if this version of it was not built before.
+
+    Raises:
+        BuildFailed: as for the capture program.
+    """
+    return _ensure(name, sources, LIBRARY_FLAGS, ("libxxhash",), cache)
+
+
+def _ensure(name: str, sources: Path, flags: Sequence[str], libraries: Sequence[str], cache: Path | None) -> Path:
     home = cache or cache_dir()
-    binary = home / f"dtcapture-{_fingerprint()}"
+    binary = home / f"{name}-{_fingerprint(sources, flags)}"
     if not binary.exists():
-        _build(home, binary)
+        _build(binary, sources, flags, libraries)
     return binary
 
 
-def _fingerprint() -> str:
-    digest = hashlib.sha256(repr(FLAGS).encode())
-    for source in sorted(SOURCES.glob("*.[ch]")):
+def _fingerprint(sources: Path, flags: Sequence[str]) -> str:
+    digest = hashlib.sha256(repr(tuple(flags)).encode())
+    for source in sorted(sources.glob("*.[ch]")):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _build(home: Path, binary: Path) -> None:
+def _build(binary: Path, folder: Path, flags: Sequence[str], wanted: Sequence[str]) -> None:
+    home = binary.parent
     compiler = _tool("cc", "gcc")
-    libraries = _library_flags()
+    libraries = _library_flags(wanted)
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryDirectory(dir=home, prefix="building-") as draft_dir:
             draft = Path(draft_dir) / binary.name
-            sources = [str(source) for source in sorted(SOURCES.glob("*.c"))]
-            _run([compiler, *FLAGS, *sources, "-o", str(draft), *libraries])
+            sources = [str(source) for source in sorted(folder.glob("*.c"))]
+            _run([compiler, *flags, *sources, "-o", str(draft), *libraries])
             draft.chmod(0o700)
             draft.replace(binary)
     except OSError as error:
@@ -81,9 +97,9 @@ def _tool(*names: str) -> str:
     return found
 
 
-def _library_flags() -> list[str]:
+def _library_flags(libraries: Sequence[str]) -> list[str]:
     pkg_config = _tool("pkg-config")
-    return _run([pkg_config, "--cflags", "--libs", *LIBRARIES]).split()
+    return _run([pkg_config, "--cflags", "--libs", *libraries]).split()
 
 
 def _run(command: list[str]) -> str:

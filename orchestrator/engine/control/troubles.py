@@ -23,7 +23,9 @@ class Troubles:
         self._events = events
         self._set = replication_set
         self._book = book
+        self.hears_same = book is not None
         self.count = 0
+        self.orphans = 0
 
     def same(self, path: bytes, size: int) -> None:
         """Nothing of this file differs."""
@@ -37,6 +39,7 @@ class Troubles:
 
     def orphan(self, path: bytes) -> None:
         """Only the target has it."""
+        self.orphans += 1
         if self._book is not None:
             self._book.orphan(path)
 

@@ -243,8 +243,15 @@ class Asking:
         """Whether size and time of an entry on its way prove nothing, because this operation may travel before it."""
         if operation.kind not in _TOUCHING:
             return False
-        mark = hash(operation.path)
-        return any(operation.sequence <= decided.gate and mark in decided.unforced for decided in self._decided)
+        mark, directory = hash(operation.path), hash(beneath.split(operation.path)[0])
+        return any(
+            operation.sequence <= decided.gate and (mark in decided.unforced or directory in decided.surveyed)
+            for decided in self._decided
+        )
+
+    def surveyed(self, directory: bytes) -> None:
+        """Whether a directory differs is asked by its digest: sizes and times of all in it count."""
+        self._decided[-1].surveyed.add(hash(directory))
 
     def name_taken(self, path: bytes, sequence: int) -> None:
         """An operation put something else at a path, or nothing."""

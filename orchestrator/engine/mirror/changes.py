@@ -99,6 +99,7 @@ class Changes:
         self._rules = rules
         self._evidence = evidence
         self._touched: set[int] = set()
+        self._touched_directories: set[int] = set()
         self._all_touched = False
         self._everything = not settled
         self._walk_gate: int | None = None
@@ -129,6 +130,7 @@ class Changes:
         if self._walk_gate is not None and self.position >= self._walk_gate:
             self._walk_gate, self._everything = None, False
             self._touched.clear()
+            self._touched_directories.clear()
 
     def again(self, path: bytes, how: How = How.SHALLOW) -> None:
         """Send a path again, if the set carries it."""
@@ -203,6 +205,10 @@ class Changes:
         """Whether an operation made the size and time of the target's file worthless as evidence."""
         return self._all_touched or hash(path) in self._touched
 
+    def touched_in(self, directory: bytes) -> bool:
+        """The same of any file directly in a directory."""
+        return self._all_touched or hash(directory) in self._touched_directories
+
     @property
     def any_touched(self) -> bool:
         """Whether any file was touched: for files with several names, of which the operation told one."""
@@ -213,6 +219,7 @@ class Changes:
             self._all_touched = True
         else:
             self._touched.add(hash(path))
+            self._touched_directories.add(hash(split(path)[0]))
 
     def _moved(self, operation: Operation) -> None:
         kind, path, path2 = operation.kind, operation.path, operation.path2

@@ -19,11 +19,13 @@ import itertools
 import os
 from collections import Counter, deque
 
+from orchestrator.engine.mirror import beneath
 from orchestrator.engine.mirror.metadata import group_of
 from orchestrator.engine.oplog.format import Kind, Operation
 
 RENAME_EXCHANGE = 2
 MOST_NAMES = 100_000
+MOST_LOOKED_THROUGH = 1000
 ALTERING = frozenset(
     {
         Kind.WRITE,
@@ -86,6 +88,12 @@ class HardLinks:
         """Whether this name is one of the group's."""
         return self._by_name.get(path) == number
 
+    def surely_none_in(self, directory: bytes) -> bool:
+        """Whether none of the names is directly in this directory; False also if there are too many to look through."""
+        return len(self._by_name) < MOST_LOOKED_THROUGH and all(
+            beneath.split(name)[0] != directory for name in self._by_name
+        )
+
     def twin_of(self, path: bytes, number: int) -> bytes:
         """A name of the same file that the target has; empty if there is none."""
         group = self._groups.get(number)
@@ -144,7 +152,18 @@ class HardLinks:
         if path not in self._by_name:
             self._doubted = True
 
-    def to_check(self) -> list[tuple[bytes, tuple[int, int], int]]:
+    def changed_since(self, root_fd: int) -> list[bytes]:
+        """A name not yet known to the target may have been written to: names of files that were changed since they were sent."""
+        changed, checked = [], set()
+        for path, identity, changed_ns in self._to_check():
+            info = beneath.look(root_fd, path) if identity not in checked else None
+            if info is not None and (info.st_dev, info.st_ino) == identity:
+                checked.add(identity)
+                if info.st_ctime_ns != changed_ns:
+                    changed.append(path)
+        return changed
+
+    def _to_check(self) -> list[tuple[bytes, tuple[int, int], int]]:
         """If there was a doubt, every name: its path, the file's device and inode, its change time when it was sent."""
         if not self._doubted:
             return []

@@ -187,6 +187,13 @@ class Stop(Message, frozen=True, tag=15):
     """The mirror was stopped: nothing of it is kept."""
 
 
+class Survey(Message, frozen=True, tag=16):
+    """Digests of directories (``survey``), one after the other; ``Surveyed`` answers. Only to a target that told that it takes them."""
+
+    directories: list[bytes]
+    digests: bytes
+
+
 MirrorMessage = (
     Begin
     | Entries
@@ -203,6 +210,7 @@ MirrorMessage = (
     | Scan
     | End
     | Stop
+    | Survey
 )
 
 
@@ -234,9 +242,10 @@ class Reply(msgspec.Struct, array_like=True, frozen=True, gc=False, tag_field="t
 
 
 class Handled(Reply, frozen=True, tag=1):
-    """All messages up to this serial are handled."""
+    """All messages up to this serial are handled. ``surveys``, after ``Begin``: this target can take digests of directories."""
 
     serial: int
+    surveys: bool = False
 
 
 class Verdicts(Reply, frozen=True, tag=2):
@@ -285,7 +294,14 @@ class Ended(Reply, frozen=True, tag=7):
     orphan_bytes: int
 
 
-MirrorReply = Handled | Verdicts | Opened | Sums | Present | Trouble | Ended
+class Surveyed(Reply, frozen=True, tag=8):
+    """Which directories of message ``serial``, by index, differ or have no digest here."""
+
+    serial: int
+    differing: list[int]
+
+
+MirrorReply = Surveyed | Handled | Verdicts | Opened | Sums | Present | Trouble | Ended
 
 _LONG = struct.Struct(">BI")
 """MessagePack's bin 32; an empty bin, which it replaces, takes two bytes."""

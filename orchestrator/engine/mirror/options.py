@@ -76,6 +76,11 @@ class MirrorOptions(msgspec.Struct, frozen=True):
         return self.kind is MirrorKind.FULL and not (self.only_missing or self.report_only or self.checksum_all)
 
     @property
+    def by_evidence(self) -> bool:
+        """Whether size, time and attributes alone decide, so that one digest can speak for a directory."""
+        return self.kind is MirrorKind.DIFFERENCE and not (self.checksum_all or self.spares)
+
+    @property
     def spares(self) -> bool:
         """Whether what the target has may stay though the source has something else."""
         return self.only_missing or self.only_newer or self.report_only

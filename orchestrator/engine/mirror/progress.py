@@ -56,7 +56,13 @@ class Progress:
 
 
 class Observer(Protocol):
-    """Hears about each file: a verification writes its log so."""
+    """Hears about each file: a verification writes its log so.
+
+    Attributes:
+        hears_same: whether it wants to hear of each file that is the same.
+    """
+
+    hears_same: bool
 
     def same(self, path: bytes, size: int) -> None:
         """Nothing of this file differs."""
@@ -92,6 +98,11 @@ class Account:
         if self.observer is not None:
             self.observer.same(path, info.st_size)
 
+    def all_same(self, files: int, size_bytes: int) -> None:
+        """So many files need not to be sent; nobody hears of each."""
+        self.progress.files_compared += files
+        self.progress.done_bytes += size_bytes
+
     def different(self, path: bytes, size: int, why: str, blocks: Iterable[int] = (), count: int = 0) -> None:
         """A file was sent, or would be: why, and which blocks."""
         progress = self.progress
@@ -101,6 +112,11 @@ class Account:
         progress.current = path
         if self.observer is not None:
             self.observer.different(path, size, why, list(blocks), count)
+
+    def orphans(self, files: int, directories: int, size_bytes: int) -> None:
+        """What was done with orphans, in all."""
+        progress = self.progress
+        progress.orphan_files, progress.orphan_directories, progress.orphan_bytes = files, directories, size_bytes
 
     def orphan(self, path: bytes) -> None:
         """Only the target has it."""

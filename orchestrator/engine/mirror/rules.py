@@ -207,6 +207,13 @@ class RuleSet:
         """Whether an entry of this path belongs to the target: it is selected, or leads to what is."""
         return self.everything or self.selects(path) or self.descends(path)
 
+    def takes_all(self, directory: bytes) -> bool:
+        """Whether every entry directly in a directory is selected, and no rule names one of them."""
+        if self.everything:
+            return True
+        found = self._directory(directory)
+        return found.here is not None and found.here[3].include and not (found.exact or found.patterns)
+
     def owns(self, path: bytes) -> bool:
         """Whether a path that only the target has is an orphan: selected, or left out by nothing but a wildcard (chapter 10)."""
         if self.everything:

@@ -36,6 +36,7 @@ from orchestrator.engine.mirror.messages import (
     Present,
     Stop,
     Sums,
+    Surveyed,
     Trouble,
     Verdicts,
 )
@@ -45,8 +46,9 @@ from orchestrator.engine.mirror.progress import Account, Observer, Progress
 from orchestrator.engine.mirror.reading import Buffers
 from orchestrator.engine.mirror.rules import RuleSet
 from orchestrator.engine.mirror.sending import Sending
+from orchestrator.engine.mirror.surveying import Surveying
 from orchestrator.engine.mirror.vanished import Vanished
-from orchestrator.engine.mirror.walk import Node, Walk
+from orchestrator.engine.mirror.walk import Node, Page, Walk
 from orchestrator.engine.oplog.format import Kind, Operation
 
 DEFAULT_BUDGET_BYTES = 4 << 20
@@ -103,11 +105,12 @@ class MirrorSource:
         if totals is not None:
             self.progress.total_files, self.progress.total_bytes = totals
         self.remap = remap.remap if remap is not None else _unchanged
+        self.remaps = remap is not None
         self.now_ns = now_ns
         self.outbox = Outbox()
         self.buffers = Buffers()
         evidence = options.kind is MirrorKind.DIFFERENCE or options.only_missing
-        self.changes = Changes(rules, evidence=evidence, settled=not walk or options.orphans_only)
+        self.changes = Changes(rules, evidence=evidence, settled=not walk)
         self.links = HardLinks()
         self._lost_names = LostNames()
         self._reached_ns = 0
@@ -117,6 +120,7 @@ class MirrorSource:
         self._walks: list[Walk] = []
         self.directories = Directories(self)
         self.vanished = Vanished(self)
+        self.surveying = Surveying(self)
         self._begun = self._resumed = self._stopped = self._ended = False
         if walk:
             self._walk(Node(b"", None, force=False))
@@ -141,6 +145,7 @@ class MirrorSource:
         read = False
         while not self._stopped and self.outbox.room(budget_bytes) and self._step():
             read = True
+        self.surveying.tell()
         if read:
             self._read_up_to = self._log.end()
         self._maybe_end()
@@ -151,6 +156,9 @@ class MirrorSource:
         match reply:
             case Handled():
                 self.outbox.handled(reply.serial)
+                self.surveying.handled(reply)
+            case Surveyed():
+                self.surveying.answer(reply)
             case Verdicts():
                 self.sending.asking.verdicts(reply)
             case Sums() | Opened():
@@ -196,13 +204,6 @@ class MirrorSource:
         """Go on where it was."""
         self.paused = False
 
-    def enough(self) -> None:
-        """Look for no more orphans; what is under way is brought to its end, so that the target stays as good as it is."""
-        for walk in self._walks:
-            walk.close()
-        self._walks.clear()
-        self.directories.enough()
-
     def stop(self) -> None:
         """Send nothing more but the word that it is over; a new mirror starts over."""
         self._stopped = True
@@ -215,6 +216,7 @@ class MirrorSource:
         for path, how in self.outbox.lost() + self.sending.lost() + self.vanished.lost():
             self.changes.again(path, how)
         self.directories.lost()
+        self.surveying.lost()
         self.changes.lost()
         self._ended = False
         self._resumed = self._begun
@@ -225,6 +227,7 @@ class MirrorSource:
         for walk in self._walks:
             walk.close()
         self._walks.clear()
+        self.surveying.close()
         self.sending.transfers.close()
         if self.root_fd >= 0:
             os.close(self.root_fd)
@@ -235,11 +238,16 @@ class MirrorSource:
     def sent(self, path: bytes, info: os.stat_result, read_up_to: int) -> None:
         """A file reached the target as it was when ``info`` was taken, when the log's end was not after ``read_up_to``."""
         young = info.st_ctime_ns > self.now_ns() - SLACK_NS
-        if read_up_to > self.changes.position:
-            young = young or info.st_ctime_ns > self._reached_ns - SLACK_NS
-            if young and info.st_nlink == 1:
+        if self.is_young(info.st_ctime_ns, read_up_to):
+            young = True
+            if info.st_nlink == 1:
                 self._lost_names.read(path, read_up_to)
         self.links.sent(path, info, read_up_to, young=young)
+
+    def is_young(self, changed_ns: int, read_up_to: int) -> bool:
+        """Whether operations that are still under way may have changed a file, which was last changed then."""
+        behind = read_up_to > self.changes.position
+        return behind and changed_ns > min(self.now_ns(), self._reached_ns) - SLACK_NS
 
     def settle(self, *paths: bytes, owed: bool = True) -> None:
         """These were read just now, or are gone, and the messages about them were made."""
@@ -283,7 +291,7 @@ class MirrorSource:
                 self._ended = self.finished = True
             return
         self._begun = True
-        self.put(Begin, (self.options, self._resumed))
+        self.surveying.begin(self.put(Begin, (self.options, self._resumed)))
 
     def _step(self) -> bool:
         return (
@@ -291,7 +299,7 @@ class MirrorSource:
             or self.vanished.step()
             or self._redo_some()
             or self.directories.step()
-            or (self.sending.wants_more and self._walk_on())
+            or (self.sending.wants_more and (self.surveying.read_differing() or self._walk_on()))
         )
 
     def _redo_some(self) -> bool:
@@ -313,19 +321,24 @@ class MirrorSource:
         self.sending.asking.one(path, how)
 
     def _walk(self, node: Node) -> None:
-        self._walks.append(Walk(self.root_fd, self.rules, node, self.directories.walked, self.account.trouble))
+        walked, troubled = self.directories.walked, self.account.trouble
+        self._walks.append(Walk(self.root_fd, self.rules, node, walked, troubled, quick=self.surveying))
 
     def _walk_on(self) -> bool:
-        if not self._walks:
+        if not self._walks or not self.surveying.may_walk:
             return False
         page = self._walks[-1].next_page()
         if page is None:
             self._walks.pop()
         else:
-            self.progress.current = page.node.path
-            if page.node.force or not self.options.orphans_only:
-                self.sending.asking.page(page)
+            self.tell_page(page)
         return True
+
+    def tell_page(self, page: Page) -> None:
+        """Deal with some names of a directory."""
+        self.progress.current = page.node.path
+        if page.directories or page.others:
+            self.sending.asking.page(page)
 
     def absent(self, path: bytes, file: os.stat_result | None = None) -> bool:
         """Whether the source surely does not have a path now, or not for this file."""
@@ -351,7 +364,8 @@ class MirrorSource:
     def _maybe_end(self) -> None:
         if self._ended or self.finished or not self._idle():
             return
-        self._check_links()
+        for path in self.links.changed_since(self.root_fd):
+            self.changes.again(path)
         if self.changes.redo:
             return
         self.changes.round_ended(self._read_up_to)
@@ -360,27 +374,12 @@ class MirrorSource:
             self.put(End, (self._read_up_to,))
 
     def _idle(self) -> bool:
-        busy = (
-            self._walks or self.changes.redo or not (self.directories.idle and self.sending.idle and self.vanished.idle)
-        )
+        parts = (self.directories, self.sending, self.surveying, self.vanished)
+        busy = self._walks or self.changes.redo or not all(part.idle for part in parts)
         return self._begun and not busy
 
-    def _check_links(self) -> None:
-        """A name not yet known to the target may have been written to: look whether its file was changed since it was sent."""
-        checked = set()
-        for path, identity, changed_ns in self.links.to_check():
-            if identity in checked:
-                continue
-            info = beneath.look(self.root_fd, path)
-            if info is not None and (info.st_dev, info.st_ino) == identity:
-                checked.add(identity)
-                if info.st_ctime_ns != changed_ns:
-                    self.changes.again(path)
-
     def _take_end(self, reply: Ended) -> None:
-        self.progress.orphan_files = reply.orphan_files
-        self.progress.orphan_directories = reply.orphan_directories
-        self.progress.orphan_bytes = reply.orphan_bytes
+        self.account.orphans(reply.orphan_files, reply.orphan_directories, reply.orphan_bytes)
         if self._idle():
             self.finished = True
 

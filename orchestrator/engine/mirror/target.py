@@ -19,7 +19,7 @@ from typing import Protocol
 
 from xxhash import xxh3_128_digest
 
-from orchestrator.engine.mirror import beneath, placing
+from orchestrator.engine.mirror import beneath, placing, survey
 from orchestrator.engine.mirror.bigfiles import BigFiles
 from orchestrator.engine.mirror.claims import Claims
 from orchestrator.engine.mirror.comparing import judge, leaves_alone
@@ -47,6 +47,8 @@ from orchestrator.engine.mirror.messages import (
     Scan,
     SmallFile,
     Stop,
+    Survey,
+    Surveyed,
     Trouble,
     Verdict,
     Verdicts,
@@ -121,6 +123,7 @@ class MirrorTarget:
             Scan: self._scan,
             End: self._end,
             Stop: self._stop,
+            Survey: self._survey,
         }
 
     def handle(self, message: MirrorMessage) -> list[MirrorReply]:
@@ -135,7 +138,8 @@ class MirrorTarget:
             self._troubles[why] = b""
         if answer is not None:
             replies.append(answer)
-        replies.append(Handled(message.serial))
+        begins = isinstance(message, Begin)
+        replies.append(Handled(message.serial, begins and self._options.by_evidence and survey.available()))
         return replies
 
     def close(self) -> None:
@@ -204,6 +208,9 @@ class MirrorTarget:
                 else:
                     placing.place_special(fd, path, entry.meta, self._keep, self._trouble(path))
         return Verdicts(message.serial, verdicts)
+
+    def _survey(self, message: Survey) -> Surveyed:
+        return Surveyed(message.serial, survey.differing(self.root_fd, message.directories, message.digests))
 
     def _make_directory(self, dir_fd: int, name: bytes, path: bytes) -> None:
         now = placing.look(dir_fd, name)

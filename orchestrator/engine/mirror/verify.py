@@ -75,6 +75,8 @@ class VerificationLog:
         now: the local time.
     """
 
+    hears_same = True
+
     def __init__(
         self,
         path: Path,

@@ -20,6 +20,16 @@ PAGE_NAMES = 512
 DEEPEST_OPEN = 200
 
 
+class Quick(Protocol):
+    """A quicker way through directories."""
+
+    def takes(self, node: Node) -> list[bytes] | None:
+        """The names of a directory's subdirectories, if it takes over all else of it; None if the directory is to be read."""
+
+    def passed(self, node: Node) -> None:
+        """A directory that it took: its subdirectories are all under way."""
+
+
 class Scan(Protocol):
     """What ``os.scandir`` returns."""
 
@@ -58,11 +68,12 @@ class Page:
 class _Frame:
     """A directory whose names are being read; its descriptor stays open as long as the entries are in use."""
 
-    __slots__ = ("entries", "fd", "node", "waiting")
+    __slots__ = ("entries", "fd", "node", "taken", "waiting")
 
     def __init__(self, node: Node) -> None:
         self.node = node
         self.fd = -1
+        self.taken = False
         self.entries: Scan | None = None
         self.waiting: list[bytes] = []
 
@@ -90,6 +101,8 @@ class Walk:
         node: the directory to begin with.
         walked: told each directory whose listing is complete and whose subdirectories are all under way.
         skipped: told each path that cannot be walked, and why.
+        quick: offered each directory.
+        below: whether subdirectories are entered.
     """
 
     def __init__(
@@ -99,23 +112,32 @@ class Walk:
         node: Node,
         walked: Callable[[Node], None],
         skipped: Callable[[bytes, str], None],
+        *,
+        quick: Quick | None = None,
+        below: bool = True,
     ) -> None:
         self._root_fd = root_fd
         self._rules = rules
         self._frames: list[_Frame] = []
         self._walked = walked
         self._skipped = skipped
-        self._enter(node)
+        self._quick = quick
+        self._below = below
+        self._first: Node | None = node
 
     def next_page(self) -> Page | None:
-        """The next names; None at the end of the walk."""
+        """The next names, none for a directory that the quick way took; None at the end of the walk."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            if self._enter(first):
+                return Page(first)
         while self._frames:
             frame = self._frames[-1]
             if frame.waiting:
-                self._enter(Node(frame.waiting.pop(), frame.node, force=frame.node.force))
+                if self._enter(Node(frame.waiting.pop(), frame.node, force=frame.node.force)):
+                    return Page(self._frames[-1].node)
             elif frame.entries is None:
-                self._frames.pop()
-                self._walked(frame.node)
+                self._leave(self._frames.pop())
             else:
                 return self._read(frame)
         return None
@@ -125,14 +147,27 @@ class Walk:
         while self._frames:
             self._frames.pop().close()
 
-    def _enter(self, node: Node) -> None:
+    def _leave(self, frame: _Frame) -> None:
+        if frame.taken and self._quick is not None:
+            self._quick.passed(frame.node)
+        else:
+            self._walked(frame.node)
+
+    def _enter(self, node: Node) -> bool:
+        """Begin a directory; whether the quick way took it."""
         frame = _Frame(node)
         self._frames.append(frame)
+        taken = self._quick.takes(node) if self._quick is not None else None
+        if taken is not None:
+            frame.taken = True
+            frame.waiting = [beneath.join(node.path, name) for name in taken]
+            return True
         try:
             frame.open(self._root_fd)
         except OSError as error:
             if error.errno not in beneath.NOT_THERE:
                 self._skipped(node.path, error.strerror or str(error))
+        return False
 
     def _read(self, frame: _Frame) -> Page:
         page = Page(frame.node)
@@ -143,7 +178,8 @@ class Walk:
                 break
         else:
             frame.close()
-        frame.waiting = [beneath.join(frame.node.path, name) for name in reversed(page.directories)]
+        if self._below:
+            frame.waiting = [beneath.join(frame.node.path, name) for name in reversed(page.directories)]
         return page
 
     def _sort(self, entry: os.DirEntry[str], page: Page) -> None:

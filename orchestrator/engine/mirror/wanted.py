@@ -57,6 +57,7 @@ class Decided:
 
     gate: int
     unforced: set[int] = field(default_factory=set)
+    surveyed: set[int] = field(default_factory=set)
     twins: list[tuple[bytes, bytes]] = field(default_factory=list)
 
 

@@ -21,7 +21,7 @@ def sources(tmp_path, monkeypatch) -> Path:
     (folder / "main.c").write_text("int main(void) { return 0; }\n")
     monkeypatch.setattr(build, "SOURCES", folder)
     monkeypatch.setattr(build, "LIBRARIES", ())
-    monkeypatch.setattr(build, "_library_flags", list)
+    monkeypatch.setattr(build, "_library_flags", lambda _libraries: [])
     return folder
 
 
@@ -42,7 +42,7 @@ def test_built_once_for_each_version_of_the_sources(needs, tmp_path, sources, mo
     monkeypatch.undo()
     monkeypatch.setattr(build, "SOURCES", sources)
     (sources / "main.c").write_text("int main(void) { return 1; }\n")
-    monkeypatch.setattr(build, "_library_flags", list)
+    monkeypatch.setattr(build, "_library_flags", lambda _libraries: [])
     assert build.ensure_built(tmp_path / "cache") != first
 
 

@@ -299,6 +299,8 @@ def test_links_into_the_set_point_into_the_replica(places):
 class Heard:
     """Remembers what an observer is told."""
 
+    hears_same = False
+
     def __init__(self) -> None:
         self.troubles: list[tuple[bytes, str]] = []
 
