@@ -60,6 +60,7 @@ class LdapDirectory:
         self._looked_at_s = time.monotonic()
         self._netbios: str | None = None
         self._others: dict[str, Wire] = {}
+        self._told: set[tuple[str, str]] = set()
         kept.callback(self._hang_up)
         self._wire.bind(tickets)
 
@@ -181,7 +182,8 @@ class LdapDirectory:
         own = self._asked(lambda wire: _shows(wire, dn, attribute, values))
         others = self._of_others(lambda wire: _shows(wire, dn, attribute, values))
         for name, seen in others:
-            if isinstance(seen, DirectoryError):
+            if isinstance(seen, DirectoryError) and (name, str(seen)) not in self._told:
+                self._told.add((name, str(seen)))
                 log.warning("%s does not show %s of %s: %s", name, attribute, dn, seen)
         return ((self.server, own), *((name, seen is True) for name, seen in others))
 

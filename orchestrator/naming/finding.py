@@ -59,10 +59,9 @@ def names_of(move: Move) -> tuple[str, ...]:
 def read_zones(exchange: Exchange, known: Survey, move: Move, kept: Mapping[str, Sequence[RecordSet]]) -> Findings:
     """Read every zone of the survey from each of its writers, several at a time; ``kept``: those that are known already."""
     every = [(zone.name, writer) for zone in known.zones for writer in zone.writers]
-    places = [(zone, writer) for zone, writer in every if zone.lower() not in kept]
-    known_already = [
-        ZoneContent(writer, zone, tuple(kept[zone.lower()])) for zone, writer in every if zone.lower() in kept
-    ]
+    told = [(zone, writer) for zone, writer in every if zone.lower() in kept and not exchange.access.is_apart(writer)]
+    places = [place for place in every if place not in told]
+    known_already = [ZoneContent(writer, zone, tuple(kept[zone.lower()])) for zone, writer in told]
     wanted = names_of(move)
 
     def read(place: tuple[str, NameServer]) -> ZoneContent | tuple[str, NamingError]:

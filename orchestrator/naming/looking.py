@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.directory.errors import DirectoryError
@@ -70,6 +70,19 @@ def records_of(view: View, move: Move) -> list[tuple[ZoneContent, RecordSet]]:
         for records in content.records
         if concerns(content, records, move)
     ]
+
+
+def with_every_address(view: View, move: Move) -> Move:
+    """The move with every address that the source's name was found to have."""
+    held = [
+        address
+        for content in view.findings.contents
+        for records in content.records
+        if records.type in ("A", "AAAA") and records.name.lower() == move.source_name.lower()
+        for address in records.data
+    ]
+    more = [address for address in dict.fromkeys(held) if address not in move.address_of]
+    return replace(move, addresses=(*move.addresses, *((address, address) for address in more)))
 
 
 def zone_failures(zones: Survey, tolerated: tuple[str, ...]) -> tuple[Outcome, ...]:

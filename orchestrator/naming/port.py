@@ -97,7 +97,7 @@ class Rfc2136NameService:
             _log_failures([*session.failures, *self._locked(session, changes)])
             made = self._lead(session, to_changes(changes), keep_others=True)
             if session.zones is not None:
-                _log_failures(guarding.make_static(session.zones, made, self._access.await_s))
+                _log_failures(guarding.make_static(session.zones, session.in_directory(made), self._access.await_s))
 
     def put_back(self, changes: NameChanges) -> None:
         """Undo the changes exactly, and then give the source its right back.
@@ -178,7 +178,11 @@ class Rfc2136NameService:
             failures = renew(exchange, kept)
             self._make(session, planned.changes, (*kept, *planned.changes), failures)
             if session.zones is not None:
-                _log_failures(guarding.make_static(session.zones, (*kept, *planned.changes), self._access.await_s))
+                _log_failures(
+                    guarding.make_static(
+                        session.zones, session.in_directory((*kept, *planned.changes)), self._access.await_s
+                    )
+                )
 
     def set_ttl(self, changes: NameChanges) -> None:
         """Give each record its wanted TTL, whatever its data is now; what is gone is left alone.
@@ -194,7 +198,9 @@ class Rfc2136NameService:
             nodes = guarding.note_stamps(session.zones, todo) if session.zones else ()
             self._make(session, todo, todo)
             if session.zones is not None:
-                _log_failures(guarding.put_stamps_back(session.zones, nodes, todo, self._access.await_s))
+                _log_failures(
+                    guarding.put_stamps_back(session.zones, nodes, session.in_directory(todo), self._access.await_s)
+                )
 
     def has_ttl(self, changes: NameChanges) -> bool:
         """Whether every record that is there has its wanted TTL, on every listed server that answers and every writer."""

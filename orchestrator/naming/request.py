@@ -140,6 +140,10 @@ class Access:
         keys = dict(self.keys)
         return keys.get(str(server)) or (keys.get("") if self.kerberos is None else None)
 
+    def is_apart(self, server: NameServer) -> bool:
+        """Whether a server has a key of its own: it is no controller, and what it holds is not the directory's."""
+        return str(server) in dict(self.keys)
+
     def may_sign(self, server: NameServer) -> bool:
         """Whether an update for this server can be signed."""
         return self.kerberos is not None or self.key_for(server) is not None

@@ -44,10 +44,13 @@ class DnsNameService:
         self._hosts_file = hosts_file
 
     def find(self, move: Move) -> Report:
-        """Every record of the source, as found; nothing is changed."""
+        """Every record of the source, as found, also of those of its addresses that nobody named; nothing is changed."""
         began = time.monotonic()
         with opened(self.access) as session:
             view = look(session, move)
+            whole = looking.with_every_address(view, move)
+            if whole != move:
+                view, move = look(session, whole), whole
         outcomes = [
             Outcome(State.ALREADY, str(records), str(content.server), content.zone, records.name, records.type)
             for content, records in records_of(view, move)
@@ -226,13 +229,15 @@ class DnsNameService:
         """What is shown as it should be is as static or as old as it was."""
         if session.zones is None:
             return []
-        return guarding.put_stamps_back(session.zones, nodes, _shown(changes, seen), self.access.await_s)
+        return guarding.put_stamps_back(
+            session.zones, nodes, session.in_directory(_shown(changes, seen)), self.access.await_s
+        )
 
     def _made_static(self, session: Session, changes: Iterable[Change], seen: Iterable[Outcome]) -> list[Outcome]:
         """What was brought and is shown by its writer is made static in the directory."""
         if session.zones is None:
             return []
-        return guarding.make_static(session.zones, _shown(changes, seen), self.access.await_s)
+        return guarding.make_static(session.zones, session.in_directory(_shown(changes, seen)), self.access.await_s)
 
     def _tolerant(self, zones: Survey, outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
         return tolerant(zones, outcomes, tolerate=self.access.tolerate_silent)

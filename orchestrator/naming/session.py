@@ -5,7 +5,7 @@ When the directory cannot be reached the deed goes on without it, and says so: D
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -18,7 +18,7 @@ from orchestrator.naming.errors import KerberosFailed, NamingError
 from orchestrator.naming.exchange import Exchange
 from orchestrator.naming.report import Outcome, failure_of
 from orchestrator.naming.request import Access
-from orchestrator.naming.values import NameServer
+from orchestrator.naming.values import Change, NameServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,10 @@ class Session:
     exchange: Exchange
     zones: AdZones | None = None
     failures: tuple[Outcome, ...] = ()
+
+    def in_directory(self, changes: Iterable[Change]) -> list[Change]:
+        """Those of the changes that the directory shows: not those on a server with a key of its own."""
+        return [one for one in changes if not self.exchange.access.is_apart(one.server)]
 
 
 @contextmanager

@@ -56,7 +56,10 @@ def test_a_kerberos_client_of_alpha_is_served_by_beta_and_by_alpha_again(lab: La
     run = f"take{secrets.token_hex(4)}"
     alpha.power_cut()
     try:
-        beta.run([SCRIPT, "--run", run])
+        unsure = beta.run([SCRIPT, "--run", run], check=False)
+        assert (unsure.returncode, configuration(beta)) == (77, before)
+        assert "nothing was taken" in unsure.stderr
+        beta.run([SCRIPT, "--force", "--run", run])
         for number, name in enumerate(("alpha", f"alpha.{lab.domain}")):
             is_served(lab, name, f"put /etc/hostname by_client{number}")
             assert beta.path(f"/srv/docs/by_client{number}").read_text() == "client\n"
