@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
 from orchestrator.engine.monitor import phases
+from orchestrator.engine.transfer.messages import ItemKind, MirrorItem
+from orchestrator.engine.transfer.source_session import SourceSession
 from orchestrator.engine.witness import rules
 from orchestrator.engine.witness.errors import WitnessUnreachable
 from orchestrator.engine.witness.lease import LeaseCore, LeaseSettings
-from orchestrator.engine.witness.rules import GrantAnswer, Grip, LeaseAnswer, Record
+from orchestrator.engine.witness.rules import GrantAnswer, Grip, LeaseAnswer, Record, Ruling
 from orchestrator.engine.witness.store import Store
-from tests.simulation.schedule import LEASE_S, Bug
+from tests.simulation import luck
+from tests.simulation.applying import Applying
+from tests.simulation.luck import LEASE_S
+from tests.simulation.schedule import Bug
 
 
 @contextmanager
@@ -90,6 +96,46 @@ def _never_fences() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _any_target_will_do() -> Iterator[None]:
+    """The witness does not care whose promises the source counts upon."""
+    right = rules.grant
+
+    def wrong(grip: Grip | None, **given: Any) -> Ruling[GrantAnswer]:
+        return right(replace(grip, record=replace(grip.record, target="")) if grip else None, **given)
+
+    with patch.object(rules, "grant", wrong):
+        yield
+
+
+@contextmanager
+def _looks_once_before_settling() -> Iterator[None]:
+    """What the queue made of good data is not looked at."""
+    with patch.object(phases, "_settled_good", lambda with_, how: with_.replica.settle(how)):
+        yield
+
+
+@contextmanager
+def _counts_upon_doomed_data() -> Iterator[None]:
+    """Flushes go on being answered when the target has them, while a mirror is about to overwrite its good data."""
+    with patch.object(SourceSession, "overwrites", lambda _self, _word: False):
+        yield
+
+
+@contextmanager
+def _keeps_the_state_too_late() -> Iterator[None]:
+    """The snapshot before a remirror is taken when the mirror has written already."""
+    right = Applying._item
+
+    def wrong(self: Applying, item: MirrorItem) -> None:
+        right(self, item)
+        if item.kind is ItemKind.MESSAGE and self.replica.kept is not None:
+            self.replica.kept = list(self.replica.files)
+
+    with patch.object(Applying, "_item", wrong):
+        yield
+
+
 BUGS: dict[str, Bug] = {
     "fence-later-than-the-lease": Bug(lease=LeaseSettings(LEASE_S, drift=-0.2)),
     "never-fences": Bug(patch=_never_fences),
@@ -101,4 +147,11 @@ BUGS: dict[str, Bug] = {
     "target-breaks-its-promise": Bug(target={"promises": False}),
     "acknowledged-before-fsync": Bug(target={"ack_before_fsync": True}),
     "old-master-is-still-heard": Bug(target={"refuses_old": False}),
+    "witness-grants-to-any-target": Bug(patch=_any_target_will_do),
+    "promises-count-before-the-witness-knows": Bug(source={"counts_at_once": True}),
+    "looks-once-before-settling": Bug(
+        target={"hurries": False}, patch=_looks_once_before_settling, happens=luck.doomed_mirrors
+    ),
+    "flushes-count-upon-doomed-data": Bug(patch=_counts_upon_doomed_data),
+    "state-is-kept-too-late": Bug(patch=_keeps_the_state_too_late),
 }

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.monitor.ports import Done, GrantAnswer, Outcome, Pending, ReplicaStatus, Settle
-from orchestrator.engine.transfer.messages import MirrorItem
+from orchestrator.engine.monitor.ports import Done, GiveUp, GrantAnswer, Outcome, Pending, ReplicaStatus, Settle
+from orchestrator.engine.transfer.messages import DataState
 from orchestrator.engine.witness.book import Book
 from orchestrator.engine.witness.errors import WitnessUnreachable
 from orchestrator.engine.witness.wire import GrantRequest, ProtectionView, ReleaseRequest
@@ -29,7 +30,7 @@ class Deeds:
 
     # events
     def say(self, sentence: str, *, level: str = "info", **_: object) -> None:
-        self._target.world.say(f"target {level}: {sentence}")
+        self._target.world.say(f"{self._target.name} {level}: {sentence}")
 
     def _takes(self, longest_s: float) -> None:
         self._target.world.pass_time(self._target.world.rng.uniform(0, longest_s))
@@ -42,29 +43,44 @@ class Deeds:
 
     # replica
     def status(self) -> ReplicaStatus:
-        return ReplicaStatus(self._target.replica.data_state.value)
+        replica = self._target.replica
+        return ReplicaStatus(replica.data_state.value, falls_back=replica.falls_back)
 
     def refuse_older(self, epoch: int) -> Outcome:
         self._takes(0.05)
         if self._target.refuses_old:
             self._target.replica.epoch = epoch
-            self._target._hang_up()
+            self._target.hang_up()
+            self._target.applying.hurry = self._target.hurries
         return Done()
 
     def settle(self, how: Settle) -> Outcome:
         self._takes(0.2)
-        replica = self._target.replica
-        replica.tail = [] if self._target.refuses_old else replica.tail
-        todo = self._target._todo
-        while (
-            todo
-            and isinstance(todo[-1], MirrorItem | int)
-            and (isinstance(todo[-1], MirrorItem) or todo[-1] > replica.durable)
-        ):
-            todo.pop()
-        if not self._target._catch_up():
+        replica, applying = self._target.replica, self._target.applying
+        self._target.settled_unsure |= replica.data_state is not DataState.GOOD
+        applying.commit()
+        if not applying.catch_up():
             return Pending("applying", 0.05)
-        replica.base, replica.base_sequence = list(replica.files), replica.applied  # syncfs
+        replica.sync()
+        return Done()
+
+    def fall_back(self, snapshot: str) -> Outcome:
+        self._takes(0.05)
+        replica, applying = self._target.replica, self._target.applying
+        if replica.intact:
+            applying.discard()
+            return Done()
+        if replica.data_state is DataState.GOOD:
+            return self.settle(Settle.APPLY)
+        if replica.kept is None:
+            return GiveUp("none was kept")
+        self._takes(0.3)
+        if replica.kept is None:
+            return Pending("the mirror was completed meanwhile", 0)
+        replica.files = list(replica.kept)
+        applying.discard()
+        replica.intact = True
+        self._target.history.went_back += 1
         return Done()
 
     def promote(self, epoch: int) -> Outcome:
@@ -75,7 +91,11 @@ class Deeds:
 
     def demote(self, epoch: int) -> Outcome:
         self._takes(0.05)
-        self._target.replica.promoted = False
+        replica = self._target.replica
+        if replica.promoted:
+            replica.promoted = False
+            replica.worsen(intact=False)
+            replica.leave_log()
         return Done()
 
     # mounts
@@ -99,13 +119,16 @@ class Deeds:
         if epoch <= 1 or self._witness.granted.get(epoch) != self._target.name:
             raise Violation(f"services start at epoch {epoch}, which the witness never granted")
         self._target.services = True
-        self._target._check_nothing_lost()
+        self._target.check_nothing_lost()
         return Done()
 
     # source, for a graceful failover
     def _from_source(self, question: str) -> Outcome:
-        source = self._target.source
-        answer = self._target.world.blocking_request("beta", "alpha", getattr(source, question), BUDGET_S)
+        source, target = self._target.source, self._target
+        ask = getattr(source, question)
+        if question == "settled":
+            ask = functools.partial(ask, target)
+        answer = self._target.world.blocking_request(target.name, "alpha", ask, BUDGET_S)
         self._alive()
         return Done() if answer else Pending("the source is not there yet", 0.2)
 
@@ -136,14 +159,17 @@ class Deeds:
         by: str = "",
     ) -> GrantAnswer:
         request = GrantRequest(from_epoch, candidate, lease_s, forced, by)
-        return self._ask(lambda book: book.grant(protection, request))  # type: ignore[return-value]
+        return self._ask(lambda book: book.grant(protection, request), candidate)  # type: ignore[return-value]
 
     def release(self, protection: str, epoch: int, holder: str) -> bool:
         answer = self._ask(lambda book: book.release(protection, ReleaseRequest(epoch, holder)))
         return bool(getattr(answer, "granted", False))
 
-    def _ask(self, question: Callable[[Book], object]) -> object:
-        answer = self._target.world.blocking_request("beta", "witness", lambda: self._witness.ask(question), BUDGET_S)
+    def _ask(self, question: Callable[[Book], object], candidate: str = "") -> object:
+        witness, name = self._witness, self._target.name
+        answer = self._target.world.blocking_request(
+            name, witness.name, lambda: witness.ask(question, candidate), BUDGET_S
+        )
         self._alive()
         if answer is None:
             raise WitnessUnreachable(address="witness", port=0, why="no answer within the budget")

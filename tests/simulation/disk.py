@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 
 from tests.simulation.world import Crashed, World
@@ -16,13 +18,28 @@ class FaultyDisk:
         self._failing = failing
         self._crashing = crashing
         self.files: dict[str, bytes] = {}
+        self._trouble = errno.ENOSPC
+        self._trouble_until = 0.0
+
+    def refuse(self, why: int, until: float) -> None:
+        """Full (ENOSPC) or read-only (EROFS) until somebody mends it."""
+        self._trouble, self._trouble_until = why, max(until, self._trouble_until)
+
+    def hold(self) -> None:
+        """From now on it does what it is told."""
+        self._failing = self._crashing = 0.0
+
+    @property
+    def refuses(self) -> bool:
+        """Whether nothing can be written now."""
+        return self._world.now < self._trouble_until
 
     def read(self, name: str) -> bytes | None:
         return self.files.get(name)
 
     def replace(self, name: str, content: bytes) -> None:
         fate = self._fate()
-        if fate is None or self._world.rng.random() < 0.5:
+        if fate is None or (not self.refuses and self._world.rng.random() < 0.5):
             self.files[name] = content
         self._suffer(fate)
 
@@ -31,7 +48,8 @@ class FaultyDisk:
 
     def append_at(self, name: str, offset: int, data: bytes) -> None:
         fate = self._fate()
-        kept = data if fate is None else data[: self._world.rng.randint(0, len(data))]
+        torn = 0 if self.refuses and self._trouble == errno.EROFS else self._world.rng.randint(0, len(data))
+        kept = data if fate is None else data[:torn]
         self.files[name] = self.files.get(name, b"")[:offset] + kept
         self._suffer(fate)
 
@@ -40,6 +58,8 @@ class FaultyDisk:
         self._suffer(self._fate())
 
     def _fate(self) -> str | None:
+        if self.refuses:
+            return "fail"
         dice = self._world.rng.random()
         if dice < self._crashing:
             return "crash"
@@ -50,7 +70,8 @@ class FaultyDisk:
             self._on_crash()
             raise Crashed
         if fate == "fail":
-            raise OSError(28, "No space left on device")
+            why = self._trouble if self.refuses else errno.EIO
+            raise OSError(why, os.strerror(why))
 
 
 class GrowingFile:

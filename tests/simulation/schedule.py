@@ -1,7 +1,8 @@
-"""One seed = one schedule: two engines and a witness, forty seconds of bad luck, every invariant after every event."""
+"""One seed = one schedule: a source, its targets and a witness, forty seconds of bad luck, every invariant after every event."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -10,14 +11,14 @@ from orchestrator.engine.monitor.executor import ExecutorSettings
 from orchestrator.engine.monitor.verdict import MonitorSettings
 from orchestrator.engine.transfer.messages import DataState
 from orchestrator.engine.witness.lease import LeaseSettings
+from tests.simulation import luck
 from tests.simulation.history import History
-from tests.simulation.source_party import SourceParty
+from tests.simulation.luck import LASTS_S, LEASE_S
+from tests.simulation.source_party import Habits, SourceParty
 from tests.simulation.target_party import TargetParty
 from tests.simulation.witness_party import PROTECTION, WitnessParty
 from tests.simulation.world import Violation, World
 
-LASTS_S = 40.0
-LEASE_S = 3.0
 LEASE = LeaseSettings(LEASE_S)
 
 
@@ -26,8 +27,10 @@ class Bug:
     """A planted bug: settings of the parties, and a patch that holds during the schedule."""
 
     target: dict[str, object] = field(default_factory=dict)
+    source: dict[str, bool] = field(default_factory=dict)
     lease: LeaseSettings = LEASE
     patch: Callable[[], AbstractContextManager[object]] = nullcontext
+    happens: Callable[[Parties], None] = luck.bad
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,17 @@ class Result:
     violation: str
     events: int
     failed_over: bool
+    went_back: int
     writes: int
     acknowledged: int
+    flushes: int
+    remirrors: int
+    behind: int
     trace: tuple[str, ...]
 
 
 class Parties:
-    """The three, and the invariants over them."""
+    """All of them, and the invariants over them."""
 
     def __init__(self, seed: int, bug: Bug) -> None:
         world = self.world = World(seed)
@@ -53,116 +60,86 @@ class Parties:
         failing, crashing = rng.choice((0.0, 0.02, 0.2)), rng.choice((0.0, 0.0, 0.01, 0.05))
         self.history = History()
         self.witness = WitnessParty(world, failing=failing, crashing=crashing)
-        monitor = MonitorSettings(("alpha",), interval_s=0.4, missed=rng.choice((2, 3, 5)), manual_intervention=False)
-        settings = ExecutorSettings(PROTECTION, TargetParty.name, manual_intervention=False)
-        self.target = TargetParty(
-            world,
+        names = rng.choice((("beta",), ("beta",), ("beta", "gamma")))
+        self.targets = [self._target(name, bug, failing=failing, crashing=crashing) for name in names]
+        self.names = ("alpha", *names, self.witness.name)
+        self.source = SourceParty(
+            world, self.witness, self.targets, self.history, bug.lease, habits=_habits(rng, len(names)), **bug.source
+        )
+        for target in self.targets:
+            target.source = self.source
+            target.answers = lambda target=target: self._answers(target)  # type: ignore[misc]
+            target.start()
+        world.check = self.check
+
+    def _target(self, name: str, bug: Bug, *, failing: float, crashing: float) -> TargetParty:
+        missed = self.world.rng.choice((2, 3, 5))
+        monitor = MonitorSettings(("alpha",), interval_s=0.4, missed=missed, manual_intervention=False)
+        return TargetParty(
+            self.world,
             self.witness,
             self.history,
-            settings,
+            ExecutorSettings(PROTECTION, name, manual_intervention=False),
             monitor,
             failing=failing,
             crashing=crashing,
+            name=name,
             **bug.target,  # type: ignore[arg-type]
         )
-        self.source = SourceParty(world, self.witness, self.target, self.history, bug.lease)
-        self.target.source = self.source
-        self.target.answers = self._answers
-        self.target.start()
-        world.check = self.check
 
-    def _answers(self) -> bool:
+    def _answers(self, target: TargetParty) -> bool:
         source, world = self.source, self.world
         alive = source.daemon_up and world.now >= source.thaws_at
-        return alive and world.passes("beta", "alpha") and world.passes("alpha", "beta")
+        return alive and world.passes(target.name, "alpha") and world.passes("alpha", target.name)
 
     def check(self) -> None:
         """After every event."""
-        replica, history = self.target.replica, self.history
-        if self.target.can_write() and self.source.can_write():
-            raise Violation("two masters")
-        acknowledged = history.acknowledged_sequence.get(replica.log_id, 0)
-        if replica.durable < acknowledged:
-            raise Violation(f"operation {acknowledged} was acknowledged, the target's disk has {replica.durable}")
-        if replica.data_state is DataState.GOOD and not history.was_a_state(replica.files):
-            raise Violation("the target calls a state good in which the source never was")
+        history = self.history
+        masters = [party.name for party in (self.source, *self.targets) if party.can_write()]
+        if len(masters) > 1:
+            raise Violation(f"two masters: {masters}")
+        for target in self.targets:
+            replica = target.replica
+            acknowledged = history.acknowledged_sequence.get((target.name, replica.log_id), 0)
+            if replica.durable < acknowledged:
+                what = f"operation {acknowledged} was acknowledged"
+                raise Violation(f"{what}, the disk of {target.name} has {replica.durable}")
+            good = replica.data_state is DataState.GOOD or replica.intact
+            if good and not history.was_a_state(replica.files):
+                raise Violation(f"{target.name} calls a state good in which the source never was")
+            if replica.kept is not None and not history.was_a_state(replica.kept):
+                raise Violation(f"{target.name} keeps a state in which the source never was")
 
 
-def _bad_luck(parties: Parties) -> None:
-    """Cuts, crashes, freezes and people, at random instants."""
-    world, rng = parties.world, parties.world.rng
-    names = ("alpha", "beta", "witness")
-
-    def cut() -> None:
-        one, other = rng.sample(names, 2)
-        until = world.now + rng.choice((0.5, 3, 10))
-        world.say(f"cut {one} -> {other} until {until:.1f}")
-        world.cut(one, other, until)
-        if rng.random() < 0.6:
-            world.cut(other, one, until)
-
-    def isolate() -> None:
-        lonely, until = rng.choice(names), world.now + rng.choice((3, 10))
-        world.say(f"{lonely} is alone until {until:.1f}")
-        for name in names:
-            world.cut(lonely, name, until)
-            world.cut(name, lonely, until)
-
-    def split() -> None:
-        """The engines do not see each other; the witness dies in the middle of it."""
-        until = world.now + rng.choice((3, 6, 10))
-        world.say(f"alpha and beta are split until {until:.1f}")
-        world.cut("alpha", "beta", until)
-        world.cut("beta", "alpha", until)
-        world.after(rng.uniform(0.5, until - world.now), parties.witness.crash)
-
-    def hiccup() -> None:
-        """The source is alone for a little longer than its lease; then the witness dies."""
-        until = world.now + rng.uniform(LEASE_S, LEASE_S + 3)
-        world.say(f"alpha is alone until {until:.1f}")
-        for name in names:
-            world.cut("alpha", name, until)
-            world.cut(name, "alpha", until)
-        world.after(until - world.now + rng.uniform(0, 2), parties.witness.crash)
-
-    deeds: list[Callable[[], None]] = [
-        cut,
-        cut,
-        isolate,
-        isolate,
-        split,
-        hiccup,
-        parties.source.cut_power,
-        parties.source.kill_daemon,
-        lambda: parties.source.freeze(world.now + rng.choice((0.5, 3, 8))),
-        parties.target.crash,
-        parties.witness.crash,
-        lambda: parties.target.ask_for_failover(graceful=rng.random() < 0.7),
-        parties.target.ask_for_undo,
-    ]
-    for _ in range(rng.choice((1, 3, 6, 10))):
-        world.after(rng.uniform(2, LASTS_S - 8), rng.choice(deeds))
+def _habits(rng: random.Random, links: int) -> Habits:
+    synchronous = rng.choice(((), (0,), tuple(range(links))))
+    limit = rng.choice((0, 0, 0, 12, 40))
+    return Habits(limit, synchronous, rng.choice((0.1, 0.5, 2.0)), rng.random() < 0.3, rng.choice((0.1, 0.5)))
 
 
-def run(seed: int, bug: Bug = Bug()) -> Result:
+def run(seed: int, bug: Bug = Bug(), happens: Callable[[Parties], None] | None = None) -> Result:
     """Play one schedule; deterministic in its seed."""
     violation = ""
     with bug.patch():
         parties = Parties(seed, bug)
-        _bad_luck(parties)
+        (happens or bug.happens)(parties)
         try:
             parties.world.run_until(LASTS_S)
         except Violation as found:
             violation = str(found)
             parties.world.say(f"VIOLATION: {found}")
     history = parties.history
-    acknowledged = sum(history.acknowledged_sequence.values())
+    behind = [parties.source.committed - link.target.replica.applied for link in parties.source.links]
     return Result(
         seed,
         violation,
         parties.world.events,
-        parties.target.replica.promoted,
-        history._writes,
-        acknowledged,
+        any(target.replica.promoted for target in parties.targets),
+        history.went_back,
+        history.writes,
+        sum(history.acknowledged_sequence.values()),
+        history.flushes,
+        history.remirrors,
+        max(behind),
         tuple(parties.world.trace),
     )

@@ -1,45 +1,39 @@
-"""The source: an application that writes, the captured log, the real lease core, the real end of the session.
+"""The source: an application that writes and flushes, the captured log, the real lease core and capture rules.
 
-What is modelled by hand: the application (numbered writes), the files (the list of them), the capture's own dead man's switch
-(the page's deadline), a host that loses its last unsynced writes, and its log, when the power goes.
+What is modelled by hand: the application (numbered writes), the files (the list of them), the capture's log with its limit,
+a host that loses its last unsynced writes, and its log, when the power goes.
 """
 
 from __future__ import annotations
 
-import msgspec
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from orchestrator.engine.oplog.format import Kind, Operation, encode
-from orchestrator.engine.transfer.events import (
-    Connected,
-    Disconnected,
-    Hangup,
-    LogOffer,
-    MirrorBroken,
-    MirrorClosed,
-    MirrorNeeded,
-    MirrorOpened,
-    MirrorRead,
-    OperationsRead,
-    Received,
-    Send,
-    SourceEvent,
-    Tick,
-)
-from orchestrator.engine.transfer.messages import DataState, Operations, Welcome
-from orchestrator.engine.transfer.protocol import SourceSession, Terms
-from orchestrator.engine.transfer.session import Phase, SessionLimits
 from orchestrator.engine.witness.lease import LONG_PAST_NS, Deed, LeaseCore, LeaseSettings, Standing
 from orchestrator.engine.witness.rules import LeaseAnswer
 from orchestrator.engine.witness.wire import LeaseRequest, RegisterRequest, ReleaseRequest
+from tests.simulation.flushes import Flushes, LogNow
 from tests.simulation.history import History
+from tests.simulation.source_link import SourceLink
 from tests.simulation.target_party import TargetParty
-from tests.simulation.wire import Stream
 from tests.simulation.witness_party import PROTECTION, WitnessParty
-from tests.simulation.world import HostClock, World
+from tests.simulation.world import NS, HostClock, World
 
-LIMITS = SessionLimits(beat_s=0.5, silence_s=2.0)
 TICK_S = 0.5
 WRITE_S = 0.15
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How this source is set: its log's limit (operations, 0: none), its synchronous connections, how often it flushes."""
+
+    log_limit: int = 0
+    synchronous: tuple[int, ...] = ()
+    wait_s: float = 0.5
+    keep_waiting: bool = False
+    flushing: float = 0.3
 
 
 class SourceParty:
@@ -51,15 +45,18 @@ class SourceParty:
         self,
         world: World,
         witness: WitnessParty,
-        target: TargetParty,
+        targets: Sequence[TargetParty],
         history: History,
         settings: LeaseSettings,
         *,
-        core: type[LeaseCore] = LeaseCore,
+        habits: Habits,
+        counts_at_once: bool = False,
     ) -> None:
-        self._world, self._witness, self._target, self._history = world, witness, target, history
-        self._settings = settings
-        self._core_class = core
+        self._world, self._witness, self._history = world, witness, history
+        self._settings, self._habits = settings, habits
+        self.links = [SourceLink(self, target, world, history, number) for number, target in enumerate(targets)]
+        self.named = targets[0]
+        self._counts_at_once = self.registered = counts_at_once
         self.clock = HostClock(world)
         self.host_up = True
         self.services = False
@@ -70,13 +67,24 @@ class SourceParty:
         self.life = 0
         self.daemon_up = False
         self.core: LeaseCore | None = None
-        self.session: SourceSession | None = None
-        self.stream: Stream | None = None
         self._logs = 0
         self.files: list[str] = []
+        self._safe = 0
+        self._flushes = Flushes()
+        self._waiting: dict[int, list[str]] = {}
+        self._requests = 0
+        self._looks = 0
         self._new_log()
         self._start_daemon()
         world.after(0.1, self._write)
+
+    def link_to(self, target: TargetParty) -> SourceLink:
+        """The connection to it."""
+        return next(link for link in self.links if link.target is target)
+
+    def queue_without_limit(self) -> None:
+        """Its log takes whatever comes."""
+        self._habits = replace(self._habits, log_limit=0)
 
     # --- the application and the capture
 
@@ -86,22 +94,99 @@ class SourceParty:
         return alive and self.clock.boottime_ns() < self.page_deadline_ns
 
     def _write(self) -> None:
-        if self.can_write():
-            self.committed += 1
-            name = self._history.new_write(f"{self.log_id}/{self.committed}")
+        if self.can_write() and not self._waiting and not self._flushes.refuses(self._log_now()):
+            name = self._log_write()
             self.files.append(name)
             self._history.source_is(self.files)
-            record = encode(Operation(Kind.WRITE, self.committed, 0, b"f", data=name.encode()))
-            self.log.append(record)
-            self.pump()
+            if self._world.rng.random() < self._habits.flushing:
+                self._flush()
+            for link in self.links:
+                link.pump()
         self._world.after(self._world.rng.expovariate(1 / WRITE_S), self._write)
+
+    def _log_write(self) -> str:
+        """Into the log, while it is in step and within its limit; past that the application goes on without it."""
+        limit = self._habits.log_limit
+        if limit and self.committed - self.first + 1 >= limit:
+            self.lose_step()
+        if self.out_of_step:
+            return self._history.new_write("")
+        self.committed += 1
+        name = self._history.new_write(f"{self.log_id}/{self.committed}")
+        self.log.append(encode(Operation(Kind.WRITE, self.committed, 0, b"f", data=name.encode())))
+        return name
+
+    def lose_step(self) -> None:
+        """The log's limit is reached, or its disk is full."""
+        if not self.out_of_step:
+            self._world.say("source's log is out of step")
+        self.out_of_step = True
+
+    def release(self) -> None:
+        """What every connection's target has need not be kept."""
+        upto = min(link.released for link in self.links)
+        if upto >= self.first:
+            del self.log[: upto - self.first + 1]
+            self.first = upto + 1
+
+    def restart_log(self) -> None:
+        """Another log begins; sessions of the old one end."""
+        self._new_log()
+        for link in self.links:
+            link.hang_up()
 
     def _new_log(self) -> None:
         self._logs += 1
         self.log_id = f"log{self._logs}"
         self.log: list[bytes] = []
+        self.first = 1
         self.committed = 0
-        self.fresh = True
+        self.out_of_step = False
+        for link in self.links:
+            link.released = 0
+        self._flushes.log_ends()
+        self._answer_flushes()
+
+    # --- flushes
+
+    def _log_now(self) -> LogNow:
+        now_ns, out_of_step = self.clock.boottime_ns(), self.out_of_step
+        return LogNow(now_ns, self.log_id, self.committed, out_of_step, self.read_only, self.page_deadline_ns)
+
+    def _flush(self) -> None:
+        """Made below first, then held until the targets have it, by the capture's rules."""
+        self._requests += 1
+        self._safe = len(self.files)
+        self._waiting[self._requests] = list(self.files)
+        self._flushes.flush(self._log_now(), self._requests)
+        self._look()
+
+    def _look(self) -> None:
+        self._looks += 1
+        mine = self._looks
+        now = self._log_now()
+        next_ns = self._flushes.look(now)
+        self._answer_flushes()
+        if next_ns:
+
+            def again() -> None:
+                if self._looks == mine and self.host_up:
+                    self._look()
+
+            self._world.after(self.clock.true_delay(next_ns - now.now_ns) + 0.001, again)
+
+    def _answer_flushes(self) -> None:
+        answered = self._flushes.answered()
+        if answered:
+            waited_for = [link.target.name for link in self.links if self._flushes.is_in_step(link.number)]
+            for request in answered:
+                self._history.flush_answered(waited_for, self._waiting.pop(request))
+
+    def capture_hears(self, link: SourceLink, sequence: int, *, good: bool) -> None:
+        """The daemon hands on what a target holds."""
+        if link.number in self._habits.synchronous and self._world.now >= self.thaws_at:
+            self._flushes.heard(self._log_now(), link.number, self.log_id, sequence, good=good)
+            self._look()
 
     # --- power, crashes, freezes
 
@@ -111,14 +196,18 @@ class SourceParty:
         self._world.say("source loses power")
         self.host_up = self.services = False
         self.kill_daemon(restart=False)
-        lost = self._world.rng.choice((0, 0, 1, 3))
-        self.files = self.files[: len(self.files) - lost] if lost else list(self.files)
+        self._waiting.clear()
+        lost = min(self._world.rng.choice((0, 0, 1, 3)), len(self.files) - self._safe)
+        self.files = self.files[: len(self.files) - lost]
         self._history.source_is(self.files)
         self._world.after(self._world.rng.uniform(0.5, 15), self._boot)
 
     def _boot(self) -> None:
         self.clock.reboot()
+        self._flushes.begin()
         self._new_log()
+        for link in self.links:
+            link.fresh = True
         self.host_up, self.read_only = True, False
         self._world.say("source boots")
         self._start_daemon()
@@ -126,11 +215,11 @@ class SourceParty:
     def kill_daemon(self, *, restart: bool = True) -> None:
         if self.daemon_up:
             self._world.say("source daemon dies")
-            self.daemon_up, self.core, self.session = False, None, None
+            self.daemon_up, self.core = False, None
             self.life += 1
-            if self.stream is not None:
-                self.stream.close()
-            self.stream = None
+            for link in self.links:
+                link.end()
+                self._flushes.leave(link.number)
             if restart:
                 self._world.after(self._world.rng.uniform(0.05, 5), self._start_daemon)
 
@@ -144,13 +233,25 @@ class SourceParty:
         self.daemon_up = True
         self.life += 1
         inherited = self.page_deadline_ns if self.services else 0
-        self.core = self._core_class(1, self._settings, inherited)
+        self.core = LeaseCore(1, self._settings, inherited)
         self.page_deadline_ns = self.core.deadline_ns
-        self.session = SourceSession(Terms("c", PROTECTION, 1, self.name, "set", "/t"), LIMITS, token=f"t{self.life}")
+        for link in self.links:
+            link.begin(f"t{self.life}.{link.number}")
+        self._attach()
         if not self.released:
             self._every(self._ask, self._settings.renew_every_ns)
             self._guard()
-        self._tick()
+        self._every(self._tick, int(TICK_S * NS))
+
+    def _attach(self) -> None:
+        wait_ns = int(self._habits.wait_s * NS)
+        for number in self._habits.synchronous:
+            self._flushes.attach(self._log_now(), number, wait_ns, keep_waiting=self._habits.keep_waiting)
+        self._look()
+
+    def _tick(self) -> None:
+        for link in self.links:
+            link.tick()
 
     def _every(self, deed: object, period_ns: int) -> None:
         life = self.life
@@ -168,12 +269,17 @@ class SourceParty:
 
     # --- the lease
 
+    def name_target(self, target: TargetParty) -> None:
+        """The protection's document gets another target; its promises count when the witness knows of it."""
+        self._world.say(f"the protection's target is {target.name} now")
+        self.named, self.registered = target, self._counts_at_once
+        self.kill_daemon()
+
     def _ask(self) -> None:
         if self.core is None or self.core.is_over or self.released:
             return
         asked_ns = self.clock.boottime_ns()
         life, lease_s = self.life, self._settings.lease_s
-        request = LeaseRequest(1, self.name, lease_s)
 
         def answered(answer: object) -> None:
             if self.life != life:
@@ -185,11 +291,22 @@ class SourceParty:
                 self.core.on_answer(asked_ns, answer)
                 self._obey()
 
-        witness, target = self._witness, self._target
-        self._world.request(
-            self.name, witness.name, lambda: witness.ask(lambda book: book.renew(PROTECTION, request)), answered
-        )
-        self._world.request(self.name, target.name, lambda: target.confirm(1, self.name, lease_s), answered)
+        def registered(answer: object) -> None:
+            if self.life == life and getattr(answer, "granted", False):
+                self.registered = True
+            answered(answer)
+
+        witness, target = self._witness, self.named
+        if self.registered:
+            renewal = LeaseRequest(1, self.name, lease_s)
+            question = functools.partial(witness.ask, lambda book: book.renew(PROTECTION, renewal))
+            self._world.request(self.name, witness.name, question, answered)
+        else:
+            registration = RegisterRequest(1, self.name, lease_s, target.name)
+            question = functools.partial(witness.ask, lambda book: book.register(PROTECTION, registration))
+            self._world.request(self.name, witness.name, question, registered)
+        if self.registered:
+            self._world.request(self.name, target.name, lambda: target.confirm(1, self.name, lease_s), answered)
 
     def _guard(self) -> None:
         """The guard's timer; it comes as late as the freeze makes it."""
@@ -246,11 +363,11 @@ class SourceParty:
         self._obey()
         return None if self.services else True
 
-    def settled(self) -> object | None:
+    def settled(self, target: TargetParty) -> object | None:
         """Everything in the log was acknowledged."""
-        if self.session is None or self._world.now < self.thaws_at:
+        if self._world.now < self.thaws_at:
             return None
-        return (self.session.phase is Phase.STREAMING and self.session.acknowledged == self.committed) or None
+        return self.link_to(target).is_settled or None
 
     def give_back(self) -> object | None:
         """Release the lease; only ever asked after stop_for_good."""
@@ -262,96 +379,10 @@ class SourceParty:
         """Undo: take the epoch up again and open."""
         if not self.daemon_up or self._world.now < self.thaws_at:
             return None
-        request = RegisterRequest(1, self.name, self._settings.lease_s)
+        request = RegisterRequest(1, self.name, self._settings.lease_s, self.named.name)
         answer = self._witness.ask(lambda book: book.register(PROTECTION, request))
         if not getattr(answer, "granted", False):
             return None
         self.released = False
         self.kill_daemon()
         return True
-
-    # --- the session
-
-    def _tick(self) -> None:
-        def deed() -> None:
-            if self.stream is None or self.stream.closed:
-                self._connect()
-            else:
-                self.feed(Tick())
-
-        self._every(deed, int(TICK_S * 1e9))
-
-    def _connect(self) -> None:
-        target, world = self._target, self._world
-        if self.session is None or target.daemon_life == 0 or not target.up:
-            return
-        if not (world.passes(self.name, target.name) and world.passes(target.name, self.name)):
-            return
-        stream = Stream(world, self.name, target.name)
-        self.stream = stream
-        life = self.life
-        stream.to_origin = lambda message: self._heard(message, stream, life)
-        stream.on_origin_closed = lambda: self._lost(stream, life)
-        target.accept(stream)
-        self.feed(Connected(LogOffer(self.log_id, 1, self.committed), self.fresh))
-
-    def _heard(self, message: object, stream: Stream, life: int) -> None:
-        if self.life == life and self.stream is stream and self.session is not None:
-            before = self.session.acknowledged
-            self.feed(Received(message))  # type: ignore[arg-type]
-            if self.session is not None and self.session.acknowledged > before and not isinstance(message, Welcome):
-                self._history.acknowledged(self.log_id, self.session.acknowledged)
-            if isinstance(message, Welcome):
-                self.fresh = False
-                if message.data_state is not DataState.GOOD:
-                    self._mirror()
-            self.pump()
-
-    def _lost(self, stream: Stream, life: int) -> None:
-        if self.life == life and self.stream is stream:
-            self.feed(Disconnected())
-            self.stream = None
-
-    def _mirror(self) -> None:
-        """Begin, one message with the files as they are when it is read (a moment later), end."""
-        life, stream = self.life, self.stream
-        self.feed(MirrorOpened("full", self.committed))
-
-        def read() -> None:
-            if self.life == life and self.stream is stream and self.session is not None and self.session.mirroring:
-                self.feed(MirrorRead((msgspec.msgpack.encode(self.files),), self.committed))
-                self.feed(MirrorClosed(self.committed, complete=True))
-                self.pump()
-
-        self._world.after(self._world.rng.uniform(0.01, 0.5), read)
-
-    def pump(self) -> None:
-        """Send what the log has and the session allows."""
-        session = self.session
-        while session is not None and session.phase is Phase.STREAMING and session.may_send_operations:
-            last = self.committed if session.operations_up_to is None else session.operations_up_to
-            last = min(last, self.committed, session.sent + 8)
-            if session.sent >= last or self._world.now < self.thaws_at:
-                return
-            data = b"".join(self.log[session.sent : last])
-            self.feed(OperationsRead(Operations(session.sent + 1, last, last - session.sent, data)))
-
-    def feed(self, event: SourceEvent) -> None:
-        if self.session is None:
-            return
-        for action in self.session.handle(event, self.clock.seconds()):
-            match action:
-                case Send(message):
-                    if self.stream is not None:
-                        self.stream.send_to_destination(message)
-                case Hangup():
-                    if self.stream is not None:
-                        stream, self.stream = self.stream, None
-                        stream.close()
-                        self.feed(Disconnected())
-                case MirrorNeeded():
-                    self.fresh = True
-                case MirrorBroken():
-                    self._world.after(0.01, self._mirror)
-                case _:
-                    pass

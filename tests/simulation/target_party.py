@@ -5,10 +5,7 @@ Durable: what stands in ``self.disk`` and in ``Replica``'s durable part. The res
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-
-import msgspec
 
 from orchestrator.engine.monitor.errors import FailoverRefused
 from orchestrator.engine.monitor.executor import Executor, ExecutorSettings, Trigger
@@ -19,8 +16,6 @@ from orchestrator.engine.monitor.ports import (
 )
 from orchestrator.engine.monitor.promise import Promise
 from orchestrator.engine.monitor.verdict import Answer, Condition, MonitorSettings, Observations, Verdict, judge
-from orchestrator.engine.oplog.format import decode
-from orchestrator.engine.oplog.reader import split
 from orchestrator.engine.transfer.events import (
     Append,
     Denied,
@@ -28,24 +23,21 @@ from orchestrator.engine.transfer.events import (
     Enqueue,
     Found,
     Hangup,
-    ItemHandled,
-    Logged,
     LogPrepared,
     LookUp,
-    MirrorLink,
     PrepareLog,
-    Progress,
     Received,
     ReplicaFacts,
     Send,
     TargetEvent,
     Tick,
 )
-from orchestrator.engine.transfer.messages import DataState, ItemKind, MirrorEnd, MirrorItem, Refusal
+from orchestrator.engine.transfer.messages import DataState, Refusal, Welcome
 from orchestrator.engine.transfer.protocol import TargetSession
 from orchestrator.engine.transfer.session import SessionLimits
 from orchestrator.engine.witness.book import Book
 from orchestrator.engine.witness.store import Store
+from tests.simulation.applying import Applying
 from tests.simulation.deeds import Deeds
 from tests.simulation.disk import FaultyDisk
 from tests.simulation.history import History
@@ -61,8 +53,6 @@ TICK_NS = 500_000_000
 class TargetParty:
     """One daemon on one host; ``daemon_life`` 0 = down."""
 
-    name = "beta"
-
     def __init__(
         self,
         world: World,
@@ -76,15 +66,16 @@ class TargetParty:
         promises: bool = True,
         ack_before_fsync: bool = False,
         refuses_old: bool = True,
-        executor: type[Executor] = Executor,
+        hurries: bool = True,
+        name: str = "beta",
     ) -> None:
         self.world, self._witness, self.history = world, witness, history
-        self._settings, self._monitor = settings, monitor
-        self._promises, self._ack_before_fsync, self._executor_class = promises, ack_before_fsync, executor
-        self.refuses_old = refuses_old
+        self._settings, self._monitor, self.name = settings, monitor, name
+        self._promises, self.refuses_old, self.hurries = promises, refuses_old, hurries
         self.clock = HostClock(world)
         self.disk = FaultyDisk(world, self.crash, failing=failing, crashing=crashing)
-        self.replica = Replica()
+        data = FaultyDisk(world, self.crash, failing=0.0, crashing=0.0)
+        self.applying = Applying(self, self.disk, data, ack_before_fsync=ack_before_fsync)
         self.answers: Callable[[], bool] = lambda: False
         self.source: object = None
         self.up = False
@@ -92,13 +83,17 @@ class TargetParty:
         self._lives = 0
         self.services = False
         self.mounted = False
+        self.settled_unsure = False
         self.executor: Executor | None = None
         self.promise: Promise | None = None
         self.session: TargetSession | None = None
         self.stream: Stream | None = None
         self._busy = False
-        self._todo: deque[int | MirrorItem] = deque()
-        self._link = MirrorLink()
+
+    @property
+    def replica(self) -> Replica:
+        """Its data."""
+        return self.applying.replica
 
     # --- life and death
 
@@ -108,15 +103,13 @@ class TargetParty:
         self._lives += 1
         self.daemon_life = self._lives
         self._busy = False
-        self.replica.forget_volatile()
-        self._todo = deque(range(self.replica.base_sequence + 1, self.replica.durable + 1))
-        self._link = MirrorLink()
+        self.applying.start()
         self.verdict: Verdict | None = None
         self.answered_since = True
         try:
             book = Book(Store(self.disk, "promise.json"), self.clock.seconds, self.clock.realtime_ns)
             self.promise = Promise(PROTECTION, book, self.replica.epoch)
-            self.executor = self._executor_class(
+            self.executor = Executor(
                 self._settings,
                 self._collaborators(),
                 Journal(self.disk.growing("journal")),
@@ -130,36 +123,54 @@ class TargetParty:
         self._serve_if_promoted()
         self._every(self._tick, TICK_NS)
         self._cycle()
-        self._apply_soon()
 
     def _serve_if_promoted(self) -> None:
         """The boot fence of a promoted target: its grant is its confirmation."""
         run = self.executor.state if self.executor is not None else None
         if run is not None and run.ended == "done":
-            self._catch_up()
             self.services = True
-            self._check_nothing_lost()
+            self.check_nothing_lost()
 
     def crash(self) -> None:
+        """The host dies."""
         if self.up:
-            self.world.say("target dies")
-            self.up, self.daemon_life, self.services, self.mounted = False, 0, False, False
-            self.executor = self.promise = self.session = None
-            if self.stream is not None:
-                self.stream.close()
-            self.stream = None
+            self.world.say(f"{self.name} dies")
+            self.up, self.services, self.mounted = False, False, False
+            self._daemon_dies()
+            self.replica.forget_volatile()
             self.world.after(self.world.rng.uniform(0.05, 5), self._restart)
+
+    def kill_daemon(self) -> None:
+        """It dies, or is upgraded: services, files and what was written to the log stay."""
+        if self.up:
+            self.world.say(f"{self.name}'s daemon dies")
+            self.up = False
+            self._daemon_dies()
+            self.applying.daemon_dies()
+            self.world.after(self.world.rng.uniform(0.05, 5), self._daemon_restarts)
+
+    def _daemon_dies(self) -> None:
+        self.daemon_life = 0
+        self.executor = self.promise = self.session = None
+        if self.stream is not None:
+            self.stream.close()
+        self.stream = None
+
+    def _daemon_restarts(self) -> None:
+        if not self.up:
+            self.world.say(f"{self.name}'s daemon is back")
+            self.start()
 
     def _restart(self) -> None:
         if not self.up:
             if self.world.rng.random() < 0.5:
                 self.clock.reboot()
-            self.world.say("target is back")
+            self.world.say(f"{self.name} is back")
             self.start()
 
     def can_write(self) -> bool:
         """Services run on the target: this is what "being master" means here."""
-        return self.up and self.services
+        return self.services
 
     def _every(self, deed: Callable[[], None], period_ns: int) -> None:
         life = self.daemon_life
@@ -311,22 +322,25 @@ class TargetParty:
                 case Send(message):
                     if self.stream is not None:
                         self.stream.send_to_origin(message)
+                    if isinstance(message, Welcome):
+                        self.applying.attach()
                 case Hangup():
-                    self._hang_up()
+                    self.hang_up()
                 case LookUp():
                     self.feed(self._found())
                 case PrepareLog(hello):
-                    self._prepare(hello.log_id, hello.committed)
-                    self.feed(LogPrepared(hello.committed))
+                    prepared = self.applying.prepare(hello.log_id, hello.committed)
+                    self.feed(
+                        LogPrepared(hello.committed) if prepared else Denied(Refusal.NOT_READY, "not applied yet")
+                    )
                 case Append(operations):
-                    self._append([bytes(decode(record).data).decode() for record in split(memoryview(operations.data))])
+                    self.applying.append(operations)
                 case Enqueue(item):
-                    self._todo.append(item)
-                    self._apply_soon()
+                    self.applying.enqueue(item)
                 case _:
                     pass
 
-    def _hang_up(self) -> None:
+    def hang_up(self) -> None:
         stream, self.stream, self.session = self.stream, None, None
         if stream is not None:
             stream.close()
@@ -334,104 +348,29 @@ class TargetParty:
     def _found(self) -> TargetEvent:
         """What was written but not fsynced in an earlier session counts only when it is: the source resends after it."""
         try:
-            self.disk.point()
+            self.applying.commit()
         except OSError:
             return Denied(Refusal.NOT_READY, "the log's disk refuses")
-        self.replica.log.extend(self.replica.tail)
-        self.replica.tail = []
         return Found(self._facts())
 
     def _facts(self) -> ReplicaFacts:
         replica = self.replica
         epoch, promoted = (replica.epoch, replica.promoted) if self.refuses_old else (1, False)
-        state = replica.data_state
-        return ReplicaFacts(epoch, promoted, replica.log_id, replica.durable, replica.applied, state, self._link)
+        state, link = replica.data_state, self.applying.link
+        return ReplicaFacts(epoch, promoted, replica.log_id, replica.durable, replica.applied, state, link)
 
-    def _prepare(self, log_id: str, committed: int) -> None:
-        """A new base: what is here stays until the mirror replaces it, and is not called good meanwhile."""
-        self._catch_up()
-        replica = self.replica
-        replica.base, replica.base_sequence = list(replica.files), committed
-        replica.log_id, replica.first, replica.log, replica.tail = log_id, committed + 1, [], []
-        replica.applied, replica.data_state = committed, DataState.MIRROR_REQUIRED
-        self._todo.clear()
+    # --- what must be so
 
-    def _append(self, names: list[str]) -> None:
-        """Written now, fsynced a moment later, acknowledged after that (or, as a planted bug, before)."""
-        replica = self.replica
-        replica.tail.extend(names)
-        last = replica.durable + len(replica.tail)
-        self._todo.extend(range(last - len(names) + 1, last + 1))
-        if self._ack_before_fsync:
-            self.feed(Logged(last))
-        life = self.daemon_life
-        self.world.after(self.world.rng.uniform(0.001, 0.05), lambda: self._sync(life))
-
-    def _sync(self, life: int) -> None:
-        if self.daemon_life != life:
-            return
-        try:
-            self.disk.point()
-        except Crashed:
-            return
-        except OSError:
-            self.world.after(0.2, lambda: self._sync(life))
-            return
-        replica = self.replica
-        replica.log.extend(replica.tail)
-        replica.tail = []
-        self.feed(Logged(replica.durable))
-        self._apply_soon()
-
-    def _apply_soon(self) -> None:
-        life = self.daemon_life
-
-        def apply() -> None:
-            if self.daemon_life == life and self._apply_next():
-                self.feed(Progress(self.replica.applied, self.replica.data_state))
-                self._apply_soon()
-
-        self.world.after(self.world.rng.uniform(0.001, 0.03), apply)
-
-    def _apply_next(self) -> bool:
-        """One thing of the queue, in order; an operation only when it is durable in the log."""
-        if not self._todo:
-            return False
-        first = self._todo[0]
-        if isinstance(first, int):
-            if first > self.replica.durable:
-                return False
-            self._todo.popleft()
-            if first > self.replica.applied:
-                self.replica.apply_one()
-            return True
-        self._todo.popleft()
-        self._item(first)
-        replies = self._link.done(first.index, [])
-        self.feed(ItemHandled(replies, len(first.payload)))
-        return True
-
-    def _item(self, item: MirrorItem) -> None:
-        replica = self.replica
-        match item.kind:
-            case ItemKind.BEGIN:
-                replica.data_state = DataState.MIRRORING
-            case ItemKind.MESSAGE:
-                self.history.based_anew(self.source.files)  # type: ignore[attr-defined]
-                replica.files = msgspec.msgpack.decode(item.payload, type=list[str])
-                replica.base, replica.base_sequence = list(replica.files), replica.applied
-            case ItemKind.END:
-                end = msgspec.msgpack.decode(item.payload, type=MirrorEnd)
-                if end.complete:
-                    replica.data_state = DataState.GOOD
-
-    def _catch_up(self) -> bool:
-        """Apply all that is durable; True when nothing is left."""
-        while self._apply_next():
-            pass
-        return not self._todo
-
-    def _check_nothing_lost(self) -> None:
-        lost = self.history.kept - set(self.replica.files)
+    def check_nothing_lost(self) -> None:
+        """Services start on the data: acknowledged, or answered to a flush, is not missing; no half of a mirror is there."""
+        files = set(self.replica.files)
+        lost = self.history.kept[self.name] - files
         if lost and self.replica.data_state is DataState.GOOD:
             raise Violation(f"acknowledged, and absent from the new master: {sorted(lost)}")
+        if self.settled_unsure:
+            return
+        unsafe = self.history.flushed[self.name] - files
+        if unsafe:
+            raise Violation(f"answered to a flush as safe, and absent from the new master: {sorted(unsafe)}")
+        if not self.history.was_a_state(self.replica.files):
+            raise Violation("the new master has data in which the source never was")

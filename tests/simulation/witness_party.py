@@ -55,7 +55,7 @@ class WitnessParty:
             self.book = self._open()
             self._world.say("witness is back")
 
-    def ask(self, question: Callable[[Book], object]) -> object | None:
+    def ask(self, question: Callable[[Book], object], candidate: str = "") -> object | None:
         """What a request brings; None = no answer."""
         if self.book is None:
             return None
@@ -63,13 +63,15 @@ class WitnessParty:
             answer = question(self.book)
         except (OSError, Crashed):
             return None
-        self._remember(answer)
+        self._remember(answer, candidate)
         return answer
 
-    def _remember(self, answer: object) -> None:
+    def _remember(self, answer: object, candidate: str) -> None:
         epoch = getattr(answer, "epoch", 0)
         if epoch < self._highest:
             raise Violation(f"the witness said epoch {self._highest}, now {epoch}")
         self._highest = max(self._highest, epoch)
         if isinstance(answer, GrantAnswer) and answer.granted:
-            self.granted.setdefault(answer.epoch, "beta")
+            winner = self.granted.setdefault(answer.epoch, candidate)
+            if winner != candidate:
+                raise Violation(f"epoch {answer.epoch} was granted to {winner} and to {candidate}")

@@ -99,12 +99,17 @@ class World:
 
 
 class HostClock:
-    """CLOCK_BOOTTIME of one host: its own rate, from its own boot. CLOCK_REALTIME jumps as it likes."""
+    """CLOCK_BOOTTIME of one host: its own rate, from its own boot. CLOCK_REALTIME is stepped as somebody likes."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._rate = 1 + world.rng.uniform(-DRIFT_MAX, DRIFT_MAX)
         self._booted = -world.rng.uniform(1, 1000)
+        self._stepped_s = 0.0
+
+    def step(self, seconds: float) -> None:
+        """Somebody sets the wall clock."""
+        self._stepped_s += seconds
 
     def reboot(self) -> None:
         self._booted = self._world.now
@@ -116,7 +121,7 @@ class HostClock:
         return int(self.seconds() * NS)
 
     def realtime_ns(self) -> int:
-        return int((self._world.now + self._world.rng.choice((0, 0, 3600, -3600, 86400))) * NS)
+        return int((1_700_000_000 + self._world.now + self._stepped_s) * NS)
 
     def true_delay(self, local_ns: int) -> float:
         return max(0.0, local_ns / NS / self._rate)

@@ -57,9 +57,9 @@ class WitnessArbiter:
         record = self._documents.record(protection)
         if record.registered:
             return self._client.renew(protection, epoch, holder, lease_s)
-        answer = self._client.register(protection, epoch, holder, lease_s)
+        answer = self._client.register(protection, epoch, holder, lease_s, record.document.target.engine_id)
         if answer.granted:
-            self._documents.change(protection, registered)
+            self._documents.change(protection, registered(record.document.target.engine_id))
         return answer
 
 
@@ -69,14 +69,19 @@ class TargetArbiter:
     Args:
         route: where the target's data port is now, and its pinned key; asked each time.
         identity: this engine's key.
+        counts: whether the witness knows that this target's promises count; before it does, none is asked for.
     """
 
-    def __init__(self, route: Callable[[], Route], identity: Identity) -> None:
+    def __init__(self, route: Callable[[], Route], identity: Identity, counts: Callable[[], bool]) -> None:
         self._route = route
+        self._counts = counts
         self._identity = tls.Identity(identity.certificate_file, identity.key_file)
 
     def renew(self, protection: str, epoch: int, holder: str, lease_s: float) -> LeaseAnswer:
         """Ask for the promise. Raises EngineUnreachable, PeerUnknown, BadFrame."""
+        if not self._counts():
+            why = "the witness was not told yet that this is the target"
+            raise EngineUnreachable(where=f"the target of {protection}", why=why)
         return self._ask(PromiseAsk(PromiseVerb.RENEW, protection, epoch, holder, lease_s))
 
     def take_up(self, protection: str, epoch: int, holder: str, lease_s: float) -> LeaseAnswer:
@@ -98,9 +103,13 @@ class TargetArbiter:
         return LeaseAnswer(answer.granted, answer.epoch, question.holder, given_s, answer.says)
 
 
-def registered(record: ProtectionRecord) -> ProtectionRecord:
-    """The record of a protection that the witness knows."""
-    return record.model_copy(update={"registered": True})
+def registered(target: str) -> Callable[[ProtectionRecord], ProtectionRecord]:
+    """The record of a protection that the witness knows with this target, unless it has got another meanwhile."""
+
+    def known(record: ProtectionRecord) -> ProtectionRecord:
+        return record.model_copy(update={"registered": record.document.target.engine_id == target})
+
+    return known
 
 
 class SystemClock:

@@ -87,8 +87,11 @@ class Documents:
                     why=f"this engine knows epoch {known.document.epoch}",
                     hint=f"read it first: dtengine protections show {document.id}",
                 )
-            record = known.model_copy(update={"document": document}) if known else ProtectionRecord(document=document)
-            return self._keep(record)
+            if known is None:
+                return self._keep(ProtectionRecord(document=document))
+            same = document.target.engine_id == known.document.target.engine_id
+            change = {"document": document, "registered": known.registered and same}
+            return self._keep(known.model_copy(update=change))
 
     def change(self, protection_id: str, change: Callable[[ProtectionRecord], ProtectionRecord]) -> ProtectionRecord:
         """Change a record durably."""

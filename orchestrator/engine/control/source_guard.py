@@ -48,7 +48,7 @@ class SourceGuard:
             self._tell,
             lambda: self.fence_reason() is None,
         )
-        self._target = TargetArbiter(self._route_to_target, rooms.identity)
+        self._target = TargetArbiter(self._route_to_target, rooms.identity, lambda: self.record.registered)
 
     @property
     def record(self) -> ProtectionRecord:
@@ -212,7 +212,7 @@ class SourceGuard:
             return
         client, lease_s = witness_client(document.witness, self._rooms.identity), document.witness.lease_s
         if epoch == document.epoch:
-            taken = client.register(self._id, epoch, own, lease_s)
+            taken = client.register(self._id, epoch, own, lease_s, document.target.engine_id)
             granted, reason = taken.granted, taken.reason
             if granted:
                 self._take_promise_up(epoch, lease_s)

@@ -62,6 +62,7 @@ class Book:
                 holder=request.holder,
                 lease_s=request.lease_s,
                 now_s=now_s,
+                target=request.target,
             )
 
         return self._rule(protection, decide)

@@ -61,9 +61,9 @@ class WitnessClient:
             retries=False,
         )
 
-    def register(self, protection: str, epoch: int, holder: str, lease_s: float) -> LeaseAnswer:
-        """Make the protection known to the witness; the lease (seconds) runs at once."""
-        return self._post(protection, "register", RegisterRequest(epoch, holder, lease_s), LeaseAnswer)
+    def register(self, protection: str, epoch: int, holder: str, lease_s: float, target: str = "") -> LeaseAnswer:
+        """Make the protection known to the witness, and who its target is; the lease (seconds) runs at once."""
+        return self._post(protection, "register", RegisterRequest(epoch, holder, lease_s, target), LeaseAnswer)
 
     def renew(self, protection: str, epoch: int, holder: str, lease_s: float) -> LeaseAnswer:
         """Renew the lease; a refusal says who owns which epoch."""

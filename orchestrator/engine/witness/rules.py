@@ -6,6 +6,8 @@ released or taken by a person (a promoted target's: fencing itself would serve n
 Invariants:
 - an epoch is granted once; only ``grant`` raises it, by one, by compare-and-set;
 - while a timed lease that was ever answered for may still run, nobody else is granted the next epoch, unless a person forces it;
+- a timed epoch goes on to the target that its holder named last, whose promises the holder may be serving on, and to no other,
+  unless a person forces it;
 - after a restart the witness assumes that the longest lease it ever gave in this epoch was given at the instant before it woke
   (``wake``). So a renewal need not be written down, unless it is longer than any before.
 """
@@ -46,7 +48,10 @@ class Forced:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the witness must never forget about a protection. ``longest_lease_s``: of all leases given in this epoch."""
+    """What the witness must never forget about a protection. ``longest_lease_s``: of all leases given in this epoch.
+
+    ``target``: the engine whose promises the source counts upon; empty where it never named one.
+    """
 
     protection: str
     epoch: int
@@ -54,6 +59,7 @@ class Record:
     kind: LeaseKind
     longest_lease_s: float
     forced: tuple[Forced, ...] = ()
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +126,16 @@ def wake(record: Record, now_s: float) -> Grip:
 
 
 def register(
-    grip: Grip | None, *, protection: str, epoch: int, holder: str, lease_s: float, now_s: float
+    grip: Grip | None, *, protection: str, epoch: int, holder: str, lease_s: float, now_s: float, target: str = ""
 ) -> Ruling[LeaseAnswer]:
-    """Make a protection known, or take a released epoch up again; the lease runs from now."""
+    """Make a protection known, or take a released epoch up again, or name another target; the lease runs from now."""
     if grip is None:
-        record = Record(protection, epoch, holder, LeaseKind.TIMED, lease_s)
+        record = Record(protection, epoch, holder, LeaseKind.TIMED, lease_s, target=target)
         return Ruling(Grip(record, now_s + lease_s), LeaseAnswer(True, epoch, holder, lease_s), store=True)
     refusal = _not_yours(grip, epoch, holder)
     if refusal:
         return Ruling(grip, refusal)
-    return _extend(grip, lease_s, now_s)
+    return _extend(grip, lease_s, now_s, target)
 
 
 def renew(grip: Grip | None, *, epoch: int, holder: str, lease_s: float, now_s: float) -> Ruling[LeaseAnswer]:
@@ -183,9 +189,12 @@ def grant(
     remaining_s = grip.remaining_s(now_s)
     if remaining_s > 0 and not forced:
         return Ruling(grip, _still_leased(grip, remaining_s))
+    if record.kind is LeaseKind.TIMED and candidate not in (record.holder, record.target or candidate) and not forced:
+        reason = f"{record.holder} counts upon the promises of {record.target}: no other target is granted its epoch"
+        return Ruling(grip, GrantAnswer(False, record.epoch, reason))
     kind = LeaseKind.HELD if lease_s is None else LeaseKind.TIMED
     history = _recorded(record, by, time_ns, candidate) if forced else record.forced
-    won = Record(record.protection, from_epoch + 1, candidate, kind, lease_s or 0.0, history)
+    won = Record(record.protection, from_epoch + 1, candidate, kind, lease_s or 0.0, history, record.target)
     return Ruling(Grip(won, now_s + (lease_s or 0.0)), GrantAnswer(True, won.epoch), store=True)
 
 
@@ -197,10 +206,10 @@ def _not_yours(grip: Grip, epoch: int, holder: str) -> LeaseAnswer | None:
     return LeaseAnswer(False, record.epoch, record.holder, reason=reason)
 
 
-def _extend(grip: Grip, lease_s: float, now_s: float) -> Ruling[LeaseAnswer]:
+def _extend(grip: Grip, lease_s: float, now_s: float, target: str = "") -> Ruling[LeaseAnswer]:
     """Never shortens: what was promised before may still be relied upon."""
-    longest_s = max(grip.record.longest_lease_s, lease_s)
-    record = replace(grip.record, kind=LeaseKind.TIMED, longest_lease_s=longest_s)
+    longest_s, named = max(grip.record.longest_lease_s, lease_s), target or grip.record.target
+    record = replace(grip.record, kind=LeaseKind.TIMED, longest_lease_s=longest_s, target=named)
     extended = Grip(record, max(grip.until_s, now_s + lease_s))
     answer = LeaseAnswer(True, record.epoch, record.holder, lease_s)
     return Ruling(extended, answer, store=record != grip.record)

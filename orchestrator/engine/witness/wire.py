@@ -16,6 +16,8 @@ class RegisterRequest(msgspec.Struct, frozen=True):
     epoch: int
     holder: str
     lease_s: float = DEFAULT_LEASE_S
+    target: str = ""
+    """The engine whose promises the holder counts upon: the next epoch goes to it, or back."""
 
 
 class LeaseRequest(msgspec.Struct, frozen=True):

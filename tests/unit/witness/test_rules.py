@@ -101,3 +101,25 @@ def test_ids_and_lengths_are_held_to_limits() -> None:
     assert not any(map(rules.is_valid_id, ("", "../x", "a b", "-x", "x" * 129)))
     assert rules.is_valid_lease(0.5)
     assert not any(map(rules.is_valid_lease, (0.0, -1.0, float("inf"), float("nan"), 1e9)))
+
+
+def test_a_timed_epoch_goes_on_to_the_target_that_was_named_and_to_no_other() -> None:
+    named = rules.register(None, protection="p", epoch=1, holder="alpha", lease_s=10, now_s=0, target="beta").grip
+    refused = rules.grant(named, from_epoch=1, candidate="gamma", now_s=11, time_ns=0)
+    assert (refused.answer.granted, refused.answer.retry_after_s) == (False, 0)
+    assert "the promises of beta" in refused.answer.reason
+    assert rules.grant(named, from_epoch=1, candidate="beta", now_s=11, time_ns=0).answer.granted
+    assert rules.grant(
+        named, from_epoch=1, candidate="gamma", now_s=11, time_ns=0, forced=True, by="anna"
+    ).answer.granted
+    renewed = rules.renew(named, epoch=1, holder="alpha", lease_s=10, now_s=5).grip
+    assert renewed.record.target == "beta", "a renewal changes nothing"
+
+
+def test_another_target_is_named_on_the_disk_and_a_released_epoch_is_anybodys() -> None:
+    named = rules.register(None, protection="p", epoch=1, holder="alpha", lease_s=10, now_s=0, target="beta").grip
+    other = rules.register(named, protection="p", epoch=1, holder="alpha", lease_s=10, now_s=5, target="gamma")
+    assert (other.store, other.grip.record.target) == (True, "gamma")
+    assert not rules.grant(other.grip, from_epoch=1, candidate="beta", now_s=16, time_ns=0).answer.granted
+    released = rules.release(named, epoch=1, holder="alpha").grip
+    assert rules.grant(released, from_epoch=1, candidate="gamma", now_s=5, time_ns=0).answer.granted
