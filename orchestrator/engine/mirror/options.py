@@ -78,7 +78,7 @@ class MirrorOptions(msgspec.Struct, frozen=True):
     @property
     def by_evidence(self) -> bool:
         """Whether size, time and attributes alone decide, so that one digest can speak for a directory."""
-        return self.kind is MirrorKind.DIFFERENCE and not (self.checksum_all or self.spares)
+        return self.kind is MirrorKind.DIFFERENCE and not (self.checksum_all or self.spares or self.orphans_only)
 
     @property
     def spares(self) -> bool:

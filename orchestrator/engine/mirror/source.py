@@ -110,7 +110,7 @@ class MirrorSource:
         self.outbox = Outbox()
         self.buffers = Buffers()
         evidence = options.kind is MirrorKind.DIFFERENCE or options.only_missing
-        self.changes = Changes(rules, evidence=evidence, settled=not walk)
+        self.changes = Changes(rules, evidence=evidence, settled=not walk or options.orphans_only)
         self.links = HardLinks()
         self._lost_names = LostNames()
         self._reached_ns = 0
@@ -203,6 +203,13 @@ class MirrorSource:
     def resume(self) -> None:
         """Go on where it was."""
         self.paused = False
+
+    def enough(self) -> None:
+        """Look for no more orphans; what is under way is brought to its end, so that the target stays as good as it is."""
+        for walk in self._walks:
+            walk.close()
+        self._walks.clear()
+        self.directories.enough()
 
     def stop(self) -> None:
         """Send nothing more but the word that it is over; a new mirror starts over."""
@@ -337,7 +344,8 @@ class MirrorSource:
     def tell_page(self, page: Page) -> None:
         """Deal with some names of a directory."""
         self.progress.current = page.node.path
-        if page.directories or page.others:
+        compared = page.node.force or not self.options.orphans_only
+        if compared and (page.directories or page.others):
             self.sending.asking.page(page)
 
     def absent(self, path: bytes, file: os.stat_result | None = None) -> bool:
