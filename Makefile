@@ -14,7 +14,7 @@ help:
 	@echo "make test     every test that this machine can run; PYTEST_ARGS='-k oplog' goes to pytest"
 	@echo "make lint     ruff, mypy, import contracts"
 	@echo "make bench    measurements (docs/benchmarks.md)"
-	@echo "make torture  the seeded tests for as long as asked: TORTURE_MINUTES=30"
+	@echo "make torture  the seeded tests for as long as asked: TORTURE_MINUTES=30 DTAM_SIMULATION_SCHEDULES=100000"
 	@echo "make venv     only the virtual environment"
 
 venv:
@@ -58,4 +58,4 @@ bench:
 torture:
 	@sh packaging/system-packages.sh test
 	@sh packaging/bootstrap.sh dev
-	TORTURE_MINUTES=$${TORTURE_MINUTES:-30} $(PY) -m pytest tests/simulation tests/faults tests/properties tests/lab/test_fileserver_story.py --timeout=0 $(PYTEST_ARGS)
+	TORTURE_MINUTES=$${TORTURE_MINUTES:-30} DTAM_SIMULATION_SCHEDULES=$${DTAM_SIMULATION_SCHEDULES:-100000} $(PY) -m pytest tests/simulation tests/faults tests/properties tests/lab/test_fileserver_story.py --timeout=0 $(PYTEST_ARGS)

@@ -66,6 +66,7 @@ PROBES: dict[str, Callable[[], str]] = {
     "root": lambda: "" if os.geteuid() == 0 else "needs root",
     "fuse": _fuse_missing,
     "postgresql": _postgres_missing,
+    "compiler": lambda: _program_missing("gcc"),
     "sqlite3": lambda: _program_missing("sqlite3"),
     "bind": lambda: _program_missing("named"),
     "shellcheck": lambda: _program_missing("shellcheck"),
