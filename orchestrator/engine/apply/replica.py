@@ -11,88 +11,29 @@ Locks: ``_lock`` guards record, works and listener; the applier takes it, so nob
 from __future__ import annotations
 
 import contextlib
-import logging
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import msgspec
-
-from orchestrator.engine.apply.errors import ReplicaPromoted, ReplicaUnusable
-from orchestrator.engine.apply.last_good import Hurry, Moment, NoSnapshots, Snapshotter
-from orchestrator.engine.apply.operations import BeforeChange
-from orchestrator.engine.apply.ports import Listener, MirrorHandler, ReplicaStatus
+from orchestrator.engine.apply.errors import ReplicaUnusable
+from orchestrator.engine.apply.hearing import Hearing
+from orchestrator.engine.apply.last_good import Moment
+from orchestrator.engine.apply.ports import Listener
 from orchestrator.engine.apply.record import ReplicaRecord, load_record, save_record
-from orchestrator.engine.apply.standing import Standing, progress_of, status_of
 from orchestrator.engine.apply.works import ReplicaSettings, Works
 from orchestrator.engine.oplog.errors import CorruptRecord, LogUnusable
-from orchestrator.engine.oplog.format import Operation
 from orchestrator.engine.snapshot.ways import make_root
-from orchestrator.engine.transfer.events import MirrorLink, Progress, ReplicaFacts
 from orchestrator.engine.transfer.messages import (
     DataState,
     Hello,
-    ItemKind,
-    MirrorBegin,
-    MirrorEnd,
     MirrorItem,
     Operations,
     Refusal,
-    whole,
 )
-from orchestrator.errors import DtamError
-
-log = logging.getLogger(__name__)
 
 
-class Replica:
+class Replica(Hearing):
     """One replica, in its own directory."""
-
-    def __init__(
-        self,
-        directory: Path,
-        record: ReplicaRecord,
-        settings: ReplicaSettings | None = None,
-        *,
-        mirror: Callable[[Path, str], MirrorHandler] | None = None,
-        before_change: BeforeChange | None = None,
-        happened: Callable[[str], None] = log.warning,
-        alert: Callable[[str], None] | None = None,
-        snapshots: Snapshotter | None = None,
-    ) -> None:
-        """Use ``create`` or ``open``.
-
-        Args:
-            directory: where its queue, position and record are.
-            record: what it is.
-            settings: its limits.
-            mirror: makes the mirror's target side for a root and a kind of mirror, at each begin of one.
-            before_change: called before an operation overwrites, moves or removes something.
-            happened: takes a sentence for the log and the events.
-            alert: takes one that a person must see; ``happened`` when absent.
-            snapshots: keeps good states before they are overwritten.
-        """
-        self.directory = directory
-        self.link = MirrorLink()
-        self._record = record
-        self._settings = settings or ReplicaSettings()
-        self._make_mirror = mirror
-        self._mirror: MirrorHandler | None = None
-        self._before_change = before_change
-        self._happened = happened
-        self._alert = alert or happened
-        self._snapshots: Snapshotter = snapshots or NoSnapshots()
-        self.hurry = Hurry()
-        self._lock = threading.RLock()
-        self._command = threading.RLock()
-        self._works: Works | None = None
-        self._listener: Listener | None = None
-        self._paused = False
-        self._retrying: str | None = None
-        self._changes_state = True
-        self._token = ""
-        self._rebased = True
 
     # --- coming and going
 
@@ -166,39 +107,6 @@ class Replica:
         """End in order; everything goes on with ``open``."""
         with self._command:
             self._stop_works()
-
-    # --- what it is
-
-    @property
-    def key(self) -> str:
-        """The connection's id."""
-        return self._record.key
-
-    @property
-    def record(self) -> ReplicaRecord:
-        """What is remembered across restarts."""
-        return self._record
-
-    def facts(self) -> ReplicaFacts:
-        """What a session needs to decide; everything appended is committed first."""
-        with self._lock:
-            record, works = self._record, self._works
-            acknowledged = works.writer.commit() if works else 0
-            applied = works.position.applied if works else 0
-            return ReplicaFacts(
-                record.epoch, record.promoted, record.log_id, acknowledged, applied, record.data_state, self.link
-            )
-
-    def progress(self) -> Progress:
-        """How it stands, for the source."""
-        return progress_of(self._standing())
-
-    def status(self) -> ReplicaStatus:
-        """How it stands, for people."""
-        return status_of(self._standing())
-
-    def _standing(self) -> Standing:
-        return Standing(self._record, self._works, self._paused, self._retrying, self._listener is not None)
 
     # --- a session comes
 
@@ -281,122 +189,6 @@ class Replica:
         if works is not None:
             works.put_item(item)
 
-    # --- what the works tell (Owner)
-
-    @property
-    def tolerant(self) -> bool:
-        """Whether the files may differ from the log."""
-        return self._record.data_state is not DataState.GOOD
-
-    def logged(self, sequence: int) -> None:
-        """Operations are acknowledged."""
-        listener = self._listener
-        if listener is not None:
-            listener.logged(sequence)
-
-    def moved(self) -> None:
-        """Something changed that the source is told."""
-        listener = self._listener
-        if listener is not None:
-            listener.stands(self.progress())
-
-    def retrying(self, reason: str | None) -> None:
-        """An operation is being tried again, or no longer."""
-        if reason is not None and self._retrying is None:
-            self._happened(f"replica {self.key}: {reason}; trying again, order is held")
-        self._retrying = reason
-        self.moved()
-
-    def succeeded(self, what: str, retries: int, reason: str) -> None:
-        """What had failed was done after all."""
-        self._happened(f"replica {self.key}: done after {retries} retries: {what} ({reason})")
-
-    def diverged(self, reason: str, *, intact: bool = False) -> None:
-        """Only a mirror helps now."""
-        self._happened(f"replica {self.key}: mirror required: {reason}")
-        self._worsen(reason, intact=intact)
-
-    def about_to_change(self) -> None:
-        """Keep the last good state, if the files still are it. Raises OSError when that must be waited for."""
-        record = self._record
-        if not record.intact or record.data_state is DataState.GOOD:
-            return
-        self.hurry.check()
-        kept = self._snapshots.before_remirror(self._moment(self._works), self.hurry.check)
-        self._save(intact=False, kept=kept or record.kept)
-
-    def lost_queue(self, reason: str) -> None:
-        """The queue is damaged: what it held is gone, a new base is needed."""
-        self._happened(f"replica {self.key}: {reason}")
-        self._save(log_id="")
-        self._worsen(reason)
-        listener = self._listener
-        if listener is not None:
-            listener.denied(Refusal.LOG_MISMATCH, reason)
-
-    def replayed_name(self, operation: Operation) -> None:
-        """A crash of the machine left it open whether a name-changing operation had been done."""
-        if not self._record.verify_required:
-            self._happened(
-                f"replica {self.key}: operation {operation.sequence} was replayed after a crash of this machine; verify the data"
-            )
-            self._save(verify_required=True)
-
-    def marked(self, operation: Operation) -> None:
-        """A MARK was reached."""
-        name = bytes(operation.data).decode("utf-8", "backslashreplace")
-        self._happened(f"replica {self.key}: mark {name!r} reached at operation {operation.sequence}")
-
-    def queue_alert(self, percent: int) -> None:
-        """The disk queue fills."""
-        self._alert(f"replica {self.key}: {percent} % of the disk queue are in use")
-
-    def item(self, item: MirrorItem) -> None:
-        """A mirror item is due."""
-        try:
-            replies = self._mirrored(item)
-        except (DtamError, msgspec.MsgspecError) as error:
-            self._mirror, replies = None, []
-            self.diverged(f"the mirror failed: {error}")
-        made = self.link.done(item.index, replies)
-        listener = self._listener
-        if listener is not None:
-            listener.handled(made, len(item.payload))
-
-    def _mirrored(self, item: MirrorItem) -> list[bytes]:
-        match item.kind:
-            case ItemKind.BEGIN:
-                self._begin_mirror(msgspec.msgpack.decode(whole(item.payload), type=MirrorBegin))
-            case ItemKind.END:
-                self._end_mirror(msgspec.msgpack.decode(whole(item.payload), type=MirrorEnd))
-            case ItemKind.MESSAGE if self._mirror is not None:
-                return self._mirror.handle(whole(item.payload))
-            case ItemKind.MESSAGE:
-                log.debug("a mirror message without a mirror was passed over")
-        return []
-
-    def _begin_mirror(self, begin: MirrorBegin) -> None:
-        self._changes_state = begin.changes_state
-        if begin.changes_state:
-            self._worsen("a mirror begins", intact=True)
-            self.about_to_change()
-            self._set_state(DataState.MIRRORING, f"a {begin.kind} mirror is running")
-        if self._make_mirror is not None:
-            self._mirror = self._make_mirror(Path(self._record.root), begin.kind)
-
-    def _end_mirror(self, end: MirrorEnd) -> None:
-        self._mirror = None
-        works = self._works
-        if not self._changes_state or self._record.data_state is not DataState.MIRRORING or works is None:
-            return
-        if end.complete and works.position.applied >= end.log_end:
-            before, self._rebased = self._record, False
-            self._save(verify_required=False, kept="")
-            self._set_state(DataState.GOOD, "")
-            self._snapshots.good_again(before)
-        else:
-            self._set_state(DataState.MIRROR_REQUIRED, end.says or "the mirror was not completed")
-
     # --- commands
 
     def pause(self) -> None:
@@ -435,11 +227,6 @@ class Replica:
             finally:
                 if works is not None and not self._paused:
                     works.applier.go_on()
-
-    def _moment(self, works: Works | None) -> Moment:
-        if works is None or (self._rebased and self._record.data_state is not DataState.GOOD):
-            return Moment(self._record, 0, 0)  # the files stand nowhere in the log that the queue continues
-        return Moment(self._record, works.position.applied, works.position.applied_time_ns)
 
     def set_back(self, snapshot: str, *, good: bool, replace: Callable[[Callable[[], None]], None]) -> None:
         """Replace the files by a snapshot's; what was queued is dropped, and no session is taken until ``resume``.
@@ -523,29 +310,3 @@ class Replica:
             newest = max(epoch, self._record.epoch)
             state = DataState.MIRROR_REQUIRED  # what was kept before the failover is no state to go back to any more
             self._save(promoted=False, epoch=newest, log_id="", data_state=state, says=says, kept="")
-
-    def _refuse_promoted(self) -> None:
-        if self._record.promoted:
-            raise ReplicaPromoted(source=self._record.source, root=self._record.root)
-
-    def _worsen(self, reason: str, *, intact: bool = False) -> None:
-        if self._record.data_state is DataState.RESTORE_REQUIRED:
-            return
-        if self._record.data_state is DataState.GOOD:
-            self._save(data_state=DataState.MIRROR_REQUIRED, says=reason, intact=intact)
-            self.moved()
-        else:
-            self._set_state(DataState.MIRROR_REQUIRED, reason)
-
-    def _set_state(self, state: DataState, says: str) -> None:
-        if (self._record.data_state, self._record.says) == (state, says):
-            return
-        self._save(data_state=state, says=says)
-        self.moved()
-
-    def _save(self, **changes: object) -> None:
-        """Change the record, on disk and here."""
-        with self._lock:
-            record = msgspec.structs.replace(self._record, **changes)
-            save_record(self.directory, record)
-            self._record = record
