@@ -45,13 +45,11 @@ def volume_left_out(view: View) -> Iterator[Finding]:
 @check("source-directory-missing", sets=("basic", "data"), passed="every protected directory is there")
 def source_directory(view: View) -> Iterator[Finding]:
     """A path that is not there, or is no directory, cannot be captured."""
-    side = view.inventory.source
-    for position, root in enumerate(view.settings.connection.roots):
-        facts = side.path(root.source_path)
-        if facts is not None and not (facts.exists and facts.kind == "directory"):
+    for place, path, facts in _seen(view, SOURCE):
+        if not (facts.exists and facts.kind == "directory"):
             yield view.error(
-                f"{root.source_path} on {side.name} is {_kind(facts)}",
-                where=view.place(f"connection.roots.{position}.source_path"),
+                f"{path} on {view.inventory.source.name} is {_kind(facts)}",
+                where=place,
                 why="only an existing directory can be captured",
                 remedy="mend the path in the protection file, or mount what belongs there",
             )
@@ -60,29 +58,26 @@ def source_directory(view: View) -> Iterator[Finding]:
 @check("target-directory-missing", sets=("basic", "data"), passed="every target directory is there")
 def target_directory(view: View) -> Iterator[Finding]:
     """The replica needs its place; making it in advance shows that it can be made."""
-    side = view.inventory.target
-    for position, root in enumerate(view.settings.connection.roots):
-        facts = side.path(root.on_target)
-        if facts is not None and not facts.exists:
+    name = view.inventory.target.name
+    for place, path, facts in _seen(view, TARGET):
+        if not facts.exists:
             yield view.error(
-                f"the target directory {root.on_target} on {side.name} is missing",
-                where=view.place(f"connection.roots.{position}.target_path"),
+                f"the target directory {path} on {name} is missing",
+                where=place,
                 why="the replica has no place",
-                remedy=f"on {side.name}: mkdir -p {shlex.quote(root.on_target)}",
-                fix=[steps.make_directory(TARGET, side.name, root.on_target)],
+                remedy=f"on {name}: mkdir -p {shlex.quote(path)}",
+                fix=[steps.make_directory(TARGET, name, path)],
             )
 
 
 @check("target-not-a-directory", sets=("basic", "data"), passed="no target path is taken by something else")
 def target_not_directory(view: View) -> Iterator[Finding]:
     """A file in the way is never removed by dtam."""
-    side = view.inventory.target
-    for position, root in enumerate(view.settings.connection.roots):
-        facts = side.path(root.on_target)
-        if facts is not None and facts.exists and facts.kind != "directory":
+    for place, path, facts in _seen(view, TARGET):
+        if facts.exists and facts.kind != "directory":
             yield view.error(
-                f"{root.on_target} on {side.name} is {_kind(facts)}, not a directory",
-                where=view.place(f"connection.roots.{position}.target_path"),
+                f"{path} on {view.inventory.target.name} is {_kind(facts)}, not a directory",
+                where=place,
                 why="the replica has no place, and dtam removes nothing that it did not make",
                 remedy="move it away, or choose another target_path",
             )
@@ -127,12 +122,11 @@ def target_data(view: View) -> Iterator[Finding]:
     side = view.inventory.target
     if view.protection.id in side.protections:
         return
-    for position, root in enumerate(view.settings.connection.roots):
-        facts = side.path(root.on_target)
-        if facts is not None and facts.kind == "directory" and facts.entries:
+    for place, path, facts in _seen(view, TARGET):
+        if facts.kind == "directory" and facts.entries:
             yield view.warning(
-                f"{root.on_target} on {side.name} holds {facts.entries} entries that are not from this protection",
-                where=view.place(f"connection.roots.{position}.target_path"),
+                f"{path} on {side.name} holds {facts.entries} entries that are not from this protection",
+                where=place,
                 why="files of the same name will be overwritten by the mirror",
                 remedy="look at what lies there; connection.orphans says what becomes of the rest",
             )
@@ -182,6 +176,15 @@ def synchronous_wait(view: View) -> Iterator[Finding]:
             why="in a cut network, what the source answers in between is lost by a failover",
             remedy=f"set connection.synchronous_wait_s to {witness.lease_s:g} or more, or connection.when_late: wait",
         )
+
+
+def _seen(view: View, where: Where) -> Iterator[tuple[str, str, PathFacts]]:
+    """Of each protected directory on one side that was looked at: its place in the settings, its path, what was seen."""
+    word = "source_path" if where is SOURCE else "target_path"
+    for position, root in enumerate(view.settings.connection.roots):
+        facts = view.inventory.on(where).path(root.on(where))
+        if facts is not None:
+            yield view.place(f"connection.roots.{position}.{word}"), root.on(where), facts
 
 
 def _kind(facts: PathFacts) -> str:
