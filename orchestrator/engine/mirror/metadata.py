@@ -86,6 +86,13 @@ def apply_meta(fd: int, meta: Meta, now: os.stat_result, trouble: OnTrouble, *, 
     os.utime(fd, ns=(meta.atime_ns, meta.mtime_ns))
 
 
+def settle(fd: int, meta: Meta, trouble: OnTrouble) -> None:
+    """The same where anything differs besides the time of the last access; else the file is left as it is, so that nothing must be written."""
+    now = os.fstat(fd)
+    if not (same_besides_data(meta, now) and meta.xattrs == read_xattrs(fd)):
+        apply_meta(fd, meta, now, trouble)
+
+
 def apply_xattrs(fd: int, wanted: Xattrs, trouble: OnTrouble) -> None:
     """Set what differs, remove what the source does not have."""
     present = dict(read_xattrs(fd))

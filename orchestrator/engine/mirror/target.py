@@ -53,7 +53,7 @@ from orchestrator.engine.mirror.messages import (
     Verdict,
     Verdicts,
 )
-from orchestrator.engine.mirror.metadata import apply_meta, read_xattrs, same_besides_data
+from orchestrator.engine.mirror.metadata import apply_meta, read_xattrs, same_besides_data, settle
 from orchestrator.engine.mirror.options import SMALL_FILE_BYTES, MirrorOptions, OrphanPolicy
 from orchestrator.engine.mirror.orphans import Orphans, removing
 from orchestrator.engine.mirror.reading import room
@@ -346,7 +346,7 @@ class MirrorTarget:
     def _directory_done(self, message: DirectoryDone) -> None:
         try:
             with beneath.directory(self.root_fd, message.path) as fd:
-                apply_meta(fd, message.meta, os.fstat(fd), self._trouble(message.path))
+                settle(fd, message.meta, self._trouble(message.path))
         except OSError as error:
             if error.errno not in beneath.NOT_THERE:
                 raise
