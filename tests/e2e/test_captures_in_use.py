@@ -187,3 +187,23 @@ def test_a_replica_that_is_being_applied_is_not_captured(pair: Pair) -> None:
         client.unmount(str(pair.target))
         with pytest.raises(AnswerRefused, match="the root cannot be a replication mount"):
             client.mount(schema.MountRequest(path="/"))
+
+
+def test_a_capture_ends_though_another_mount_namespace_has_a_copy_of_its_mount(pair: Pair) -> None:
+    """A container that was started meanwhile keeps a copy of every mount; the next capture must be one of its own."""
+    elsewhere = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sleep", "infinity"])
+    try:
+        own = Path("/proc/self/ns/mnt").readlink()
+        wait_for(lambda: Path(f"/proc/{elsewhere.pid}/ns/mnt").readlink() != own, 60, "the other namespace")
+        wait_for(lambda: b"sleep" in Path(f"/proc/{elsewhere.pid}/comm").read_bytes(), 60, "its mounts being private")
+        with pair.alpha.local(timeout_s=60) as client:
+            (before,) = client.mounts()
+            client.unmount(before.path)
+            wait_for(lambda: not Path(f"/proc/{before.pid}/cmdline").exists(), 20, "the end of its program")
+            client.mount(schema.MountRequest(path=before.path, capture="fuse"))
+            (pair.source / "captured").write_text("by the new one")
+            wait_for(lambda: client.mounts()[0].committed_sequence, 20, "the write in the log")
+            assert client.mounts()[0].pid != before.pid
+    finally:
+        elsewhere.kill()
+        elsewhere.wait()

@@ -110,13 +110,18 @@ class Mount:
         """Find the program again that an earlier daemon started for this log.
 
         Raises:
-            CaptureSilent: none answers.
+            CaptureSilent: none answers, or its mount is gone; then it was ended.
         """
         status = ControlClient(log_dir).status()
         try:
             process = CaptureProcess(status.pid)
         except OSError as error:
             raise CaptureSilent(log_dir=log_dir, why=error.strerror) from error
+        if not is_captured(path):
+            process.kill()
+            process.wait(STOP_TIMEOUT_S)
+            process.close()
+            raise CaptureSilent(log_dir=log_dir, why=f"its mount over {path} is gone")
         return cls(Path(os.path.abspath(path)), CapturePlaces(log_dir, mem_dir, disk_dir), process, status.root_fd)  # noqa: PTH100
 
     @property

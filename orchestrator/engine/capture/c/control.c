@@ -28,6 +28,7 @@ static struct {
     pthread_mutex_t answering;
     int listener, root_fd;
     const char *mountpoint;
+    void (*ended)(void);
     struct client clients[CLIENTS];
 } control = {.answering = PTHREAD_MUTEX_INITIALIZER};
 
@@ -131,9 +132,17 @@ static void answer_restart(char *answer)
         snprintf(answer, ANSWER_BYTES, "{\"ok\":true,\"log_id\":\"%s\"}\n", id);
 }
 
-static void answer_stop(char *answer)
+static int unmount_and_end(void)
 {
     int error = unmount_in_order(control.mountpoint);
+    if (!error)
+        control.ended();
+    return error;
+}
+
+static void answer_stop(char *answer)
+{
+    int error = unmount_and_end();
     if (error)
         snprintf(answer, ANSWER_BYTES, "{\"ok\":false,\"error\":\"%s\"}\n", error == EBUSY ? "busy" : strerror(error));
     else
@@ -265,7 +274,7 @@ static void accept_client(void)
 static void stop_by_signal(int stop_fd)
 {
     char byte;
-    if (read(stop_fd, &byte, 1) == 1 && unmount_in_order(control.mountpoint) != 0)
+    if (read(stop_fd, &byte, 1) == 1 && unmount_and_end() != 0)
         fprintf(stderr, "asked to end, but the mount is in use; staying\n");
 }
 
@@ -290,9 +299,10 @@ static void serve_once(int stop_fd)
 
 void control_finish(void) { pthread_mutex_lock(&control.answering); }
 
-void control_serve(const char *mountpoint, int root_fd, int stop_fd)
+void control_serve(const char *mountpoint, int root_fd, int stop_fd, void (*ended)(void))
 {
     control.mountpoint = mountpoint;
+    control.ended = ended;
     control.root_fd = root_fd;
     for (;;)
         serve_once(stop_fd);

@@ -20,9 +20,9 @@
 /* Listens in the directory LOG_FD; 0 or an errno. */
 int control_open(int log_fd);
 
-/* Serves until the process ends. MOUNTPOINT is what stop unmounts; STOP_FD becomes readable when a signal asks for it.
- */
-void control_serve(const char *mountpoint, int root_fd, int stop_fd);
+/* Serves until the process ends. MOUNTPOINT is what stop unmounts, ENDED is told when it was; STOP_FD becomes readable
+ * when a signal asks for it. */
+void control_serve(const char *mountpoint, int root_fd, int stop_fd, void (*ended)(void));
 
 /* Waits until the answer under way is sent (that to stop, say); nothing is answered any more. */
 void control_finish(void);

@@ -117,12 +117,10 @@ static _Noreturn void *follow_directories(void *unused)
     directory_times_follow();
 }
 
-static void *serve_control(void *unused)
-{
-    (void)unused;
-    control_serve(given.mountpoint, given.root, given.stop_pipe[0]);
-    return NULL;
-}
+static struct {
+    struct fuse_session *session;
+    pthread_t thread; /* that runs it */
+} running;
 
 static void start_thread(void *(*work)(void *))
 {
@@ -131,6 +129,31 @@ static void start_thread(void *(*work)(void *))
     if (error)
         fail("cannot start a thread", error);
     pthread_detach(thread);
+}
+
+/* Its loop looks whether the session was ended only when something wakes it. */
+static _Noreturn void *wake_main_thread(void *unused)
+{
+    (void)unused;
+    for (;;) {
+        pthread_kill(running.thread, SIGUSR1);
+        usleep(10000);
+    }
+}
+
+/* Unmounted here. Namespaces that copied the mount while it stood (containers) would keep the session for ever, and with
+ * it the log: theirs ends with ours. What is under way is done first. */
+static void end_session(void)
+{
+    fuse_session_exit(running.session);
+    start_thread(wake_main_thread);
+}
+
+static void *serve_control(void *unused)
+{
+    (void)unused;
+    control_serve(given.mountpoint, given.root, given.stop_pipe[0], end_session);
+    return NULL;
 }
 
 static void ask_to_stop(int signal)
@@ -144,6 +167,8 @@ static void ask_to_stop(int signal)
     errno = kept;
 }
 
+static void wake(int signal) { (void)signal; }
+
 static void watch_signals(void)
 {
     if (pipe2(given.stop_pipe, O_CLOEXEC | O_NONBLOCK) != 0)
@@ -153,6 +178,7 @@ static void watch_signals(void)
     sigaction(SIGINT, &orderly, NULL);
     sigaction(SIGHUP, &ignored, NULL);
     sigaction(SIGPIPE, &ignored, NULL);
+    sigaction(SIGUSR1, &(struct sigaction){.sa_handler = wake}, NULL); /* not SA_RESTART: it is to interrupt a wait */
 }
 
 /* --- the session -------------------------------------------------------------------------------------------------- */
@@ -206,6 +232,10 @@ static int run_session(struct fuse_session *session)
     fuse_loop_cfg_set_max_threads(config, WORKERS);
     fuse_loop_cfg_set_idle_threads(config, WORKERS);
     int result = fuse_session_loop_mt(session, config);
+    sigset_t waking; /* what comes after is not to be interrupted */
+    sigemptyset(&waking);
+    sigaddset(&waking, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &waking, NULL);
     fuse_loop_cfg_destroy(config);
     return result;
 }
@@ -292,6 +322,8 @@ int main(int count, char **values)
         fail("cannot mount over the directory", errno);
     if ((error = wire_install(session)) != 0)
         fail("cannot speak to the kernel", -error);
+    running.session = session;
+    running.thread = pthread_self();
     start_thread(keep_house);
     start_thread(see_lateness);
     start_thread(follow_directories);
