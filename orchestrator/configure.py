@@ -230,6 +230,21 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return result
 
 
+def layered(layers: Sequence[Located]) -> Located:
+    """All layers as one, weakest first; places are those of no file."""
+    values: dict[str, Any] = {}
+    for one in layers:
+        values = merged(values, one.values)
+    return Located(values)
+
+
+def pair_named(layers: Located, servers: Mapping[str, Server]) -> Pair | None:
+    """The pair that the layers name, in whatever case; None unless both are known."""
+    known = {name.lower(): server for name, server in servers.items()}
+    names = [str(layers.values.get(side, "")).lower() for side in ("source", "target")]
+    return Pair(known[names[0]], known[names[1]]) if all(name in known for name in names) else None
+
+
 def leaves(values: Any, path: str = "") -> Iterable[tuple[str, Any]]:
     """Every value that is no mapping, with its dotted path; lists count as one value and are walked as well."""
     if isinstance(values, Mapping):

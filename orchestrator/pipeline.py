@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import msgspec
 
@@ -26,7 +26,7 @@ from orchestrator.failover.guards import Wish, raise_if_refused
 from orchestrator.failover.snapshot import Snapshot, look
 from orchestrator.hosts.errors import ServerInUse
 from orchestrator.model.conditions import Stage
-from orchestrator.model.errors import ServerUnknown, SettingsInvalid
+from orchestrator.model.errors import ServerUnknown, SettingsInvalid, SourceIsTarget
 from orchestrator.model.inventory import Inventory
 from orchestrator.model.located import Located
 from orchestrator.model.names import NameChanges
@@ -34,6 +34,7 @@ from orchestrator.model.outcomes import Outcome, TryAgain
 from orchestrator.model.plan import Plan, PlanKind
 from orchestrator.model.protections import Protection
 from orchestrator.model.provenance import Layer
+from orchestrator.model.restoring import WHOLE, Restoring
 from orchestrator.model.runs import Run, RunState
 from orchestrator.model.servers import Pair, ProtectionId, Server, Where
 from orchestrator.model.settings_domain import SambaSettings
@@ -62,20 +63,6 @@ class Planned:
 
 
 PLUGINS = "dtam.plugins"
-STAGE_AFTER = {
-    PlanKind.PROTECT: Stage.ENABLED,
-    PlanKind.UNPROTECT: Stage.DISABLED,
-    PlanKind.FAILOVER: Stage.FAILED_OVER,
-    PlanKind.RESTORE: Stage.RESTORED,
-    PlanKind.FAILBACK: Stage.ENABLED,
-}
-STAGE_UNDONE = {
-    PlanKind.PROTECT: Stage.CONFIGURED,
-    PlanKind.UNPROTECT: Stage.ENABLED,
-    PlanKind.FAILOVER: Stage.ENABLED,
-    PlanKind.RESTORE: Stage.FAILED_OVER,
-    PlanKind.FAILBACK: Stage.FAILED_OVER,
-}
 
 
 @cache
@@ -152,12 +139,12 @@ class Pipeline:
             SettingsInvalid, ServerUnknown, SourceIsTarget.
         """
         plugin = self.application(application)
-        named = _merged(layers)
+        named = configure.layered(layers)
         servers: dict[str, Server] = {server.name: server for server in self.store.servers()}
         below = [configure.layer({"application": application}, Layer.DEFAULT)]
         if (last := self.store.latest(application)) is not None:
             below.append(configure.habits(last.settings))
-        pair = _pair_named(named, servers)
+        pair = configure.pair_named(named, servers)
         if pair is not None:
             found = None if reuse else self._sharing(pair, named)
             proposed = plugin.defaults(pair, found, named.values)
@@ -249,12 +236,12 @@ class Pipeline:
         raise_if_refused(seen, wish)
         planning.check_stage(kind, protection)
         plugin = self.application(protection.application)
-        inventory = self._facts_for(kind, protection, wish)
+        inventory = self._facts_for(kind, self._aimed(protection, wish.restoring), wish)
         if kind is PlanKind.PROTECT:
             protection = self._with_names(protection, inventory)
         names = protection.names
         given = Planning(
-            protection,
+            self._aimed(protection, wish.restoring),
             inventory,
             protection.epoch,
             names=names,
@@ -263,13 +250,28 @@ class Pipeline:
             stop_monitoring=wish.stop_monitoring,
             by=self.by,
             data=wish.data,
+            restoring=wish.restoring,
         )
         scripts = self._scripts(kind, plugin, given)
         given = msgspec.structs.replace(given, scripts=tuple(one.as_delivered for one in scripts))
         plan = planning.plan(kind, plugin, given)
         warnings = tuple(one.warning for one in scripts if one.warning)
-        plan = msgspec.structs.replace(plan, remarks=(*plan.remarks, *warnings))
+        restoring = wish.restoring if wish.restoring != WHOLE else None
+        plan = msgspec.structs.replace(plan, remarks=(*plan.remarks, *warnings), restoring=restoring)
         return Planned(plan, protection, scripts)
+
+    def _aimed(self, protection: Protection, restoring: Restoring | None) -> Protection:
+        """The protection with the server that gets the data as its source.
+
+        Raises:
+            ServerUnknown, SourceIsTarget: the server is not known, or is the one that has the data.
+        """
+        if restoring is None or not restoring.to:
+            return protection
+        pair = Pair(self.known(restoring.to), protection.pair.target)
+        if pair.source.name == pair.target.name:
+            raise SourceIsTarget(name=pair.target.name, protection=protection.id)
+        return msgspec.structs.replace(protection, pair=pair)
 
     def _with_names(self, protection: Protection, inventory: Inventory) -> Protection:
         """What protecting means for the clients' records: their TTL from now on, and the move of a failover."""
@@ -280,9 +282,9 @@ class Pipeline:
         return msgspec.structs.replace(protection, names=names.protected(ttl_s), lowered=lowered)
 
     def _scripts(self, kind: PlanKind, plugin: Application, given: Planning) -> tuple[HostScript, ...]:
-        """Rendered anew for an enable; else as they lie on the hosts, of which a lost source is not asked."""
+        """Rendered anew for an enable; else as they lie on the hosts, of which neither a lost source nor a server that gets a copy is asked."""
         ports = self.reach.ports(given.protection.pair, given.protection.settings)
-        alone = kind is PlanKind.FAILOVER and not given.graceful
+        alone = given.restoring.to or (kind is PlanKind.FAILOVER and not given.graceful)
         lying = on_hosts(ports, given.protection.id, {Where.TARGET} if alone else {Where.SOURCE, Where.TARGET})
         return rendered(plugin, given, lying) if kind is PlanKind.PROTECT else lying
 
@@ -331,11 +333,17 @@ class Pipeline:
         return Planned(plan, msgspec.structs.replace(protection, lowered=lowered))
 
     def _facts_for(self, kind: PlanKind, protection: Protection, wish: Wish) -> Inventory:
-        """Fresh facts; a failover that is not handed over reads nothing from the source and goes by what was gathered."""
+        """Fresh facts; a failover that is not handed over reads nothing from the source and goes by what was gathered.
+
+        Those of a server that only gets a copy are not kept.
+        """
         if kind is PlanKind.FAILOVER and not wish.graceful:
             kept = self.store.inventory(protection.id)
             if kept is not None:
                 return kept
+        if wish.restoring.to:
+            ports = self.reach.ports(protection.pair, protection.settings)
+            return discover.inventory(self.application(protection.application), ports, protection.settings)
         return self.inventory(protection)
 
     def execute(self, planned: Planned, tell: Tell) -> Finished:
@@ -345,15 +353,17 @@ class Pipeline:
         self.store.put_protection(protection)
         for script in planned.scripts:
             self._keep_edited(protection, script)
-        ports = self.reach.ports(protection.pair, protection.settings, planned.texts)
+        aimed = self._aimed(protection, planned.plan.restoring)
+        ports = self.reach.ports(aimed.pair, protection.settings, planned.texts)
         budget_s = protection.settings.advanced.step_budget_s
         return self._moved_on(protection, self.running.start(planned.plan, ports, budget_s, tell, self._figures))
 
     def go_on(self, run: Run, protection: Protection, tell: Tell, *, undo: bool) -> Finished:
         """Resume a run that was cut off or failed, or undo it, newest step first."""
+        aimed = self._aimed(protection, run.plan.restoring)
 
         def ports(texts: Mapping[str, str]) -> Ports:
-            return self.reach.ports(protection.pair, protection.settings, texts)
+            return self.reach.ports(aimed.pair, protection.settings, texts)
 
         budget_s = protection.settings.advanced.step_budget_s
         finished = self.running.go_on(run.id, ports, budget_s, tell, undo=undo, figures=self._figures)
@@ -371,8 +381,7 @@ class Pipeline:
         return {"rto_s": (state.finished_ns - state.detected_ns) / 1e9}
 
     def _moved_on(self, protection: Protection, finished: Finished) -> Finished:
-        run = finished.run
-        after = {RunState.DONE: STAGE_AFTER, RunState.UNDONE: STAGE_UNDONE}.get(run.state, {}).get(run.plan.kind)
+        after = planning.stage_after(finished.run)
         if after is not None:
             kept = self.store.protection(protection.id)
             lowered = None if after is Stage.DISABLED else kept.lowered
@@ -382,18 +391,5 @@ class Pipeline:
         return finished
 
 
-def _pair_named(layers: Located, servers: Mapping[str, Server]) -> Pair | None:
-    known = {name.lower(): server for name, server in servers.items()}
-    names = [str(layers.values.get(side, "")).lower() for side in ("source", "target")]
-    return Pair(known[names[0]], known[names[1]]) if all(name in known for name in names) else None
-
-
 def _ttl_after(changes: NameChanges) -> int | None:
     return next((change.after.ttl_s for change in changes.changes if change.after), None)
-
-
-def _merged(layers: Sequence[Located]) -> Located:
-    values: dict[str, Any] = {}
-    for one in layers:
-        values = configure.merged(values, one.values)
-    return Located(values)

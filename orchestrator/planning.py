@@ -8,6 +8,7 @@ from orchestrator.model.conditions import Stage
 from orchestrator.model.errors import NotInThisState, PlanChanged
 from orchestrator.model.plan import Plan, PlanKind
 from orchestrator.model.protections import Protection
+from orchestrator.model.runs import Run, RunState
 from orchestrator.model.steps import Step
 from orchestrator.sdk.application import Application, Planning
 
@@ -19,6 +20,21 @@ FITS: dict[PlanKind, frozenset[Stage]] = {
     PlanKind.FAILBACK: frozenset({Stage.FAILED_OVER, Stage.RESTORED}),
 }
 """In which stage a plan makes sense."""
+
+STAGE_AFTER = {
+    PlanKind.PROTECT: Stage.ENABLED,
+    PlanKind.UNPROTECT: Stage.DISABLED,
+    PlanKind.FAILOVER: Stage.FAILED_OVER,
+    PlanKind.RESTORE: Stage.RESTORED,
+    PlanKind.FAILBACK: Stage.ENABLED,
+}
+STAGE_UNDONE = {
+    PlanKind.PROTECT: Stage.CONFIGURED,
+    PlanKind.UNPROTECT: Stage.ENABLED,
+    PlanKind.FAILOVER: Stage.ENABLED,
+    PlanKind.RESTORE: Stage.FAILED_OVER,
+    PlanKind.FAILBACK: Stage.FAILED_OVER,
+}
 
 _INSTEAD = {
     Stage.CONFIGURED: "dtam enable protects it first",
@@ -69,6 +85,13 @@ def check_stage(kind: PlanKind, protection: Protection) -> None:
         reason=f"{kind.value} is for a protection that is {' or '.join(sorted(one.value.replace('_', ' ') for one in FITS[kind]))}",
         advice=_INSTEAD[protection.stage],
     )
+
+
+def stage_after(run: Run) -> Stage | None:
+    """Where a run leaves its protection; None where it was before, as after a copy that was made of the data."""
+    if run.plan.restoring is not None and run.plan.restoring.ends:
+        return None
+    return {RunState.DONE: STAGE_AFTER, RunState.UNDONE: STAGE_UNDONE}.get(run.state, {}).get(run.plan.kind)
 
 
 def check_same(plan: Plan, wanted: str | None) -> None:

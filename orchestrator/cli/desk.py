@@ -26,6 +26,7 @@ class Desk:
 
     application: str | None
     home: Path
+    advanced: bool = False
     _pipeline: Pipeline | None = field(default=None, repr=False)
 
     @property

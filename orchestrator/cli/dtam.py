@@ -15,7 +15,7 @@ import click
 from orchestrator.cli.desk import Desk
 from orchestrator.cli.examples import Group
 from orchestrator.cli.guard import home_directory, run_guarded
-from orchestrator.cli.words import APPLICATIONS, without_slashes
+from orchestrator.cli.words import APPLICATIONS, NEEDLESS, without_slashes
 
 COMMANDS = (
     "setup",
@@ -56,6 +56,19 @@ class Commands(Group):
         return command
 
 
+def _needless(_context: click.Context, option: click.Parameter, given: bool) -> None:  # noqa: FBT001  # as click calls it
+    """Say what to use instead of a word that chooses nothing."""
+    if given and option.name:
+        click.echo(f"note: --{option.name} changes nothing: {NEEDLESS[option.name]}", err=True)
+
+
+def _modes(command: click.decorators.FC) -> click.decorators.FC:
+    for word in reversed(NEEDLESS):
+        shown = click.option(f"--{word}", is_flag=True, hidden=True, expose_value=False, callback=_needless)
+        command = shown(command)
+    return click.option("--advanced", is_flag=True, help="Let setup ask for advanced settings, too.")(command)
+
+
 def _applications(command: click.decorators.FC) -> click.decorators.FC:
     for name in reversed(APPLICATIONS):
         command = click.option(f"--{name}", "application", flag_value=name, help=f"Protect {NAMES[name]}.")(command)
@@ -82,15 +95,16 @@ NAMES = {
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 @_applications
+@_modes
 @click.version_option(package_name="dtam")
 @click.pass_context
-def dtam(context: click.Context, application: str | None) -> None:
+def dtam(context: click.Context, application: str | None, *, advanced: bool) -> None:
     """Protect an application: keep a second server ready, fail over to it, come back.
 
     The guide's spelling (dtam /fileprint) is accepted. Completion for bash:
     eval "$(_DTAM_COMPLETE=bash_source dtam)"; zsh and fish likewise.
     """
-    context.obj = Desk(application=application, home=home_directory())
+    context.obj = Desk(application=application, home=home_directory(), advanced=advanced)
     if application:
         context.obj.require_plugin(application)
 

@@ -20,8 +20,10 @@ from orchestrator.hosts.reach import shown_fingerprint
 from orchestrator.pipeline import Pipeline
 
 
-def complete(pipeline: Pipeline, given: Given) -> Given:
+def complete(pipeline: Pipeline, given: Given, *, advanced: bool = False) -> Given:
     """Ask for what is missing; without a terminal the first missing thing is told with the flag that gives it.
+
+    ``advanced``: also which DNS server is written first (the guide's Client DNS Server).
 
     Raises:
         AnswerNeeded: nobody can be asked.
@@ -39,7 +41,7 @@ def complete(pipeline: Pipeline, given: Given) -> Given:
     if not given.value("connection.roots") and not _shares_tell(given):
         values["connection.roots"] = [_root()]
     if sys.stdin.isatty():
-        values |= dict(_further(given))
+        values |= dict(_further(given, advanced=advanced))
     return given.also(values)
 
 
@@ -64,12 +66,12 @@ def _root() -> dict[str, str]:
     return {"source_path": source} | ({"target_path": target} if target != source else {})
 
 
-def _further(given: Given) -> Iterator[tuple[str, Any]]:
+def _further(given: Given, *, advanced: bool) -> Iterator[tuple[str, Any]]:
     """What has a default of "none", and a person at hand may want."""
     if given.value("failover.services") is None:
         yield from _services()
     if given.value("failover.dns.servers") is None:
-        yield from _dns()
+        yield from _dns(advanced=advanced)
     if given.value("failover.health") is None:
         url = _maybe("URL that must answer after a failover, {name} for the clients' name")
         if url:
@@ -89,11 +91,14 @@ def _services() -> Iterator[tuple[str, Any]]:
         yield "failover.services", [{"name": unit.removesuffix(".service"), "unit": unit} for unit in units]
 
 
-def _dns() -> Iterator[tuple[str, Any]]:
+def _dns(*, advanced: bool) -> Iterator[tuple[str, Any]]:
     servers = _maybe("DNS servers that hold the clients' name, separated by spaces").split()
     if not servers:
         return
     yield "failover.dns.servers", servers
+    first = _maybe("Client DNS server: the one of them that is written first") if advanced else ""
+    if first:
+        yield "failover.dns.client_server", first
     key_file = _maybe("File with the TSIG key for them")
     if key_file:
         yield "failover.dns.key_file", key_file

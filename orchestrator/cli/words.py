@@ -1,4 +1,4 @@
-"""The words before a command: applications, and the guide's slash spellings (``dtam /fileprint``).
+"""The words before a command: applications and modes, and the guide's slash spellings (``dtam /fileprint``).
 
 Only the words before the first command are looked at, so that a path such as /sql stays a path.
 """
@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 APPLICATIONS = ("fileprint", "sql", "exchange", "sharepoint", "blackberry")
-_SLASHED = {f"/{word}": f"--{word}" for word in (*APPLICATIONS, "help", "version")} | {"/?": "--help"}
+NEEDLESS = {
+    "nosqlsearch": "servers are never searched for: dtam hosts add names them",
+    "altdns": "the setting failover.dns.security says how records are changed: kerberos in Active Directory, tsig elsewhere",
+}
+"""Words of the guide that choose nothing here, each with what to use instead."""
+_SLASHED = {f"/{word}": f"--{word}" for word in (*APPLICATIONS, "advanced", *NEEDLESS, "help", "version")} | {
+    "/?": "--help"
+}
 
 
 def without_slashes(arguments: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from orchestrator.failover.condition import is_failing_over, target_serves
 from orchestrator.failover.snapshot import Snapshot
 from orchestrator.model.errors import NotInThisState
+from orchestrator.model.restoring import WHOLE, Restoring
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +25,17 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a person asks for. ``forced``: their word that the source is down; ``data``: apply, discard or snapshot:ID."""
+    """What a person asks for.
+
+    ``forced``: their word that the source is down; ``data``: apply, discard or snapshot:ID; ``restoring``: how a restore is to be done.
+    """
 
     command: str
     graceful: bool = False
     forced: bool = False
     stop_monitoring: bool = False
     data: str = ""
+    restoring: Restoring = WHOLE
 
 
 Guard = Callable[[Snapshot, Wish], Refusal | None]
@@ -119,6 +124,19 @@ def _failed_over(snapshot: Snapshot, wish: Wish) -> Refusal | None:
     return Refusal("not failed over", reason, f"dtam status {_name(snapshot)}")
 
 
+def _receiver_answers(snapshot: Snapshot, wish: Wish) -> Refusal | None:
+    """A restore to another server needs nothing of a lost source."""
+    return None if wish.restoring.to else _source_answers(snapshot, wish)
+
+
+def _not_restored_whole(snapshot: Snapshot, wish: Wish) -> Refusal | None:
+    """One connection at a time brings a set back, and the whole of it is more than a part."""
+    if not wish.restoring.ends or snapshot.restoring is None:
+        return None
+    reason = f"{snapshot.source.server} is being restored whole, and follows {snapshot.target.server}"
+    return Refusal("restored", reason, f"dtam failback {_name(snapshot)}")
+
+
 def _graceful_needs_source(snapshot: Snapshot, wish: Wish) -> Refusal | None:
     if not wish.graceful:
         return None
@@ -146,5 +164,5 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
     "disable": (_not_under_way, _nothing_taken),
     "failover": (_is_enabled, _target_answers, _not_under_way, _not_failed_over, _graceful_needs_source, _data_usable),
     "failback": (_is_enabled, _target_answers, _not_under_way, _failed_over, _source_answers),
-    "restore": (_is_enabled, _target_answers, _not_under_way, _failed_over, _source_answers),
+    "restore": (_is_enabled, _target_answers, _not_under_way, _failed_over, _not_restored_whole, _receiver_answers),
 }

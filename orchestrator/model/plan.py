@@ -13,6 +13,7 @@ import msgspec
 
 from orchestrator.model.errors import PlanRefused
 from orchestrator.model.names import NameChanges
+from orchestrator.model.restoring import Restoring
 from orchestrator.model.servers import ProtectionId
 from orchestrator.model.steps import Step
 
@@ -39,7 +40,8 @@ class DeliveredScript(msgspec.Struct, frozen=True):
 class Plan(msgspec.Struct, frozen=True):
     """Ordered steps of one kind for one protection. ``refusals`` are the reasons why it must not be executed.
 
-    ``names`` are the DNS changes of a later failover, gathered for a plan that protects: kept with the protection.
+    ``names`` are the DNS changes of a later failover, gathered for a plan that protects: kept with the protection. ``restoring``
+    is how a restore was wanted, if not the whole of it in its own place.
     """
 
     kind: PlanKind
@@ -51,6 +53,7 @@ class Plan(msgspec.Struct, frozen=True):
     remarks: tuple[str, ...] = ()
     nothing_because: str = ""
     names: NameChanges | None = None
+    restoring: Restoring | None = None
 
     def __post_init__(self) -> None:
         """Ids are unique, because the journal speaks of steps by id."""
@@ -63,7 +66,8 @@ class Plan(msgspec.Struct, frozen=True):
     @property
     def checksum(self) -> str:
         """SHA-256 over kind, protection, epoch, steps and scripts, in 64 hexadecimal digits."""
-        covered = (self.kind, self.protection, self.epoch, self.steps, self.scripts, self.names)
+        covered: tuple[object, ...] = (self.kind, self.protection, self.epoch, self.steps, self.scripts, self.names)
+        covered += (self.restoring,) if self.restoring else ()
         return hashlib.sha256(msgspec.json.encode(covered, order="sorted")).hexdigest()
 
     def raise_if_refused(self) -> None:

@@ -162,7 +162,10 @@ class Host(Protocol):
 
 
 class Link(msgspec.Struct, frozen=True):
-    """A wanted connection, from the engine on ``origin`` to the other one. ``purpose`` is protect or restore."""
+    """A wanted connection, from the engine on ``origin`` to the other one. ``purpose`` is protect or restore.
+
+    Without ``overwrite`` only missing files are sent; ``replicates``: it goes on after the mirror.
+    """
 
     protection: str
     replication_set: str
@@ -180,6 +183,9 @@ class Link(msgspec.Struct, frozen=True):
     synchronous_wait_s: float = 10.0
     when_late: str = "continue"
     ignore_deletes: bool = False
+    overwrite: bool = True
+    only_newer: bool = False
+    replicates: bool = True
 
 
 class LinkStatus(msgspec.Struct, frozen=True):

@@ -206,8 +206,11 @@ class NativeReplication:
             mirror=schema.MirrorOptions(
                 kind="full" if link.mirror == "full" else "difference",
                 checksum=link.checksum,
+                only_newer=link.only_newer,
+                overwrite=link.overwrite,
                 orphans=schema.Orphans.model_validate(link.orphans),
             ),
+            start_replication=link.replicates,
             purpose="restore" if link.purpose == "restore" else "protect",
             protection=link.protection,
             epoch=link.epoch,

@@ -17,6 +17,7 @@ from orchestrator.model.names import NameChanges
 from orchestrator.model.plan import DeliveredScript
 from orchestrator.model.ports import HealthProbe
 from orchestrator.model.protections import Protection
+from orchestrator.model.restoring import WHOLE, Restoring
 from orchestrator.model.servers import Pair
 from orchestrator.model.settings import RuleSettings, ServiceSettings, Settings
 from orchestrator.model.steps import Step
@@ -29,7 +30,8 @@ class Planning(msgspec.Struct, frozen=True):
 
     ``scripts`` are the scripts as rendered with people's part; ``names`` the DNS changes of a failover as gathered; ``epoch``
     is the one now held; ``forced`` is a person's word that the source is down, ``graceful`` that it is up and handed over; ``data`` is
-    what a failover goes on with (apply, discard, snapshot:ID), empty: as the settings say.
+    what a failover goes on with (apply, discard, snapshot:ID), empty: as the settings say. ``restoring`` is how a restore is wanted; where it
+    goes to another server, that one is the source of ``protection``.
     """
 
     protection: Protection
@@ -42,6 +44,7 @@ class Planning(msgspec.Struct, frozen=True):
     stop_monitoring: bool = False
     by: str = ""
     data: str = ""
+    restoring: Restoring = WHOLE
 
 
 class Application(Protocol):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from orchestrator.model.ports import Link
 from orchestrator.model.servers import Where
 from orchestrator.sdk.application import Planning
@@ -18,8 +20,20 @@ def out(planning: Planning, epoch: int, *, difference: bool = False) -> tuple[Li
 
 
 def back(planning: Planning, epoch: int) -> tuple[Link, ...]:
-    """Target to source: only what differs travels."""
-    return tuple(_link(planning, position, Where.TARGET, epoch, True) for position in _positions(planning))
+    """Target to source, or to where a restore goes instead: only what differs travels."""
+    wanted = planning.restoring
+    return tuple(
+        msgspec.structs.replace(
+            link,
+            target_path=wanted.place(link.target_path),
+            checksum=wanted.checksum,
+            orphans={"action": wanted.orphan_action},
+            overwrite=wanted.overwrite,
+            only_newer=wanted.only_newer,
+            replicates=not wanted.spares,
+        )
+        for link in (_link(planning, position, Where.TARGET, epoch, True) for position in _positions(planning))
+    )
 
 
 def _positions(planning: Planning) -> range:

@@ -25,15 +25,33 @@ TARGET_SERVES = "the target serves: the source stays fenced"
 
 
 def restore(planning: Planning) -> Iterator[Step]:
-    """The source's data is what the target's data is, and follows it. Services stay where they are."""
-    epoch, source, target = planning.epoch, parts.server(planning, SOURCE), parts.server(planning, TARGET)
-    protection, settings = planning.protection, planning.protection.settings
+    """The source's data is what the target's data is, and follows it. Services stay where they are.
+
+    A restore to another place, or one that spares files, is a copy: it ends when it is complete.
+    """
     yield parts.engines_answer(planning)
-    yield steps.monitor(TARGET, target, protection.id, on=False, by=planning.by, suffix="-meanwhile")
-    fenced = steps.fence(SOURCE, source, protection.id, f"{target} serves epoch {epoch}")
+    if planning.restoring.elsewhere:
+        yield steps.pair_engines(f"{parts.server(planning, SOURCE)} and {parts.server(planning, TARGET)}")
+    else:
+        yield from _source_stands_by(planning)
+    yield from _brought_back(planning)
+    for position, link in enumerate(links.back(planning, planning.epoch) if planning.restoring.ends else ()):
+        step = steps.disconnect(link, parts.arrow(planning, TARGET), suffix=links.suffix(position))
+        yield steps.irreversible(step, "the copy is complete")
+
+
+def _source_stands_by(planning: Planning) -> Iterator[Step]:
+    epoch, source, target = planning.epoch, parts.server(planning, SOURCE), parts.server(planning, TARGET)
+    protection = planning.protection.id
+    yield steps.monitor(TARGET, target, protection, on=False, by=planning.by, suffix="-meanwhile")
+    fenced = steps.fence(SOURCE, source, protection, f"{target} serves epoch {epoch}")
     yield steps.irreversible(fenced, TARGET_SERVES)
     yield from _made_receiver(planning)
-    wanted = links.back(planning, epoch)
+
+
+def _brought_back(planning: Planning) -> Iterator[Step]:
+    target, settings = parts.server(planning, TARGET), planning.protection.settings
+    wanted = links.back(planning, planning.epoch)
     for root, link in zip(settings.connection.roots, wanted, strict=True):
         yield steps.replication_set(TARGET, target, link.replication_set, root.on_target, rules_of(settings, root))
     words = parts.arrow(planning, TARGET)

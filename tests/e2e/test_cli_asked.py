@@ -102,7 +102,7 @@ def test_first_contact_and_setup_asked_on_a_terminal(desk: Desk) -> None:
     asked.expect("was not confirmed: nothing was changed")
     asked.expect(pexpect.EOF)
     desk.add_hosts()
-    asked = desk.terminal("--fileprint", "setup")
+    asked = desk.terminal("/fileprint", "/advanced", "setup")
     answers = (
         ("Which server is to be protected", "alpha"),
         ("Which server takes over", "beta"),
@@ -111,6 +111,7 @@ def test_first_contact_and_setup_asked_on_a_terminal(desk: Desk) -> None:
         ("Its place on the target", str(stage.data(stage.beta))),
         ("systemd units", ""),
         ("DNS servers that hold", f"{stage.third.address}:{DNS_PORT}"),
+        ("Client DNS server", f"{stage.third.address}:{DNS_PORT}"),
         ("File with the TSIG key", str(stage.key_file)),
         ("Where the same key lies", ""),
         ("URL that must answer", f"http://{{name}}:{SERVICE_PORT}/-/health"),

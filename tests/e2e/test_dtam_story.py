@@ -72,17 +72,10 @@ class Play:
             (data / name).write_bytes(content)
         self.stage.write_protection()
 
-    def add_hosts(self) -> None:
-        for host in (self.stage.alpha, self.stage.beta):
-            words = (
-                "--address",
-                host.address,
-                "--port",
-                str(CONTROL_PORT),
-                "--fingerprint",
-                self.stage.fingerprint(host),
-            )
-            self.dtam("hosts", "add", host.name, *words, "--token-file", str(self.stage.token_file(host)))
+    def add_host(self, host: DemoHost) -> None:
+        where = ("--address", host.address, "--port", str(CONTROL_PORT))
+        words = (*where, "--fingerprint", self.stage.fingerprint(host))
+        self.dtam("hosts", "add", host.name, *words, "--token-file", str(self.stage.token_file(host)))
 
     def lose_power(self, host: DemoHost) -> None:
         """Everything of the host at once: what carries its mark, and what its engine started."""
@@ -128,13 +121,18 @@ def content_of(play: Play, host: DemoHost) -> dict[str, bytes]:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.covers("AM-01", "AM-13", "AM-14", "AM-15", "AM-21", "AM-23", "AM-27", "AM-28", "AM-30", "AM-35")
+@pytest.mark.covers(
+    "AM-01", "AM-13", "AM-14", "AM-15", "AM-21", "AM-23", "AM-27", "AM-28", "AM-30", "AM-35", "ENG-RST-01"
+)
 def test_story(play: Play) -> None:
     play.begin()
-    play.add_hosts()
+    for host in (play.stage.alpha, play.stage.beta):
+        play.add_host(host)
     _set_up(play)
+    _verify(play)
     _keep_and_go_back(play)
     _lose_the_source(play)
+    _copy_to_another_server(play)
     _come_back(play)
     _hand_over_and_restore(play)
     _end(play)
@@ -158,6 +156,22 @@ def _set_up(play: Play) -> None:
     assert {step["result"] for step in again["steps"]} == {"already"}
     assert "there is nothing to failback" in play.dtam("failback", code=14).stderr
     play.dtam("status", "--check")
+
+
+def _verify(play: Play) -> None:
+    """The target's data is the source's; what was spoilt there is found by its content, and sent when that is asked for."""
+    (found,) = play.json("--fileprint", "verify-data")["sets"]
+    assert (found["same"], found["files_different"], found["orphans"]) == (True, 0, 0)
+    spoilt = play.stage.data(play.stage.beta) / "letter-4.txt"
+    before = spoilt.stat()
+    spoilt.write_bytes(b"x" * before.st_size)
+    os.utime(spoilt, ns=(before.st_atime_ns, before.st_mtime_ns))
+    told = play.json("verify-data", code=1)
+    assert (told["same"], told["sets"][0]["files_different"]) == (False, 1)
+    assert spoilt.read_bytes() != FILES["letter-4.txt"]
+    assert "1 different" in play.dtam("verify-data", "--remirror").stdout
+    assert spoilt.read_bytes() == FILES["letter-4.txt"]
+    play.until(lambda: play.status()["condition"] == "healthy", "healthy after the verification")
 
 
 def _keep_and_go_back(play: Play) -> None:
@@ -200,6 +214,27 @@ def _lose_the_source(play: Play) -> None:
     assert "beta serves already" in play.dtam("failover", code=14).stderr
     play.dtam("status", "--check", code=1)
     play.write("while-away.txt", b"written on beta")
+    (play.stage.data(play.stage.beta) / "letter-5.txt").unlink()
+
+
+def _copy_to_another_server(play: Play) -> None:
+    """The source is still lost: its data goes to a new server, into another directory, and the protection stands as it stood."""
+    third = play.stage.third
+    play.stage.start_engine(third)
+    play.stage.make_token(third)
+    play.add_host(third)
+    place = third.directory / "restored"
+    planned = play.dtam("restore", "--to", "third", "--into", str(place), "--plan").stdout
+    assert "from beta to third" in planned
+    assert "fence" not in planned
+    assert play.json("restore", "--to", "THIRD", "--into", str(place))["state"] == "done"
+    copied = {path.name: path.read_bytes() for path in place.iterdir() if not path.name.startswith(".")}
+    assert copied == content_of(play, play.stage.beta)
+    status = play.status()
+    assert (status["stage"], status["epoch"]) == ("failed_over", 2)
+    assert play.address() == play.stage.beta.address
+    play.dtam("hosts", "remove", "third", "--yes")
+    assert "third is not known" in play.dtam("restore", "--to", "third", code=15).stderr
 
 
 def _come_back(play: Play) -> None:
@@ -209,6 +244,10 @@ def _come_back(play: Play) -> None:
     play.stage.start_engine(play.stage.alpha)
     play.until(lambda: play.status()["source"]["fenced"], "alpha being back and fenced")
     assert all(one["state"] != "running" for one in play.status()["source"]["services"])
+    assert play.json("restore", "--no-overwrite")["state"] == "done"
+    assert "while-away.txt" in content_of(play, play.stage.alpha)
+    assert "letter-5.txt" in content_of(play, play.stage.alpha), "what is restored in part deletes nothing"
+    assert play.status()["stage"] == "failed_over", "a part is no restored source"
     assert "cannot be undone" in play.dtam("failback", "--plan").stdout
     plan_id = play.json("failback", "--plan")["id"]
     assert play.dtam("failback", "--plan-id", "0000000", code=13).stderr.startswith("dtam: the plan that was read")
@@ -219,6 +258,9 @@ def _come_back(play: Play) -> None:
     assert play.address() == play.stage.alpha.address
     assert play.read("while-away.txt") == b"written on beta"
     assert content_of(play, play.stage.alpha) == content_of(play, play.stage.beta)
+    assert "letter-5.txt" not in content_of(play, play.stage.alpha), (
+        "what was deleted while alpha was away stays deleted"
+    )
 
 
 def _hand_over_and_restore(play: Play) -> None:
@@ -236,7 +278,8 @@ def _hand_over_and_restore(play: Play) -> None:
 
 def _end(play: Play) -> None:
     kinds = [run["kind"] for run in play.json("history")]
-    assert kinds == ["failback", "restore", "failover", "failback", "failover", "protect", "protect", "fix"]
+    coming_back = ["failback", "restore", "restore"]
+    assert kinds == ["failback", "restore", "failover", *coming_back, "failover", "protect", "protect", "fix"]
     assert {run["state"] for run in play.json("history")} == {"done"}
     assert play.json("disable")["state"] == "done"
     status = play.status()

@@ -70,7 +70,7 @@ def command(
     words = given(file, {"source": source, "target": target, "client_name": client_name}, paths, sets)
     application = desk.chosen_application("setup", words.application)
     reuse = reuse or (file is None and not yes and _wants_previous(desk, application, words))
-    complete_words = words if reuse else complete(desk.pipeline, words)
+    complete_words = words if reuse else complete(desk.pipeline, words, advanced=desk.advanced)
     screen.say("configure", "passed")
     protection = desk.pipeline.configure(application, complete_words.layers, reuse=reuse, name=protection_id)
     configuring.show(screen, protection)

@@ -14,6 +14,8 @@ from orchestrator.cli.words import without_slashes
         (["/fileprint"], ["--fileprint"]),
         (["/FilePrint", "status"], ["--fileprint", "status"]),
         (["/?"], ["--help"]),
+        (["/sql", "/Advanced", "/nosqlsearch"], ["--sql", "--advanced", "--nosqlsearch"]),
+        (["/altdns", "status"], ["--altdns", "status"]),
         (["--json", "/exchange"], ["--json", "--exchange"]),
         (["configure", "--path", "/sql"], ["configure", "--path", "/sql"]),
         ([], []),
