@@ -31,6 +31,7 @@ COMMANDS = (
     "failback",
     "restore",
     "snapshots",
+    "verify-data",
     "history",
     "hosts",
     "domain",
@@ -52,7 +53,7 @@ class Commands(Group):
         """The command, or None when there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"orchestrator.cli.commands.{cmd_name}").command
+        command: click.Command = import_module(f"orchestrator.cli.commands.{cmd_name.replace('-', '_')}").command
         return command
 
 

@@ -59,6 +59,12 @@ class CommandsUnreadable(DtamError):
     hint_template = "give a text file with bash commands: --own FILE"
 
 
+class NotVerifiable(DtamError):
+    template = "the data of {protection} cannot be verified now: {why}"
+    exit_code = 90
+    hint_template = "dtam status says how it stands; wait until it replicates and no mirror runs"
+
+
 class ScriptBelongsToPlan(ScriptUnknown):
     template = "{script} is run by a plan, never by itself: only {by_hand} is run by hand"
     hint_template = (

@@ -187,7 +187,7 @@ class MirrorDesk:
             if book is not None:
                 book.end()
             troubles.end()
-            self._tell(kind, complete, says, progress)
+            self._tell(kind, complete, says, progress, troubles)
             self._is_over(feed, complete=complete)
 
         self.feed, self.progress, self._doing, self.paused = feed, progress, doing, False
@@ -198,7 +198,7 @@ class MirrorDesk:
         with contextlib.suppress(OSError):
             progress.total_files, progress.total_bytes = calculate_size(self._capture().lower_path, self._rules)
 
-    def _tell(self, kind: str, complete: bool, says: str, progress: Progress) -> None:  # noqa: FBT001
+    def _tell(self, kind: str, complete: bool, says: str, progress: Progress, troubles: Troubles) -> None:  # noqa: FBT001
         how = "is complete" if complete else f"was not completed: {says}"
         self._events.tell(
             "mirror",
@@ -210,6 +210,8 @@ class MirrorDesk:
             orphan_files=progress.orphan_files,
             orphan_directories=progress.orphan_directories,
             orphan_bytes=progress.orphan_bytes,
+            orphans=troubles.orphans,
+            left_out=troubles.count,
             complete=complete,
         )
 
