@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 
 from orchestrator.engine.capture.build import ensure_built
 from orchestrator.engine.capture.errors import BuildFailed
+from orchestrator.engine.mirror import survey
 from orchestrator.hosts.errors import PackageUnbuildable
 
 OWN = "dtam"
@@ -149,12 +150,13 @@ def _is_asked_for(marker: str, extras: Iterable[str]) -> bool:
 
 
 def _capture() -> Iterator[tuple[str, bytes]]:
-    """The capture program, so that a host needs no compiler; without one here the host builds it, or takes the watcher."""
-    try:
-        built = ensure_built()
-    except BuildFailed:
-        return
-    yield f"host/capture/{built.name}", built.read_bytes()
+    """What is built of C, so that a host needs no compiler; without one here the host builds it, or does without."""
+    for build in (ensure_built, survey.built):
+        try:
+            built = build()
+        except BuildFailed:
+            continue
+        yield f"host/capture/{built.name}", built.read_bytes()
 
 
 def _host_files() -> dict[str, bytes]:

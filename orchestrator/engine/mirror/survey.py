@@ -61,6 +61,15 @@ class Seen:
         return self.files + self.links + len(self.subdirectories) + 1
 
 
+def built() -> Path:
+    """The library, built now if this version of it was not built before.
+
+    Raises:
+        BuildFailed: it cannot be built here.
+    """
+    return ensure_library("dtsurvey", _SOURCES)
+
+
 def available() -> bool:
     """Whether directories have digests here. The first call may take a second, when the library has to be built."""
     return _library() is not None
@@ -107,7 +116,7 @@ def _names() -> ctypes.Array[ctypes.c_char]:
 @functools.cache
 def _library() -> ctypes.CDLL | None:
     try:
-        library = ctypes.CDLL(str(ensure_library("dtsurvey", _SOURCES)))
+        library = ctypes.CDLL(str(built()))
     except (BuildFailed, OSError) as error:
         _LOG.warning(
             "mirrors compare name by name, because the library that surveys directories is not there: %s", error
