@@ -8,11 +8,24 @@ import shutil
 import msgspec
 import pytest
 
-from orchestrator.engine.mirror.options import OrphanAction, OrphanPolicy
-from orchestrator.engine.mirror.restore import RestoreOptions
+from orchestrator.engine.control import schema
+from orchestrator.engine.control.feeds import mirror_options
+from orchestrator.engine.mirror.options import MirrorOptions
 from orchestrator.engine.mirror.set_aside import Manifest, SetAside, changed_since, unacknowledged
 from orchestrator.engine.oplog.format import Kind, Operation
 from tests.unit.mirror.loopback import mirror, picture
+
+
+def restoring(*, overwrite: bool = True, only_newer: bool = False, checksum: bool = True) -> MirrorOptions:
+    """As a connection with the purpose of a restore asks for it; orphans go where nothing is spared."""
+    wanted = schema.MirrorOptions(
+        kind="difference",
+        overwrite=overwrite,
+        only_newer=only_newer,
+        checksum=checksum,
+        orphans=schema.Orphans(action="delete" if overwrite else "ignore"),
+    )
+    return mirror_options(wanted, thorough=True)
 
 
 @pytest.fixture
@@ -40,7 +53,7 @@ def test_only_differences_travel(places):
         file.write(b"NEW")
     (live / "docs/new").write_bytes(b"fresh")
     (live / "docs/f4").unlink()
-    begin, _ = mirror(live, old, RestoreOptions().mirror_options())
+    begin, _ = mirror(live, old, restoring())
     assert picture(old) == picture(live)
     assert begin.progress.sent_bytes < 100_000
     assert begin.progress.files_different == 2
@@ -52,7 +65,7 @@ def test_without_overwrite_only_missing_files_come_back(places):
     old, live = places
     (live / "docs/f1").write_bytes(b"changed")
     (old / "docs/f2").unlink()
-    mirror(live, old, RestoreOptions(overwrite=False, orphans=OrphanPolicy()).mirror_options())
+    mirror(live, old, restoring(overwrite=False))
     assert (old / "docs/f2").exists()
     assert (old / "docs/f1").read_bytes() == b"1" * 50_000
 
@@ -63,7 +76,7 @@ def test_only_newer_leaves_what_is_newer_here(places):
     (live / "docs/f1").write_bytes(b"older at the target")
     os.utime(live / "docs/f1", (1, 1))
     (live / "docs/f2").write_bytes(b"newer at the target")
-    mirror(live, old, RestoreOptions(only_newer=True, checksum=False).mirror_options())
+    mirror(live, old, restoring(only_newer=True, checksum=False))
     assert (old / "docs/f1").read_bytes() == b"1" * 50_000
     assert (old / "docs/f2").read_bytes() == b"newer at the target"
 
@@ -103,7 +116,7 @@ def test_it_is_set_aside_before_it_is_overwritten_or_deleted(places, tmp_path):
     ]
     aside = SetAside(old, tmp_path / "aside", "restore of set1 after the failover of epoch 2")
     aside.gather(unacknowledged(operations, 0))
-    mirror(live, old, RestoreOptions().mirror_options(), keeper=aside)
+    mirror(live, old, restoring(), keeper=aside)
     aside.drop_identical()
     aside.close()
     assert picture(old) == picture(live)
@@ -133,7 +146,7 @@ def test_without_a_log_what_changed_since_counts_and_what_is_the_same_is_dropped
     (old / "docs/f1").write_bytes(b"differs")
     aside = SetAside(old, tmp_path / "aside", "restore")
     aside.gather(everything)
-    mirror(live, old, RestoreOptions().mirror_options())
+    mirror(live, old, restoring())
     assert aside.drop_identical() == 19
     aside.close()
     assert os.listdir(tmp_path / "aside/files/docs") == ["f1"]
@@ -144,6 +157,6 @@ def test_a_keeper_can_keep_what_nobody_listed(places, tmp_path):
     (live / "docs/f5").unlink()
     (live / "docs/f6").write_bytes(b"other")
     aside = SetAside(old, tmp_path / "aside", "restore", keep_all=lambda info: "changed by the restore")
-    mirror(live, old, RestoreOptions(orphans=OrphanPolicy(OrphanAction.DELETE)).mirror_options(), keeper=aside)
+    mirror(live, old, restoring(), keeper=aside)
     aside.close()
     assert sorted(os.listdir(tmp_path / "aside/files/docs")) == ["f5", "f6"]
