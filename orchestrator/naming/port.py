@@ -96,8 +96,7 @@ class Rfc2136NameService:
         with opened(self._access) as session:
             _log_failures([*session.failures, *self._locked(session, changes)])
             made = self._lead(session, to_changes(changes), keep_others=True)
-            if session.zones is not None:
-                _log_failures(guarding.make_static(session.zones, session.in_directory(made), self._access.await_s))
+            self._make_static(session, made)
 
     def put_back(self, changes: NameChanges) -> None:
         """Undo the changes exactly, and then give the source its right back.
@@ -177,12 +176,7 @@ class Rfc2136NameService:
                 log.warning("%s", remark)
             failures = renew(exchange, kept)
             self._make(session, planned.changes, (*kept, *planned.changes), failures)
-            if session.zones is not None:
-                _log_failures(
-                    guarding.make_static(
-                        session.zones, session.in_directory((*kept, *planned.changes)), self._access.await_s
-                    )
-                )
+            self._make_static(session, (*kept, *planned.changes))
 
     def set_ttl(self, changes: NameChanges) -> None:
         """Give each record its wanted TTL, whatever its data is now; what is gone is left alone.
@@ -192,15 +186,13 @@ class Rfc2136NameService:
             NamingError: it will not come right by waiting.
         """
         with opened(self._access) as session:
-            exchange = session.exchange
-            wanted = [_to_ttl(exchange, change) for change in self._rehomed(exchange, to_changes(changes))]
-            todo = [change for change in wanted if change is not None]
-            nodes = guarding.note_stamps(session.zones, todo) if session.zones else ()
+            every = self._rehomed(session.exchange, to_changes(changes))
+            todo = [one for change in every if (one := _to_ttl(session.exchange, change)) is not None]
+            here = session.in_directory(todo)
+            nodes = guarding.note_stamps(session.zones, here) if session.zones else ()
             self._make(session, todo, todo)
             if session.zones is not None:
-                _log_failures(
-                    guarding.put_stamps_back(session.zones, nodes, session.in_directory(todo), self._access.await_s)
-                )
+                _log_failures(guarding.put_stamps_back(session.zones, nodes, here, self._access.await_s))
 
     def has_ttl(self, changes: NameChanges) -> bool:
         """Whether every record that is there has its wanted TTL, on every listed server that answers and every writer."""
@@ -245,6 +237,10 @@ class Rfc2136NameService:
         except DirectoryError as error:
             raise directory_failed(self._access, error) from error
 
+    def _make_static(self, session: Session, changes: Iterable[Change]) -> None:
+        if session.zones is not None:
+            _log_failures(guarding.make_static(session.zones, session.in_directory(changes), self._access.await_s))
+
     def _locked(self, session: Session, changes: NameChanges) -> list[Outcome]:
         return guarding.lock(session.zones, changes.nodes) if session.zones else []
 
@@ -260,9 +256,8 @@ class Rfc2136NameService:
 
     def _lead(self, session: Session, changes: tuple[Change, ...], *, keep_others: bool) -> tuple[Change, ...]:
         """Make the changes; as they were made, given what was there."""
-        exchange = session.exchange
-        every = self._rehomed(exchange, changes)
-        todo = [one for change in every if (one := _still_to_do(exchange, change, keep_others=keep_others))]
+        every = self._rehomed(session.exchange, changes)
+        todo = [one for change in every if (one := _still_to_do(session.exchange, change, keep_others=keep_others))]
         wanted = {change.key: change for change in every} | {change.key: change for change in todo}
         self._make(session, todo, tuple(wanted.values()))
         return tuple(wanted.values())
