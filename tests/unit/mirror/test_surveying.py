@@ -58,12 +58,19 @@ def _owner(tree: Path) -> None:
     os.chown(tree / "plain/file1", 1234, 1234)
 
 
+def _many_attributes(tree: Path) -> None:
+    for number in range(30):
+        os.setxattr(tree / "plain/file1", f"user.an attribute with a long name {number}", b"x")
+
+
 CHANGES = {
     "size": lambda tree: (tree / "plain/file1").write_bytes(b"longer"),
     "time": lambda tree: os.utime(tree / "plain/file1", ns=(5, 5)),
     "mode": lambda tree: (tree / "plain/file1").chmod(0o4711),
     "owner": _owner,
     "attribute": lambda tree: os.setxattr(tree / "plain/file1", "user.note", b"two"),
+    "long attribute": lambda tree: os.setxattr(tree / "plain/file1", "user.long", b"x" * 2000),
+    "many attributes": _many_attributes,
     "more names": lambda tree: (tree / "plain/more").write_bytes(b""),
     "name gone": lambda tree: (tree / "plain/file1").unlink(),
     "directory gone": lambda tree: shutil.rmtree(tree / "plain"),

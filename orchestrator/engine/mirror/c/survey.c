@@ -19,6 +19,7 @@
 #define LIST_BYTES 65536
 #define VALUE_BYTES 65536
 #define NAMES_BYTES 65536
+#define USUAL_BYTES 512
 #define NOT_OURS "trusted.overlay."
 
 typedef unsigned __int128 sum_t;
@@ -64,16 +65,29 @@ static const char *path_of(const struct work *work, const char *name)
     return path;
 }
 
-static ssize_t list_attributes(struct work *work, const char *name)
+static ssize_t list_attributes_into(struct work *work, const char *name, size_t room)
 {
     static int missing;
     if (!missing) {
-        ssize_t length = syscall(SYS_LISTXATTRAT, work->fd, name, AT_SYMLINK_NOFOLLOW, work->list, (size_t)LIST_BYTES);
+        ssize_t length = syscall(SYS_LISTXATTRAT, work->fd, name, AT_SYMLINK_NOFOLLOW, work->list, room);
         if (length >= 0 || (errno != ENOSYS && errno != EPERM))
             return length;
         missing = 1; /* an older kernel, or a filter of system calls that does not know it */
     }
-    return llistxattr(path_of(work, name), work->list, LIST_BYTES);
+    return llistxattr(path_of(work, name), work->list, room);
+}
+
+/* The kernel allocates all the room that it is offered: first little, which nearly always is enough. */
+static ssize_t list_attributes(struct work *work, const char *name)
+{
+    ssize_t length = list_attributes_into(work, name, USUAL_BYTES);
+    return length < 0 && errno == ERANGE ? list_attributes_into(work, name, LIST_BYTES) : length;
+}
+
+static ssize_t read_attribute(struct work *work, const char *name, const char *key)
+{
+    ssize_t size = lgetxattr(path_of(work, name), key, work->value, USUAL_BYTES);
+    return size < 0 && errno == ERANGE ? lgetxattr(path_of(work, name), key, work->value, VALUE_BYTES) : size;
 }
 
 /* The sum over a file's attributes; -1 where they cannot be read. */
@@ -86,7 +100,7 @@ static int sum_attributes(struct work *work, const char *name, sum_t *sum)
     for (char *key = work->list; key < work->list + length; key += strlen(key) + 1) {
         if (strncmp(key, NOT_OURS, sizeof NOT_OURS - 1) == 0)
             continue;
-        ssize_t size = lgetxattr(path_of(work, name), key, work->value, VALUE_BYTES);
+        ssize_t size = read_attribute(work, name, key);
         if (size < 0)
             return -1;
         sum_t parts[2] = {hash_of(key, strlen(key)), hash_of(work->value, (size_t)size)};
