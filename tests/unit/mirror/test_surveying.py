@@ -29,6 +29,8 @@ def trees(tmp_path) -> tuple[Path, Path]:
         (source / directory).mkdir(parents=True, exist_ok=True)
         for number in range(3):
             (source / directory / f"file{number}").write_bytes(b"x" * number)
+    (source / "plain/empty").mkdir()
+    (source / "plain/empty").chmod(0o750)
     (source / "linked/other").hardlink_to(source / "linked/file1")
     (source / "more/link").symlink_to("file1")
     os.setxattr(source / "more/file1", "user.note", b"one")
@@ -49,6 +51,7 @@ def test_of_equal_plain_directories_no_name_travels(trees) -> None:
         b"more",
         b"plain",
         b"plain/below",
+        b"plain/empty",
     ]
     assert source.progress.files_compared == 13
     assert source.progress.done_bytes == 13
@@ -72,6 +75,7 @@ CHANGES = {
     "long attribute": lambda tree: os.setxattr(tree / "plain/file1", "user.long", b"x" * 2000),
     "many attributes": _many_attributes,
     "more names": lambda tree: (tree / "plain/more").write_bytes(b""),
+    "empty directory gone": lambda tree: (tree / "plain/empty").rmdir(),
     "name gone": lambda tree: (tree / "plain/file1").unlink(),
     "directory gone": lambda tree: shutil.rmtree(tree / "plain"),
     "kind": lambda tree: (shutil.rmtree(tree / "plain/below"), (tree / "plain/below").write_bytes(b"")),
