@@ -10,8 +10,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from orchestrator.engine.witness import rules
 from orchestrator.engine.witness.rules import Grip, LeaseKind, Record
 
-ENGINES = st.sampled_from(["alpha", "beta", "gamma"])
-EPOCHS = st.integers(1, 6)
+OWNER = ""
+ENGINES = st.sampled_from([OWNER, OWNER, "alpha", "beta", "gamma"])
+"""Who asks; mostly whoever has the epoch."""
+OTHERS = st.sampled_from(["alpha", "beta", "gamma"])
+NEAR = st.sampled_from([0, 0, 0, 0, 1, -1])
+"""An epoch, counted from the present one."""
 LEASES_S = st.sampled_from([1.0, 5.0, 20.0])
 
 
@@ -27,6 +31,10 @@ class Witness(RuleBasedStateMachine):
         self.until_s: dict[int, float] = {}
         self.highest = 0
 
+    def _asked(self, near: int, engine: str) -> tuple[int, str]:
+        owner = self.grip.record.holder if self.grip is not None else "alpha"
+        return max(1, self.highest + near), engine or owner
+
     @rule(seconds=st.sampled_from([0.1, 1.0, 4.0, 30.0]))
     def time_passes(self, seconds: float) -> None:
         self.now_s += seconds
@@ -35,8 +43,9 @@ class Witness(RuleBasedStateMachine):
     def restarts(self) -> None:
         self.grip = rules.wake(self.disk, self.now_s) if self.disk is not None else None
 
-    @rule(epoch=EPOCHS, holder=ENGINES, lease_s=LEASES_S, named=st.sampled_from(["", "beta", "gamma"]))
-    def registers(self, epoch: int, holder: str, lease_s: float, named: str) -> None:
+    @rule(near=NEAR, engine=ENGINES, lease_s=LEASES_S, named=st.sampled_from(["beta", "gamma", ""]))
+    def registers(self, near: int, engine: str, lease_s: float, named: str) -> None:
+        epoch, holder = self._asked(near, engine)
         if self.grip is not None or epoch == 1:
             self._leased(
                 rules.register(
@@ -50,8 +59,9 @@ class Witness(RuleBasedStateMachine):
                 )
             )
 
-    @rule(epoch=EPOCHS, holder=ENGINES, lease_s=LEASES_S)
-    def renews(self, epoch: int, holder: str, lease_s: float) -> None:
+    @rule(near=NEAR, engine=ENGINES, lease_s=LEASES_S)
+    def renews(self, near: int, engine: str, lease_s: float) -> None:
+        epoch, holder = self._asked(near, engine)
         self._leased(rules.renew(self.grip, epoch=epoch, holder=holder, lease_s=lease_s, now_s=self.now_s))
 
     def _leased(self, ruling: rules.Ruling[rules.LeaseAnswer]) -> None:
@@ -62,16 +72,23 @@ class Witness(RuleBasedStateMachine):
             until_s = self.now_s + answer.expires_in_s
             self.until_s[answer.epoch] = max(until_s, self.until_s.get(answer.epoch, 0.0))
 
-    @rule(epoch=EPOCHS, holder=ENGINES)
-    def releases(self, epoch: int, holder: str) -> None:
+    @rule(near=NEAR, engine=ENGINES)
+    def releases(self, near: int, engine: str) -> None:
+        epoch, holder = self._asked(near, engine)
         ruling = rules.release(self.grip, epoch=epoch, holder=holder)
         self._kept(ruling)
         if ruling.answer.granted:
             self.until_s[epoch] = 0.0  # who gives an epoch back has fenced himself
 
-    @rule(from_epoch=EPOCHS, candidate=ENGINES, lease_s=st.one_of(st.none(), LEASES_S))
-    def grants(self, from_epoch: int, candidate: str, lease_s: float | None) -> None:
-        before = self.grip
+    @rule(
+        near=NEAR,
+        candidate=OTHERS,
+        lease_s=st.one_of(LEASES_S, st.none()),
+        later_s=st.sampled_from([30.0, 0.0, 4.0]),
+    )
+    def grants(self, near: int, candidate: str, lease_s: float | None, later_s: float) -> None:
+        self.now_s += later_s
+        before, from_epoch = self.grip, max(1, self.highest + near)
         ruling = rules.grant(
             before, from_epoch=from_epoch, candidate=candidate, now_s=self.now_s, time_ns=0, lease_s=lease_s
         )
@@ -100,4 +117,4 @@ class Witness(RuleBasedStateMachine):
 
 
 TestEpochs = pytest.mark.covers("AM-27")(Witness.TestCase)
-TestEpochs.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestEpochs.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
