@@ -53,7 +53,9 @@ class RunRecord(Request):
 class Runs:
     """All runs of this engine."""
 
-    def __init__(self, layout: Layout, scripts: Scripts, fence_of: Callable[[str], str | None] = lambda _: None) -> None:
+    def __init__(
+        self, layout: Layout, scripts: Scripts, fence_of: Callable[[str], str | None] = lambda _: None
+    ) -> None:
         """``fence_of`` says why a protection is fenced here; a script is told so, and takes nothing then."""
         self._layout = layout
         self._fence_of = fence_of
