@@ -119,6 +119,11 @@ def test_a_name_that_is_asked_about_twice_does_not_keep_a_mirror_from_its_end(tm
     assert differences(second, 200002669, "difference", "at once", ignoring=True, links=True, of=Crowded) == []
 
 
+def test_what_was_written_by_a_name_that_goes_as_an_orphan_is_kept(tmp_path):
+    """The file was cut short by its other name before: without what was written by this one it ended cut short, too."""
+    assert differences(tmp_path, 1200760, "difference", "at once") == []
+
+
 def test_a_directory_that_is_renamed_while_it_is_walked_keeps_its_mode(tmp_path):
     assert differences(tmp_path, 766627937, "checksum", "any") == []
 

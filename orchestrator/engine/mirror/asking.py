@@ -140,6 +140,7 @@ class Asking:
                 decided.unforced.add(hash(path))
             if entry.twin:
                 decided.twins.append((path, entry.twin))
+        self._displace(asked)
         if asked.node is not None:
             asked.node.owed += 1
         again = [(beneath.join(asked.directory, entry.name), asked.how) for entry in asked.entries]
@@ -201,6 +202,7 @@ class Asking:
             return
         group = entry.meta.group
         if verdict is not None and verdict.need is Need.LINKED:
+            self.belongs(path, group)
             links.linked(path, group, asked.ages[index], asked.read_up_to)
             return
         self._check_twin(entry, verdict)
@@ -261,6 +263,36 @@ class Asking:
             for name, twin in decided.twins if sequence <= decided.gate else ():
                 if twin == path or twin.startswith(below):
                     self._source.changes.again(name)
+
+    def displaced(self, paths: set[bytes]) -> None:
+        """From here in the stream on the target has none of the files at these paths and below them.
+
+        Operations by these names that are still under way will miss them. Whatever else they are names of is sent again for that.
+        """
+        self.names.taken_at(paths)
+        if self._source.options.report_only:
+            return
+        for path in paths:
+            again = self._source.links.removed(path, self._source.changes.position + 1)
+            if again:
+                self._source.changes.again(again)
+
+    def _displace(self, asked: Asked) -> None:
+        """A directory takes the place of a file, anything else that of a file or of a directory with all in it."""
+        displaced = set()
+        for entry in asked.entries:
+            if not entry.meta.is_file:
+                path = beneath.join(asked.directory, entry.name)
+                if not entry.meta.is_directory:
+                    displaced.add(path)
+                self.belongs(path, 0)
+        if displaced:
+            self.displaced(displaced)
+
+    def belongs(self, path: bytes, group: int) -> None:
+        """From here in the stream on this is a name of such a group."""
+        if {self.names.group(path), self._source.links.group(path)} - {0, group}:
+            self.displaced({path})
 
     def lost(self) -> None:
         """The connection is gone: no answer will come."""

@@ -18,6 +18,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections import Counter, deque
+from collections.abc import Iterator
 
 from orchestrator.engine.mirror import beneath
 from orchestrator.engine.mirror.metadata import group_of
@@ -58,6 +59,7 @@ class HardLinks:
     def __init__(self) -> None:
         self._groups: dict[int, _Group] = {}
         self._by_name: dict[bytes, int] = {}
+        self._above: Counter[bytes] = Counter()
         self._doubted = False
         self._ages = itertools.count(1)
 
@@ -87,6 +89,10 @@ class HardLinks:
     def holds(self, path: bytes, number: int) -> bool:
         """Whether this name is one of the group's."""
         return self._by_name.get(path) == number
+
+    def group(self, path: bytes) -> int:
+        """Of which group this is a name; 0 if it is of none."""
+        return self._by_name.get(path, 0)
 
     def surely_none_in(self, directory: bytes) -> bool:
         """Whether none of the names is directly in this directory; False also if there are too many to look through."""
@@ -136,6 +142,8 @@ class HardLinks:
             self._named(group.number, name, sequence)
 
     def _below(self, path: bytes) -> list[tuple[bytes, int]]:
+        if path not in self._above:  # as it nearly always is: nothing has to be looked through
+            return [(path, self._by_name[path])] if path in self._by_name else []
         below = path + b"/"
         return [(name, number) for name, number in self._by_name.items() if name == path or name.startswith(below)]
 
@@ -143,6 +151,7 @@ class HardLinks:
         """Drop a name."""
         number = self._by_name.pop(path, None)
         if number is not None:
+            self._leave_above(path)
             self._groups[number].names.pop(path, None)
             if not self._groups[number].names:
                 del self._groups[number]
@@ -173,7 +182,21 @@ class HardLinks:
 
     def _named(self, number: int, path: bytes, read_up_to: int) -> None:
         self._groups[number].names[path] = read_up_to
+        if path not in self._by_name:
+            self._above.update(_directories_above(path))
         self._by_name[path] = number
+
+    def _leave_above(self, path: bytes) -> None:
+        for above in _directories_above(path):
+            self._above[above] -= 1
+            if not self._above[above]:
+                del self._above[above]
+
+
+def _directories_above(path: bytes) -> Iterator[bytes]:
+    while path:
+        path = beneath.split(path)[0]
+        yield path
 
 
 class LostNames:
@@ -277,6 +300,17 @@ class AskedNames:
         below = path + b"/"
         for name in [name for name in self._serials if name == path or name.startswith(below)]:
             self.taken(name)
+
+    def taken_at(self, paths: set[bytes]) -> None:
+        """The names at these paths, and all below them, are gone."""
+        if self._serials:
+            for name in list(self._serials):
+                if name in paths or not paths.isdisjoint(_directories_above(name)):
+                    self.taken(name)
+
+    def group(self, path: bytes) -> int:
+        """Of which group this name was when it was asked about; 0 if it is not."""
+        return self._serials.get(path, (0, 0))[1]
 
     def waiting(self, number: int) -> bool:
         """Whether an answer may yet tell of a name of this group."""

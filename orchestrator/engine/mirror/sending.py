@@ -85,6 +85,7 @@ class Sending:
             told = [path for path in told if self._source.absent(path)]  # still: it may have been made meanwhile
             if told:
                 self._source.put(Gone, (told,), 0, [(path, How.SHALLOW) for path in told])
+                self.asking.displaced(set(told))
             return True
         if self.after_gone:
             self._source.directories.release(self.after_gone.pop())

@@ -40,6 +40,7 @@ from orchestrator.engine.mirror.messages import (
     Trouble,
     Verdicts,
 )
+from orchestrator.engine.mirror.metadata import group_of
 from orchestrator.engine.mirror.options import MirrorKind, MirrorOptions
 from orchestrator.engine.mirror.outbox import Outbox
 from orchestrator.engine.mirror.progress import Account, Observer, Progress
@@ -249,6 +250,7 @@ class MirrorSource:
             young = True
             if info.st_nlink == 1:
                 self._lost_names.read(path, read_up_to)
+        self.sending.asking.belongs(path, group_of(info))
         self.links.sent(path, info, read_up_to, young=young)
 
     def is_young(self, changed_ns: int, read_up_to: int) -> bool:
