@@ -27,7 +27,7 @@ def run(host: ScriptHost, *commands: list[str], **request: object) -> dict[str, 
     """The last line of each step."""
     steps = [step(f"step-{number}", "common/run_command", command=words) for number, words in enumerate(commands)]
     host.deliver("post_failover", render("post_failover", "files", steps).text)
-    host.run("post_failover", **request)
+    host.run("post_failover", fenced="", **request)  # the engine says that nobody else serves
     return {line["step"]: line for line in host.lines()}
 
 
