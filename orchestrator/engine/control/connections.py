@@ -34,6 +34,9 @@ from orchestrator.errors import DtamError
 
 Kind = schema.ConnectionActionKind
 
+ON_ITS_WAY_S = 5.0
+"""How long the end of a restore waits for word of what was applied."""
+
 
 class ConnectionRecord(Request):
     """The stored form of a connection: what was asked for, and what is wanted now."""
@@ -164,9 +167,10 @@ class Connections:
         if unwatched and self.status(key).state not in {"Started", "Paused"}:
             hint = "disconnect, then stop the watch at the target: dtengine protections act PROTECTION disable_monitor"
             raise Conflict(what="ending the watch at the target", why="it is not connected", hint=hint)
+        has_restored = self._has_restored(self._get(key))
         with self._lock:
             held = self._get(key)
-            if self._has_restored(held):
+            if has_restored:
                 self.restored(self._sets.get(held.record.request.replication_set).root)
             del self._held[held.record.key]
             store.remove(self._directory / f"{held.record.key}.json")
@@ -272,12 +276,21 @@ class Connections:
         return next((one.route for one in requests if (one.protection, one.purpose) == (protection, "protect")), None)
 
     def _has_restored(self, held: Held) -> bool:
-        """Whether a restore is complete: the original source has all that is here."""
+        """Whether a restore is complete: the original source has all that is here.
+
+        What is on its way is waited for: times of directories follow their names a moment later, and so does word of what was applied.
+        """
         request = held.record.request
         if request.purpose != "restore" or request.is_sparing or held.link is None:
             return False
-        now = held.link.now()
-        return now.target_data_state == "good" and now.applied_sequence >= now.committed_sequence
+        until = time.monotonic() + ON_ITS_WAY_S
+        while (now := held.link.now()).target_data_state == "good":
+            if now.applied_sequence >= now.committed_sequence:
+                return True
+            if time.monotonic() >= until:
+                break
+            time.sleep(0.01)
+        return False
 
     def _of_root(self, path: str) -> list[Held]:
         roots = {one.name: one.root for one in self._sets.listed()}
