@@ -12,7 +12,7 @@ from orchestrator.engine.client import schema
 from tests.conftest import require
 from tests.e2e.conftest import Engines, wait_for
 from tests.faults.fire.trees import differences
-from tests.faults.stepped_clock import SteppedClock
+from tests.stepped_clock import SteppedClock
 
 PATIENCE_S = 120.0
 DAY_S = 86400

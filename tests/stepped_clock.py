@@ -6,6 +6,8 @@ import struct
 import subprocess
 from pathlib import Path
 
+LIBRARY = "clock_step.so"
+STEP = "clock_step"
 SOURCE = """
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -50,8 +52,8 @@ class SteppedClock:
     """Programs that begin with ``enter`` see it, and all that they start with their own environment."""
 
     def __init__(self, directory: Path) -> None:
-        self._file = directory / "clock_step"
-        self._library = directory / "clock_step.so"
+        self._file = directory / STEP
+        self._library = directory / LIBRARY
         self.set(0)
         argv = ["gcc", "-shared", "-fPIC", "-x", "c", "-", "-o", str(self._library), "-ldl"]
         subprocess.run(argv, input=SOURCE, text=True, check=True)
