@@ -18,6 +18,7 @@ from typing import Self
 
 import pytest
 
+from orchestrator.engine.capture.control import ControlClient
 from orchestrator.engine.client import AnswerRefused, ConnectionStatus, schema
 
 PACE_S = 0.002
@@ -198,6 +199,13 @@ def test_orderly_restart_of_both(pair):
     pair.assert_identical()
 
 
+def log_what_follows(state: Path) -> None:
+    """A fence logs what its capture would have logged a moment later."""
+    for page in (state / "logs").glob("*/control"):
+        ControlClient(page.parent).fence(on=True)
+        ControlClient(page.parent).fence(on=False)
+
+
 def never_arrived(pair: Pair) -> None:
     """What was written while nobody could send it."""
     (pair.source / "d1" / "never-arrived").write_text("only the old source has it")
@@ -249,8 +257,11 @@ def test_promote_then_restore_and_protect_again(pair):
         (copy,) = (pair.alpha.state / "set-aside").rglob("never-arrived")
         assert copy.read_text() == "only the old source has it"
         assert beta.connection(back.key).mirror_bytes_sent < 500_000
+        (pair.target / "d3" / "at-the-last-moment").write_text("its directory's time follows it")
         beta.disconnect(back.key)
+        log_what_follows(pair.beta.state)
         assert beta.replica(replica.key).restored
+        assert tree(pair.source) == tree(pair.target)
         beta.replica_action(replica.key, "demote")
     with pair.alpha.local() as alpha:
         alpha.mount(schema.MountRequest(path=str(pair.source)))

@@ -91,7 +91,7 @@ class Connections:
         self._lock = threading.RLock()
         self._held: dict[str, Held] = {}
         self._numbers = 0
-        self.restored: Callable[[str], None] = lambda _: None
+        self.restored: Callable[[str, int], None] = lambda _root, _mark: None
 
     # -- life
 
@@ -167,11 +167,11 @@ class Connections:
         if unwatched and self.status(key).state not in {"Started", "Paused"}:
             hint = "disconnect, then stop the watch at the target: dtengine protections act PROTECTION disable_monitor"
             raise Conflict(what="ending the watch at the target", why="it is not connected", hint=hint)
-        has_restored = self._has_restored(self._get(key))
+        restored = self._restored_upto(self._get(key))
         with self._lock:
             held = self._get(key)
-            if has_restored:
-                self.restored(self._sets.get(held.record.request.replication_set).root)
+            if restored is not None:
+                self.restored(self._sets.get(held.record.request.replication_set).root, restored)
             del self._held[held.record.key]
             store.remove(self._directory / f"{held.record.key}.json")
         if held.link is not None:
@@ -275,22 +275,23 @@ class Connections:
         requests = (held.record.request for held in list(self._held.values()))
         return next((one.route for one in requests if (one.protection, one.purpose) == (protection, "protect")), None)
 
-    def _has_restored(self, held: Held) -> bool:
-        """Whether a restore is complete: the original source has all that is here.
+    @staticmethod
+    def _restored_upto(held: Held) -> int | None:
+        """The mark up to which a restore is complete: the original source has all that was here then. None: it is not.
 
-        What is on its way is waited for: times of directories follow their names a moment later, and so does word of what was applied.
+        What is on its way is waited for, and so is word of what was applied.
         """
-        request = held.record.request
-        if request.purpose != "restore" or request.is_sparing or held.link is None:
-            return False
-        until = time.monotonic() + ON_ITS_WAY_S
-        while (now := held.link.now()).target_data_state == "good":
-            if now.applied_sequence >= now.committed_sequence:
-                return True
+        request, link = held.record.request, held.link
+        if request.purpose != "restore" or request.is_sparing or link is None:
+            return None
+        until, mark = time.monotonic() + ON_ITS_WAY_S, link.mark()
+        while link.now().target_data_state == "good":
+            if link.reached(mark):
+                return mark
             if time.monotonic() >= until:
                 break
             time.sleep(0.01)
-        return False
+        return None
 
     def _of_root(self, path: str) -> list[Held]:
         roots = {one.name: one.root for one in self._sets.listed()}

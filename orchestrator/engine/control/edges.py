@@ -59,6 +59,10 @@ class Capture(Protocol):
         """Refuse every change, or allow them again."""
         ...
 
+    def mark(self) -> int:
+        """The sequence in the log behind all that was changed until now, and behind what follows from it a moment later."""
+        ...
+
     def restart_log(self) -> None:
         """Drop the log and begin another."""
         ...

@@ -347,7 +347,7 @@ class SourceLink:
 
     def mark(self) -> int:
         """All that was changed until now."""
-        return self._findings.mark() if self._findings is not None else self._capture.state.committed_sequence
+        return self._findings.mark() if self._findings is not None else self._capture.mark()
 
     def reached(self, mark: int) -> bool:
         """Whether the target has applied all up to a mark."""

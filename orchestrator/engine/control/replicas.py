@@ -406,23 +406,23 @@ class Replicas:
         restored_file(replica).unlink(missing_ok=True)
         self._events.tell("replica", f"{replica.record.root} is a replica again", key=replica.key, by=action.by)
 
-    def restored(self, root: str) -> None:
-        """All that is live at ``root`` is at its original source; it holds as long as nothing more changes here."""
+    def restored(self, root: str, mark: int) -> None:
+        """All that was live at ``root`` up to ``mark`` is at its original source; it holds as long as nothing more changes here."""
         for replica in self._house.all():
             if replica.record.promoted and replica.record.root == root:
-                store.write_text(restored_file(replica), self._change_mark(root))
+                store.write_text(restored_file(replica), self._change_mark(root, mark))
                 self._events.tell("replica", f"{root} was restored to {replica.record.source}", key=replica.key)
 
     def _was_restored(self, replica: Replica) -> bool:
         path = restored_file(replica)
         return path.exists() and path.read_text(encoding="utf-8") == self._change_mark(replica.record.root)
 
-    def _change_mark(self, root: str) -> str:
-        """Where the log of the live data stands; a watched directory has no log to tell by."""
+    def _change_mark(self, root: str, mark: int | None = None) -> str:
+        """A place in the log of the live data, where it stands if none is given; a watched directory has no log to tell by."""
         capture = self._mounts.capture(root)
-        return (
-            f"{capture.state.log_id} {capture.state.committed_sequence}" if capture and capture.kind == "fuse" else ""
-        )
+        if capture is None or capture.kind != "fuse":
+            return ""
+        return f"{capture.state.log_id} {capture.state.committed_sequence if mark is None else mark}"
 
 
 def goes_back_to(replica: Replica) -> str | None:
