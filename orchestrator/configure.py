@@ -130,7 +130,7 @@ def agree(settings: Settings, servers: Mapping[str, Server], protections: Iterab
     """
     known = {name.lower(): server for name, server in servers.items()}
     source, target = (_known(name, known) for name in (settings.source, settings.target))
-    if source.engine.fingerprint and source.engine.fingerprint == target.engine.fingerprint:
+    if source.engine and target.engine and source.engine.fingerprint == target.engine.fingerprint != "":
         raise refused(
             [f"source {source.name} and target {target.name} are the same server: their engines have one key"]
         )

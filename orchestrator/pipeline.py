@@ -98,7 +98,7 @@ class Pipeline:
     def know(self, server: Server) -> None:
         """Keep a server."""
         self.store.put_server(server)
-        self.store.audit(self.by, "", "hosts add", f"{server.name} at {server.engine.address} is known")
+        self.store.audit(self.by, "", "hosts add", f"{server.name} at {server.address} is known")
 
     def known(self, name: str) -> Server:
         """A known server, or ServerUnknown with the names of those that are."""

@@ -56,7 +56,8 @@ class Reach:
         Raises:
             TokenUnreadable, CredentialUnusable: its token file or its account's password is not fit.
         """
-        key = f"{server.engine.address}:{server.engine.control_port}:{server.engine.fingerprint}"
+        engine = server.own_engine
+        key = f"{engine.address}:{engine.control_port}:{engine.fingerprint}"
         if key not in self._clients:
             self._clients[key] = client_of(server, self._passwords)
         return self._clients[key]
@@ -68,7 +69,7 @@ class Reach:
     def meet(self, server: Server) -> tuple[Server, ServerStatus]:
         """Ask an engine who it is; gives the server with its addresses, the one it is reached at first."""
         status = self.client(server).server()
-        reached = server.engine.address
+        reached = server.own_engine.address
         others = [each for each in status.addresses if each not in {reached, *LOOPBACK}]
         addresses = (reached,) if reached.startswith("127.") else (reached, *others)
         return msgspec.structs.replace(server, addresses=addresses), status
@@ -114,7 +115,7 @@ class Reach:
         return PinnedWitness(settings.address, settings.port, settings.fingerprint, engines)
 
     def _site(self, server: Server) -> Site:
-        return Site(self.client(server), server.engine.address)
+        return Site(self.client(server), server.own_engine.address)
 
 
 def _address_and_port(server: str) -> tuple[str, int]:

@@ -60,9 +60,10 @@ def know(desk: Desk, screen: Screen, name: str, engine: EngineAddress) -> None:
 
 def refuse_another(known: Server | None, fingerprint: str) -> None:
     """Raises ServerDiffers when the name stands for an engine with another certificate already."""
-    if known is not None and known.engine.fingerprint != fingerprint:
-        where = f"{known.engine.address}:{known.engine.control_port}"
-        raise ServerDiffers(server=known.name, where=where, fingerprint=known.engine.fingerprint[:16] + "…")
+    engine = known.own_engine if known is not None else None
+    if known is not None and engine is not None and engine.fingerprint != fingerprint:
+        where = f"{engine.address}:{engine.control_port}"
+        raise ServerDiffers(server=known.name, where=where, fingerprint=engine.fingerprint[:16] + "…")
 
 
 def plain_fingerprint(given: str) -> str:
@@ -77,7 +78,7 @@ def own_token_file(desk: Desk, name: str) -> Path:
 
 def server_document(server: Server, says: str = "") -> dict[str, Any]:
     """A server for programs."""
-    engine = server.engine
+    engine = server.own_engine
     return {
         "name": server.name,
         "addresses": list(server.addresses),

@@ -60,7 +60,7 @@ def _domain(settings: Settings) -> str:
 def _logins(protection: Protection) -> Iterator[Login]:
     for where in (Where.SOURCE, Where.TARGET):
         server = protection.pair.on(where)
-        account = server.engine.account
+        account = server.engine.account if server.engine else None
         if account is not None:
             yield Login(server.name, account.user or _user_of(account))
 

@@ -19,11 +19,13 @@ from orchestrator.engine.client import (
     ServiceStatus,
     schema,
 )
+from orchestrator.hosts.errors import NotOnThisPlatform
 from orchestrator.model.documents import document_checksum
 from orchestrator.model.inventory import EngineFacts, PathFacts, ServiceFacts
 from orchestrator.model.outcomes import GiveUp, Outcome, Result
 from orchestrator.model.ports import HostFacts, ProtectionView, ScriptRun
 from orchestrator.model.shares import Samba
+from orchestrator.model.windows import USUAL, Windows, WindowsAsk
 from orchestrator.patience import absent_is_fine, patience
 
 
@@ -80,6 +82,16 @@ class AgentHost:
         """Its shares, its place in a domain, its hosts file, networks and keytabs."""
         with patience():
             return msgspec.convert(self._engine.samba(conf, keytabs, sids).model_dump(mode="json"), Samba)
+
+    def windows(self, ask: WindowsAsk = USUAL) -> Windows:
+        """There is none: this host runs Linux.
+
+        Raises:
+            NotOnThisPlatform: always.
+        """
+        raise NotOnThisPlatform(
+            what=f"Windows facts ({len(ask.services)} services)", server=self._name, platform="Linux"
+        )
 
     def make_directory(self, path: str, mode: int = 0o755) -> None:
         """A directory with its parents; one that exists is left as it is."""

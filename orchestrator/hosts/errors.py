@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.errors import DtamError
+from orchestrator.model.outcomes import GiveUp
 
 
 class TokenUnreadable(DtamError):
@@ -72,3 +73,10 @@ class FingerprintDiffers(InstallationFailed):
 class PackageNotWritten(InstallationFailed):
     template = "the package cannot be written to {path}: {why}"
     hint_template = "give another file: --to FILE"
+
+
+class NotOnThisPlatform(GiveUp):
+    """A question or a deed that only the other platform knows; a mistake of whoever asked."""
+
+    def __init__(self, what: str, server: str, platform: str) -> None:
+        super().__init__(f"{what}: {server} runs {platform}", "see docs/how-to/windows-hosts.md for what differs")

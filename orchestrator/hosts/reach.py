@@ -31,7 +31,7 @@ def client_of(server: Server, passwords: Passwords, *, timeout_s: float = 10.0) 
         TokenUnreadable: its token file is not there, is readable by others, or is empty.
         CredentialUnusable: the password of its account cannot be had.
     """
-    engine = server.engine
+    engine = server.own_engine
     return EngineClient.https(
         engine.address,
         engine.control_port,
@@ -43,7 +43,7 @@ def client_of(server: Server, passwords: Passwords, *, timeout_s: float = 10.0) 
 
 def login_of(server: Server, passwords: Passwords) -> Login | None:
     """How dtam logs in at the engine of ``server``: by its token, its account, or not at all."""
-    engine = server.engine
+    engine = server.own_engine
     account = engine.account
     if engine.token_file:
         return by_token(read_token(server.name, Path(engine.token_file)))

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from orchestrator.model.inventory import EngineFacts, ServiceFacts
 from orchestrator.model.ports import Host, HostFacts, ProtectionView, ScriptRun
 from orchestrator.model.shares import Samba
+from orchestrator.model.windows import USUAL, Windows, WindowsAsk
 
 Answer = TypeVar("Answer")
 
@@ -44,6 +45,10 @@ class HostSkin:
     def samba(self, conf: str, keytabs: Sequence[str] = (), sids: Sequence[str] = ()) -> Samba:
         """Shares and names of the host."""
         return self._ask("ask for shares and names", lambda: self._inner.samba(conf, keytabs, sids))
+
+    def windows(self, ask: WindowsAsk = USUAL) -> Windows:
+        """What a Windows host says about itself."""
+        return self._ask("ask the Windows host", lambda: self._inner.windows(ask))
 
     def make_directory(self, path: str, mode: int = 0o755) -> None:
         """A directory with its parents."""

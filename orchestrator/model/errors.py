@@ -41,6 +41,18 @@ class ServerUnknown(DtamError):
     hint_template = "add it: dtam hosts add {name} --address ADDRESS --token-file FILE"
 
 
+class ServerWithoutEngine(ServerUnknown):
+    template = "server {server} runs Windows: there is no engine on it"
+    hint_template = "what an engine does is done there by scripts and by dtam serve: docs/how-to/windows-hosts.md"
+
+
+class ServerWithoutWinRm(ServerUnknown):
+    template = "server {server} is reached by its engine, not by WinRM"
+    hint_template = (
+        "know it anew as a Windows server: dtam hosts remove {server}, then dtam hosts add {server} --winrm ADDRESS"
+    )
+
+
 class ChecksFailed(DtamError):
     template = "{protection} does not pass {count}: {first}"
     exit_code = 16

@@ -14,6 +14,7 @@ from orchestrator.model.domain import DomainInventory
 from orchestrator.model.names import NameChanges, NameRecords
 from orchestrator.model.servers import ServerName, Where
 from orchestrator.model.shares import Samba
+from orchestrator.model.windows import Windows
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -105,6 +106,8 @@ class SideInventory(msgspec.Struct, frozen=True):
     """What its engine was told to take over, at the last enable; None where it knows nothing of the protection."""
     samba: Samba | None = None
     """Its file sharing; None where nobody asked, because the protection moves nothing of it."""
+    windows: Windows | None = None
+    """All that a Windows host says of itself; None on other platforms."""
     queries: dict[str, Query] = {}
 
     def path(self, path: str) -> PathFacts | None:

@@ -21,6 +21,7 @@ from orchestrator.model.names import NameChanges, NameMove, NameRecords
 from orchestrator.model.outcomes import Outcome
 from orchestrator.model.servers import Where
 from orchestrator.model.shares import Samba
+from orchestrator.model.windows import USUAL, Windows, WindowsAsk
 
 
 class HostFacts(msgspec.Struct, frozen=True):
@@ -67,7 +68,10 @@ class ScriptRun(msgspec.Struct, frozen=True):
 
 
 class Host(Protocol):
-    """One server, reached over its engine's agent (or WinRM later)."""
+    """One server, reached over its engine's agent, or over WinRM where it runs Windows.
+
+    What the other platform alone has (an engine, Samba, keytabs; ``windows``) is refused with ``NotOnThisPlatform``.
+    """
 
     @property
     def name(self) -> str:
@@ -84,6 +88,10 @@ class Host(Protocol):
 
     def samba(self, conf: str, keytabs: Sequence[str] = (), sids: Sequence[str] = ()) -> Samba:
         """Its shares, its place in a domain, its hosts file, networks and keytabs; ``sids`` are those to be given names there."""
+        ...
+
+    def windows(self, ask: WindowsAsk = USUAL) -> Windows:
+        """What a Windows host says about itself: services, shares, addresses, volumes, and what ``ask`` names."""
         ...
 
     def make_directory(self, path: str, mode: int = 0o755) -> None:
@@ -135,7 +143,10 @@ class Host(Protocol):
         ...
 
     def act(self, protection: str, action: str, settings: Mapping[str, Any]) -> None:
-        """An action of the control API: enable_monitor, disable_monitor, failover, undo_failover, fence, unfence, release, set_epoch."""
+        """An action of the control API: enable_monitor, disable_monitor, failover, undo_failover, fence, unfence, release, set_epoch.
+
+        On Windows: fence, unfence, set_epoch, and renew_lease with ``epoch`` and ``valid_s``; the others are the executor's.
+        """
         ...
 
     def deliver_script(self, protection: str, name: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Where things are: servers, the engines on them, and the pair that a protection joins."""
+"""Where things are: servers, how each is reached, and the pair that a protection joins."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from typing import NewType
 
 import msgspec
 
+from orchestrator.model.errors import ServerWithoutEngine, ServerWithoutWinRm
+
 ServerName = NewType("ServerName", str)
 ProtectionId = NewType("ProtectionId", str)
 RunId = NewType("RunId", str)
 
 CONTROL_PORT = 6320
 DATA_PORT = 6321
+WINRM_PORT = 5985
+WINRM_TLS_PORT = 5986
 
 
 class Where(StrEnum):
@@ -26,6 +30,13 @@ class Where(StrEnum):
     def other(self) -> Where:
         """The other side of the pair."""
         return {Where.SOURCE: Where.TARGET, Where.TARGET: Where.SOURCE}.get(self, self)
+
+
+class Platform(StrEnum):
+    """What a server runs, which decides how it is reached and in which language its scripts are."""
+
+    LINUX = "linux"
+    WINDOWS = "windows"
 
 
 class EngineAccount(msgspec.Struct, frozen=True):
@@ -53,12 +64,96 @@ class EngineAddress(msgspec.Struct, frozen=True):
     account: EngineAccount | None = None
 
 
+class Transport(StrEnum):
+    """How one logs in at WinRM. Kerberos and NTLM encrypt the messages themselves; the others need verified HTTPS."""
+
+    KERBEROS = "kerberos"
+    NTLM = "ntlm"
+    CERTIFICATE = "certificate"
+    BASIC_HTTPS = "basic-https"
+
+
+class WinRmAddress(msgspec.Struct, frozen=True):
+    r"""How a Windows server's WinRM is reached. No secret is kept here.
+
+    ``account`` is whose password the credential cache has (``DOMAIN\\user``, ``user@DOMAIN`` or a local ``user``); by Kerberos it may be
+    empty: then tickets come from ``keytab`` for ``principal``, or from the process's own cache. ``host_name`` is the server's full name
+    in its domain where ``address`` is not that name: tickets are asked for it. ``tls``: HTTPS, verified by ``ca_file`` or the system's.
+    """
+
+    address: str
+    port: int = WINRM_PORT
+    transport: Transport = Transport.KERBEROS
+    tls: bool = False
+    account: str = ""
+    host_name: str = ""
+    principal: str | None = None
+    keytab: str | None = None
+    ca_file: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
+
+    @property
+    def url(self) -> str:
+        """Where WS-Management listens.
+
+        >>> WinRmAddress("fd00::7", 5986, Transport.NTLM, tls=True).url
+        'https://[fd00::7]:5986/wsman'
+        """
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{'https' if self.tls else 'http'}://{host}:{self.port}/wsman"
+
+
 class Server(msgspec.Struct, frozen=True):
-    """A server that dtam knows: its short name, its addresses and its engine."""
+    """A server that dtam knows: its short name, its addresses, and its engine or its WinRM; never both."""
 
     name: ServerName
     addresses: tuple[str, ...]
-    engine: EngineAddress
+    engine: EngineAddress | None = None
+    winrm: WinRmAddress | None = None
+
+    def __post_init__(self) -> None:
+        """Exactly one way leads to a server."""
+        if (self.engine is None) == (self.winrm is None):
+            msg = f"server {self.name} is reached by its engine or by WinRM: exactly one of both"
+            raise ValueError(msg)
+
+    @property
+    def platform(self) -> Platform:
+        """What it runs."""
+        return Platform.LINUX if self.engine else Platform.WINDOWS
+
+    @property
+    def address(self) -> str:
+        """Where it is reached."""
+        return (self.engine or self.own_winrm).address
+
+    @property
+    def reached_at(self) -> str:
+        """Where it is reached, with the port, for people."""
+        return f"{self.engine.address}:{self.engine.control_port}" if self.engine else self.own_winrm.url
+
+    @property
+    def own_engine(self) -> EngineAddress:
+        """Its engine.
+
+        Raises:
+            ServerWithoutEngine: it is a Windows server.
+        """
+        if self.engine is None:
+            raise ServerWithoutEngine(server=self.name)
+        return self.engine
+
+    @property
+    def own_winrm(self) -> WinRmAddress:
+        """Its WinRM.
+
+        Raises:
+            ServerWithoutWinRm: it has an engine.
+        """
+        if self.winrm is None:
+            raise ServerWithoutWinRm(server=self.name)
+        return self.winrm
 
 
 class Pair(msgspec.Struct, frozen=True):

@@ -230,9 +230,9 @@ def engine_address(view: View) -> Iterator[Finding]:
     """While the target has its address, the source must be reached by another: for the way back, and to stay fenced."""
     failover, pair = view.settings.failover, view.protection.pair
     taken = {one.source for one in failover.identity.addresses} if failover.fails_over("addresses") else set()
-    if pair.source.engine.address in taken:
+    if pair.source.address in taken:
         yield view.error(
-            f"the engine of {pair.source.name} is reached at {pair.source.engine.address}, which is to be taken over",
+            f"the engine of {pair.source.name} is reached at {pair.source.address}, which is to be taken over",
             where=view.place("failover.identity.addresses"),
             why="after a failover the source could not be reached, neither to restore nor to fail back",
             remedy=f"give it a second address and know it by that: dtam hosts add {pair.source.name} --address ...",
@@ -242,7 +242,7 @@ def engine_address(view: View) -> Iterator[Finding]:
 @check("engine-name-taken", sets=("basic", "failover"), passed="the source's engine is known by a name that stays")
 def engine_name(view: View) -> Iterator[Finding]:
     """A ticket for a service name that was moved is made for the target's account: the source's engine cannot read it."""
-    pair, account = view.protection.pair, view.protection.pair.source.engine.account
+    pair, account = view.protection.pair, view.protection.pair.source.own_engine.account
     if account is None or not account.kerberos_host or not view.settings.failover.fails_over("spns"):
         return
     found = view.inventory.domain.source
@@ -252,7 +252,7 @@ def engine_name(view: View) -> Iterator[Finding]:
             f"dtam logs in at the engine of {pair.source.name} with tickets for {account.kerberos_host}, whose service names a failover moves",
             where=view.place("failover.items.spns"),
             why=f"the domain may then give tickets that only {pair.target.name} can read: restore and failback would not reach the source",
-            remedy=f"know it by a token or a password: dtam hosts add {pair.source.name} --address {pair.source.engine.address} --token-file ...",
+            remedy=f"know it by a token or a password: dtam hosts add {pair.source.name} --address {pair.source.address} --token-file ...",
         )
 
 

@@ -54,7 +54,7 @@ def _of_samba(pair: Pair, found: Inventory, given: Mapping[str, Any], failover: 
     roots = [
         {"source_path": path, "target_path": volumes.get(path)} for path in sharing.roots_of(shares, tuple(volumes))
     ]
-    others = [one for one in pair.source.addresses if one != pair.source.engine.address]
+    others = [one for one in pair.source.addresses if one != pair.source.address]
     taken = {"identity": {"addresses": takeable(others, found)}}
     _propose_servers(found, failover)
     served = {"samba": {}, "services": [SMBD], "health": HEALTH} if shares else {}

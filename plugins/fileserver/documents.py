@@ -41,11 +41,11 @@ def _side(server: Server, engine: EngineFacts | None) -> dict[str, Any]:
         "name": server.name,
         "engine_id": engine.engine_id if engine else "0" * 32,
         "addresses": list(server.addresses),
-        "control_address": server.engine.address,
-        "control_port": engine.control_port if engine else server.engine.control_port,
+        "control_address": server.address,
+        "control_port": engine.control_port if engine else server.own_engine.control_port,
         "data_port": engine.data_port if engine else 6321,
         "probe_port": engine.probe_port if engine else 6320,
-        "fingerprint": engine.fingerprint if engine else server.engine.fingerprint or "0" * 64,
+        "fingerprint": engine.fingerprint if engine else server.own_engine.fingerprint or "0" * 64,
     }
 
 

@@ -24,6 +24,7 @@ from orchestrator.model.outcomes import GiveUp, TryAgain
 from orchestrator.model.ports import HealthProbe, HostFacts, Link, LinkStatus, ProtectionView, ScriptRun
 from orchestrator.model.servers import Where
 from orchestrator.model.shares import Samba
+from orchestrator.model.windows import USUAL, Windows, WindowsAsk
 
 State = dict[str, Any]
 SIDES = ("source", "target")
@@ -149,6 +150,9 @@ class DiskHost:
 
     def samba(self, conf: str, keytabs: Sequence[str] = (), sids: Sequence[str] = ()) -> Samba:
         return Samba(installed=False, conf=conf, problems=("Samba is not installed here",))
+
+    def windows(self, ask: WindowsAsk = USUAL) -> Windows:
+        raise GiveUp(f"{self.name} does not run Windows")
 
     def own_keytab(self, path: str, owner: int, mode: int) -> None:
         raise GiveUp(f"{path} is no keytab of {self.name}")

@@ -95,8 +95,10 @@ def list_(desk: Desk, *, as_json: bool) -> None:
     """The known servers."""
     screen = Screen(as_json)
     servers = desk.pipeline.store.servers()
-    rows = [(one.name, f"{one.engine.address}:{one.engine.control_port}", ", ".join(one.addresses)) for one in servers]
-    screen.table(("name", "engine", "addresses"), rows) if rows else screen.say("no server is known: dtam hosts add")
+    rows = [(one.name, one.platform, one.reached_at, ", ".join(one.addresses)) for one in servers]
+    screen.table(("name", "platform", "reached at", "addresses"), rows) if rows else screen.say(
+        "no server is known: dtam hosts add"
+    )
     screen.document([server_document(server) for server in servers])
 
 
@@ -117,8 +119,8 @@ def test(desk: Desk, *, name: str | None, as_json: bool) -> None:
     answers = [(server, desk.pipeline.reach.sign_of_life(server)) for server in servers]
     screen.table(("name", "answer", "says"), [(server.name, mark, says) for server, (mark, says) in answers])
     screen.document([server_document(server, says) | {"ok": mark == "ok"} for server, (mark, says) in answers])
-    for server in (server for server, (mark, _) in answers if mark != "ok"):
-        screen.say(f"if no engine is there: dtam hosts install {server.name} --ssh root@{server.engine.address}")
+    for server in (server for server, (mark, _) in answers if mark != "ok" and server.engine is not None):
+        screen.say(f"if no engine is there: dtam hosts install {server.name} --ssh root@{server.address}")
     if any(mark != "ok" for _, (mark, _) in answers):
         raise click.exceptions.Exit(1)
 

@@ -141,8 +141,8 @@ def upgrade(
         return
     with quiet(desk.pipeline, server, screen.say):
         facts = installer.install(package, {}, dry_run=False)
-    if facts["fingerprint"] != server.engine.fingerprint:
-        raise _differs(name, server.engine.address, facts["fingerprint"], server.engine.fingerprint)
+    if facts["fingerprint"] != server.own_engine.fingerprint:
+        raise _differs(name, server.address, facts["fingerprint"], server.own_engine.fingerprint)
     desk.pipeline.store.audit(desk.pipeline.by, "", "hosts upgrade", f"{name} runs {package.release}")
     screen.say(f"{name} runs {package.release}, with the same certificate")
     screen.document(server_document(server) | {"release": package.release})
@@ -218,7 +218,7 @@ def _way(ssh: str | None, config: Path | None, *, local: bool) -> Way:
 
 
 def _root_at(server: Server) -> str:
-    return f"root@{server.engine.address}"
+    return f"root@{server.address}"
 
 
 def _address(desk: Desk, name: str, address: str | None, ssh: str | None) -> str:
@@ -227,7 +227,7 @@ def _address(desk: Desk, name: str, address: str | None, ssh: str | None) -> str
         return address
     known = desk.pipeline.store.server(name)
     if known is not None:
-        return known.engine.address
+        return known.address
     if ssh:
         return ssh.rpartition("@")[2]
     raise AnswerNeeded(what=f"the address of {name}", flag="--address, or --ssh with the host")
@@ -261,7 +261,7 @@ def _differs(name: str, where: str, shown: str, wanted: str) -> FingerprintDiffe
 def _with_token(desk: Desk, installer: Installer, package: Package, name: str, engine: EngineAddress) -> EngineAddress:
     """The engine with a token of ours; the one that is known is kept."""
     known = desk.pipeline.store.server(name)
-    kept = known.engine.token_file if known else None
+    kept = known.own_engine.token_file if known else None
     if kept and Path(kept).is_file():
         return EngineAddress(engine.address, engine.control_port, engine.fingerprint, kept)
     machine = re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname().partition(".")[0])
