@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from orchestrator.engine.client import AnswerRefused, Bandwidth, LineSettings
+from orchestrator.engine.client import AnswerRefused, Bandwidth, LineSettings, schema
 from tests.e2e.conftest import wait_for
 from tests.e2e.way import MIB, Joined, Way
 
@@ -105,3 +107,37 @@ def test_a_percentage_of_a_link_is_told_in_bytes(joined) -> None:
             "/v1/lines/127.0.0.1",
             {"address": "127.0.0.1", "bandwidth": {"percent": 0.01, "link_bits_per_s": 9600}},
         )
+
+
+@pytest.mark.covers("ENG-CN-03", "ENG-Q-08")
+def test_a_connection_goes_on_by_other_terms_without_another_mirror(two, joined) -> None:
+    (joined.source / "gone").write_text("removed later")
+    joined.connect()
+    joined.act("pause")
+    elsewhere = Way(two[1])
+    terms = schema.ConnectionTerms(
+        route=schema.Route(address="127.0.0.1", port=elsewhere.port),
+        compression="high",
+        bandwidth=Bandwidth(bytes_per_s=4 * MIB),
+        mode="synchronous",
+        ignore_deletes=True,
+    )
+    with joined.alpha.local() as alpha:
+        changed = alpha.change_connection(joined.key, terms)
+    assert changed.terms == terms
+    words = ["connections", "change", joined.key, "--compression", "maximum", "--state", str(joined.alpha.state)]
+    subprocess.run([sys.executable, "-m", "orchestrator.engine.cli.dtengine", *words], check=True, timeout=60)
+    assert joined.status().terms == terms.model_copy(update={"compression": "maximum"})
+    joined.way.shut()
+    wait_for(lambda: joined.status().state == "Paused", 60, "other terms are no end of a pause")
+    joined.act("resume")
+    joined.settled()
+    wait_for(lambda: joined.status().synchrony.state == "synchronous", 60)
+    (joined.source / "gone").unlink()
+    (joined.source / "text").write_bytes(text(MIB))
+    joined.settled()
+    now = joined.status()
+    assert now.replication_compressed_bytes_sent < 0.6 * now.replication_bytes_sent
+    assert (joined.target / "gone").exists()
+    assert len(joined.mirrors()) == 1
+    elsewhere.close()

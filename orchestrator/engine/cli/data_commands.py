@@ -179,6 +179,30 @@ def add_connection(ask: Ask, replication_set: str, target: str, target_root: str
     ask.show(ask.engine.connect(request))
 
 
+@connections.command("change")
+@click.argument("key")
+@click.option("--mode", type=click.Choice(["asynchronous", "synchronous"]), help="How flushes are answered.")
+@click.option("--wait-s", "synchronous_wait_s", type=float, help="How long a flush may wait for the target.")
+@click.option("--when-late", type=click.Choice(["continue", "wait"]))
+@click.option("--ignore-deletes/--follow-deletes", "ignore_deletes", default=None)
+@click.option("--compression", type=LEVELS, help="Of the way to the target's address.")
+@click.option("--bytes-per-s", type=int, help="The limit of the way to the target's address.")
+@click.option("--address", help="Where the target is reached, with --port.")
+@click.option("--port", type=int, default=6321, show_default=True)
+@asking
+def change_connection(
+    ask: Ask, key: str, *, bytes_per_s: int | None, address: str | None, port: int, **given: Any
+) -> None:
+    """Carry a connection on by other terms; what is not named stays as it is."""
+    wanted = {name: value for name, value in given.items() if value is not None}
+    if address is not None:
+        wanted["route"] = {"address": address, "port": port}
+    if bytes_per_s is not None:
+        wanted["bandwidth"] = {"bytes_per_s": bytes_per_s}
+    known = ask.engine.connection(key).terms
+    ask.show(ask.engine.change_connection(key, schema.ConnectionTerms.model_validate(known.model_dump() | wanted)))
+
+
 @connections.command("disconnect")
 @click.argument("key")
 @click.option(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from orchestrator.engine.capture.synchronous import SynchronousState
 from orchestrator.engine.control import schema
-from orchestrator.engine.control.answers import ConnectionStatus, Synchrony
+from orchestrator.engine.control.answers_connections import ConnectionStatus, Synchrony
 from orchestrator.engine.control.edges import LinkNow
 from orchestrator.engine.control.lines import Lines
 from orchestrator.engine.control.peers import Peers
@@ -98,6 +98,7 @@ def as_answer(held: Shown, now: LinkNow | None, peers: Peers, lines: Lines) -> C
         last_error=now.last_error,
         since=since,
         says=now.says,
+        terms=request.terms.model_copy(update={"compression": line.compression, "bandwidth": line.bandwidth}),
         mode=request.mode,
         synchrony=as_synchrony(request, now.synchrony),
     )

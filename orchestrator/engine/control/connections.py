@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.engine.control import schema, store
-from orchestrator.engine.control.answers import ConnectionStatus
+from orchestrator.engine.control.answers_connections import ConnectionStatus
 from orchestrator.engine.control.connection_answers import as_answer
 from orchestrator.engine.control.edges import Link, LinkFactory
 from orchestrator.engine.control.errors import Conflict, Unknown
@@ -152,8 +152,7 @@ class Connections:
             )
             self._keep(record)
             held = self._hold(record, fresh=True)
-        if request.compression is not None:
-            self._lines.compress(self._status(held).target_address, request.compression)
+        self._lines.carry(self._status(held).target_address, request)
         where = f"{request.target}:{target_root}"
         self._events.tell("connection", f"{request.replication_set} is connected to {where}", key=record.key)
         return self._status(held)
@@ -177,6 +176,28 @@ class Connections:
         if held.link is not None:
             held.link.disconnect(unwatched=unwatched)
         self._events.tell("connection", f"connection {held.number} ended", key=held.record.key)
+
+    def change(self, key: str, terms: schema.ConnectionTerms) -> ConnectionStatus:
+        """Carry a connection on by other terms from now on; what was sent stays sent.
+
+        Raises:
+            Conflict: it cannot be carried on like that, or not now.
+        """
+        held = self._get(key)
+        link = self._link(held)
+        known = held.record.request
+        request = known.model_copy(update={name: getattr(terms, name) for name in schema.ConnectionTerms.model_fields})
+        if request.is_sparing != known.is_sparing:
+            hint = "disconnect it, and restore again"
+            raise Conflict(
+                what=f"changing connection {held.number}", why="what a restore spares is decided first", hint=hint
+            )
+        refuse_unordered(request, link.capture)
+        self._want(held, request=request)
+        link.follow(held.record)
+        self._lines.carry(self._status(held).target_address, terms)
+        self._events.tell("connection", f"connection {held.number} goes on by other terms", key=held.record.key)
+        return self._status(held)
 
     def act(self, key: str, action: schema.ConnectionAction) -> ConnectionStatus:
         """Tell a connection something.
@@ -229,7 +250,7 @@ class Connections:
         request = held.record.request.model_copy(update={"mode": str(mode)})
         refuse_unordered(request, link.capture)
         self._want(held, request=request)
-        link.flush_by(request)
+        link.follow(held.record)
 
     def _settle(self, held: Held, link: Link, timeout_s: float) -> None:
         """Wait until the target has applied all that was in the log when it was asked."""

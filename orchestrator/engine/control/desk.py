@@ -76,7 +76,7 @@ class MirrorDesk:
         events: Events,
         logs: VerifyLogs,
     ) -> None:
-        self._record = record
+        self.record = record
         self._rules = rules
         self._remap = remap
         self._capture = capture
@@ -92,14 +92,14 @@ class MirrorDesk:
 
     def mirror(self, wanted: schema.MirrorOptions, *, thorough: bool = False) -> MirrorJob:
         """A mirror of the whole set. After a loss, and in a restore, sizes and times prove nothing: ``thorough``."""
-        restoring = self._record.request.purpose == "restore"
-        keeps = self._record.request.ignore_deletes
+        restoring = self.record.request.purpose == "restore"
+        keeps = self.record.request.ignore_deletes
         options = mirror_options(wanted, thorough=thorough or restoring, keeps_deleted=keeps)
         return self._job("Restoring" if restoring else "Mirroring", options, wanted.kind)
 
     def verification(self, wanted: schema.MirrorOptions, *, remirror: bool = False) -> MirrorJob:
         """A comparison; it changes nothing unless it is to mirror what differs."""
-        name, target = self._record.request.replication_set, self._record.request.target
+        name, target = self.record.request.replication_set, self.record.request.target
         book = self._logs.open(name)
         book.begin(name, target, VerifyOptions(remirror, wanted.only_newer, wanted.checksum))
         options = mirror_options(wanted, report_only=not remirror, thorough=True)
@@ -156,7 +156,7 @@ class MirrorDesk:
         source = MirrorSource(
             self._capture().lower_path,
             self._rules,
-            mirror_options(LOOK_AGAIN, keeps_deleted=self._record.request.ignore_deletes),
+            mirror_options(LOOK_AGAIN, keeps_deleted=self.record.request.ignore_deletes),
             self._log,
             remap=self._remap,
             walk=False,
@@ -173,13 +173,13 @@ class MirrorDesk:
         return MirrorJob(feed, "look again", changes_state=False, done=ended)
 
     def _job(self, doing: str, options: MirrorOptions, kind: str, book: VerificationLog | None = None) -> MirrorJob:
-        troubles = Troubles(self._events, self._record.request.replication_set, book)
+        troubles = Troubles(self._events, self.record.request.replication_set, book)
         source = MirrorSource(
             self._capture().lower_path, self._rules, options, self._log, remap=self._remap, observer=troubles
         )
         feed = SourceFeed(source)
         progress = feed.source.progress
-        if self._record.request.calculate_size:
+        if self.record.request.calculate_size:
             threading.Thread(target=self._measure, args=(progress,), name="mirror-size", daemon=True).start()
 
         def ended(complete: bool, says: str) -> None:  # noqa: FBT001  # the job's signature
@@ -202,8 +202,8 @@ class MirrorDesk:
         how = "is complete" if complete else f"was not completed: {says}"
         self._events.tell(
             "mirror",
-            f"the {kind} mirror of {self._record.request.replication_set} {how}",
-            key=self._record.key,
+            f"the {kind} mirror of {self.record.request.replication_set} {how}",
+            key=self.record.key,
             files_compared=progress.files_compared,
             files_different=progress.files_different,
             sent_bytes=progress.sent_bytes,

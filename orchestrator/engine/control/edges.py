@@ -12,7 +12,7 @@ from orchestrator.engine.capture.synchronous import SynchronousState
 
 if TYPE_CHECKING:
     from orchestrator.engine.control.connections import ConnectionRecord
-    from orchestrator.engine.control.schema import ConnectionRequest, MirrorOptions, Orphans, ReplicationSet
+    from orchestrator.engine.control.schema import MirrorOptions, Orphans, ReplicationSet
 
 CaptureKind = Literal["fuse", "watcher"]
 ConnectionState = Literal["Started", "Stopped", "Paused", "Scheduled", "Error"]
@@ -179,8 +179,8 @@ class Link(Protocol):
         """What is replicated."""
         ...
 
-    def flush_by(self, request: ConnectionRequest) -> None:
-        """Answer flushes as the request's mode says, from now on."""
+    def follow(self, record: ConnectionRecord) -> None:
+        """Go on as the record says now: its terms may have changed."""
         ...
 
     def log_changed(self, *, resumable: bool, why: str) -> None:

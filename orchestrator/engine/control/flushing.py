@@ -86,6 +86,11 @@ class Flushing:
             self._events.alert("synchrony", sentence)
 
 
+def flushing_of(request: schema.ConnectionRequest) -> tuple[object, ...]:
+    """What says how flushes are answered."""
+    return request.mode, request.synchronous_wait_s, request.when_late
+
+
 def refuse_unordered(request: schema.ConnectionRequest, capture: Capture) -> None:
     """A watcher sees changes after their writers were answered.
 

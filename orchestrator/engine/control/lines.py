@@ -11,7 +11,8 @@ from pathlib import Path
 
 from orchestrator.engine.control import store
 from orchestrator.engine.control.events import Events
-from orchestrator.engine.control.schema_lines import Level, LineSettings
+from orchestrator.engine.control.schema_lines import LineSettings
+from orchestrator.engine.control.schema_terms import ConnectionTerms
 from orchestrator.engine.transfer import compression
 from orchestrator.engine.transfer.line import Line
 
@@ -52,9 +53,11 @@ class Lines:
         self._events.tell("line", f"to {settings.address}: compression {settings.compression}, {rate}")
         return settings
 
-    def compress(self, address: str, level: Level) -> None:
-        """Another compression, the bandwidth as it is."""
-        self.save(self.get(address).model_copy(update={"compression": level}))
+    def carry(self, address: str, terms: ConnectionTerms) -> None:
+        """As a connection wants it; what it says nothing of stays as it is."""
+        wanted = {"compression": terms.compression, "bandwidth": terms.bandwidth}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        self.save(self.get(address).model_copy(update=given))
 
     def _take(self, settings: LineSettings) -> None:
         line = self._lines.setdefault(settings.address, Line())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from orchestrator.engine.control.answers import ConnectionStatus
+from orchestrator.engine.control.answers_connections import ConnectionStatus
 from orchestrator.engine.control.errors import Conflict
 from orchestrator.engine.control.schema_sets import Orphans
 

@@ -20,7 +20,7 @@ from orchestrator.engine.apply.record import ReplicaRecord
 from orchestrator.engine.apply.replica import Replica
 from orchestrator.engine.apply.works import ReplicaSettings
 from orchestrator.engine.control import store
-from orchestrator.engine.control.answers import ReplicaStatus
+from orchestrator.engine.control.answers_connections import ReplicaStatus
 from orchestrator.engine.control.errors import Conflict, Unknown
 from orchestrator.engine.control.events import Events
 from orchestrator.engine.control.feeds import TargetFeed

@@ -8,13 +8,12 @@ from fastapi import APIRouter, Query
 
 from orchestrator.engine.control import schema
 from orchestrator.engine.control.answers import (
-    ConnectionStatus,
     DeviceStatus,
     Done,
     MountStatus,
-    ReplicaStatus,
     SetSize,
 )
+from orchestrator.engine.control.answers_connections import ConnectionStatus, ReplicaStatus
 from orchestrator.engine.control.backup_sets import BackupSets
 from orchestrator.engine.control.connections import Connections
 from orchestrator.engine.control.devices import Devices
@@ -129,6 +128,10 @@ def connection_routes(connections: Connections) -> APIRouter:
     def disconnect(key: str, monitoring: Annotated[Literal["continue", "stop"], Query()] = "continue") -> Done:
         connections.disconnect(key, unwatched=monitoring == "stop")
         return Done(says=f"connection {key} ended; the target keeps its data")
+
+    @router.put("/connections/{key}/terms")
+    def change(key: str, terms: schema.ConnectionTerms) -> ConnectionStatus:
+        return connections.change(key, terms)
 
     @router.post("/connections/{key}/actions")
     def act(key: str, action: schema.ConnectionAction) -> ConnectionStatus:

@@ -25,7 +25,6 @@ from orchestrator.engine.control.fields import (
     Request,
     Sentence,
 )
-from orchestrator.engine.control.schema_lines import Compression
 from orchestrator.engine.control.schema_sets import (
     Mapping,
     MirrorOptions,
@@ -38,8 +37,19 @@ from orchestrator.engine.control.schema_sets import (
 )
 from orchestrator.engine.control.schema_shares import FollowedShares
 from orchestrator.engine.control.schema_snapshots import SnapshotSettings
+from orchestrator.engine.control.schema_terms import ConnectionTerms
 
-__all__ = ["Mapping", "MirrorOptions", "Orphans", "PathPair", "ReplicationSet", "Route", "Rule", "SetName"]
+__all__ = [
+    "ConnectionTerms",
+    "Mapping",
+    "MirrorOptions",
+    "Orphans",
+    "PathPair",
+    "ReplicationSet",
+    "Route",
+    "Rule",
+    "SetName",
+]
 
 ScriptName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
@@ -110,26 +120,21 @@ class DeviceRequest(Request):
     offset_bytes: Bytes = 0
 
 
-class ConnectionRequest(Request):
+class ConnectionRequest(ConnectionTerms):
     """Connect a replication set to a target.
 
     ``remap_link``: absolute soft links into the set point into the replica there. ``calculate_size``: find out how much there is beside
     each mirror, so that percentage and remaining bytes can be told. ``auto_remirror``: after a queue was lost the target is mirrored
-    again by itself, by ``auto_remirror_kind``; off, replication stays Pending until a person mirrors. ``compression`` is that of the way to
-    the target's address, which other connections may share. ``simulate``: nothing is sent, all is counted. ``mode`` synchronous: a flush at the source is answered when the
-    target holds it; ``when_late`` says what happens when that takes longer than ``synchronous_wait_s``: the application goes on
-    asynchronously until the target has caught up, or it waits. ``ignore_deletes``: what is deleted or moved out at the source stays at
-    the target, until something else takes its name. ``restore_set``: a restore gives the set, too, to a server that has none of its name.
+    again by itself, by ``auto_remirror_kind``; off, replication stays Pending until a person mirrors. ``simulate``: nothing is sent, all
+    is counted. ``restore_set``: a restore gives the set, too, to a server that has none of its name.
     A restore that spares files is a mirror alone: later changes of a file that was spared would not fit it.
     """
 
     replication_set: Name
     target: Name
-    route: Route | None = None
     mapping: Mapping = Mapping()
     start_mirror: bool = True
     start_replication: bool = True
-    mirror: MirrorOptions = MirrorOptions()
     auto_remirror: bool = True
     auto_remirror_kind: Literal["checksum", "difference", "full"] = "checksum"
     remap_link: bool = True
@@ -138,12 +143,7 @@ class ConnectionRequest(Request):
     restore_set: bool = False
     protection: Name | None = None
     epoch: Epoch = 0
-    compression: Compression = None
     simulate: bool = False
-    mode: Literal["asynchronous", "synchronous"] = "asynchronous"
-    synchronous_wait_s: float = Field(default=10.0, gt=0, le=3600)
-    when_late: Literal["continue", "wait"] = "continue"
-    ignore_deletes: bool = False
 
     @model_validator(mode="after")
     def _whole_or_alone(self) -> Self:
@@ -156,6 +156,11 @@ class ConnectionRequest(Request):
     def is_sparing(self) -> bool:
         """A restore after which the other side may hold files of its own."""
         return self.purpose == "restore" and self.mirror.spares
+
+    @property
+    def terms(self) -> ConnectionTerms:
+        """What of it may change."""
+        return ConnectionTerms.model_validate(self.model_dump(include=set(ConnectionTerms.model_fields)))
 
 
 class ConnectionActionKind(StrEnum):

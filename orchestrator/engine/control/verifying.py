@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from orchestrator.engine.control import schema, store
-from orchestrator.engine.control.answers import ConnectionStatus
+from orchestrator.engine.control.answers_connections import ConnectionStatus
 from orchestrator.engine.control.errors import Unknown
 from orchestrator.engine.control.schema_verify import VerifyPlan, VerifySchedule
 from orchestrator.errors import DtamError
