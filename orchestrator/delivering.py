@@ -17,7 +17,8 @@ from orchestrator import scripting
 from orchestrator.errors import DtamError
 from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.plan import DeliveredScript
-from orchestrator.model.servers import Where
+from orchestrator.model.protections import Protection
+from orchestrator.model.servers import Platform, Where
 from orchestrator.model.settings import ScriptSettings
 from orchestrator.model.steps import ScriptCall, Step
 from orchestrator.sdk.application import Application, Planning
@@ -103,20 +104,22 @@ def rendered(plugin: Application, planning: Planning, lying: Iterable[HostScript
     steps = tuple(step for plan in plans for step in plan(neutral))
     delivered = {one.name: one.text for one in lying}
     own = planning.protection.settings.advanced.scripts
-    made = (_one(name, planning.protection.id, steps, delivered, own) for name in PLACES)
+    pair = planning.protection.pair
+    made = (_one(name, planning.protection, steps, delivered, own) for name in PLACES)
     return tuple(one for one in made if one is not None)
 
 
 def _one(
-    name: str, protection: str, steps: tuple[Step, ...], delivered: Mapping[str, str], own: ScriptSettings
+    name: str, protection: Protection, steps: tuple[Step, ...], delivered: Mapping[str, str], own: ScriptSettings
 ) -> HostScript | None:
     mine = _named_once(_segments(name, steps))
     configured = own_part(getattr(own, name, ""))
     if not mine and not configured and name not in delivered:
         return None
-    anew = scripting.regenerate(name, protection, mine, delivered.get(name))
+    platform = protection.pair.on(PLACES[name]).platform
+    anew = scripting.regenerate(name, protection.id, mine, delivered.get(name), platform)
     kept = scripting.own_commands(name, anew.script.text)
-    script = anew.script if kept.strip() else scripting.render(name, protection, mine, configured)
+    script = anew.script if kept.strip() else scripting.render(name, protection.id, mine, configured, platform)
     return HostScript(PLACES[name], name, script.text, script.step_ids, anew.edited)
 
 
@@ -148,9 +151,9 @@ def _segments(name: str, steps: tuple[Step, ...]) -> Iterator[Step]:
         )
 
 
-def blank(protection: str, name: str) -> HostScript:
-    """A script without steps, for people's own commands."""
-    return HostScript(PLACES[name], name, scripting.render(name, protection, ()).text)
+def blank(protection: str, name: str, platform: Platform = Platform.LINUX) -> HostScript:
+    """A script without steps, for people's own commands, in the language of its host."""
+    return HostScript(PLACES[name], name, scripting.render(name, protection, (), platform=platform).text)
 
 
 def own_part(text: str) -> str:
@@ -168,8 +171,4 @@ def with_own_part(script: HostScript, own: str) -> HostScript:
     Raises:
         ScriptDamaged: the marks of people's place are gone.
     """
-    scripting.own_commands(script.name, script.text)
-    before, _, rest = script.text.partition(f"{scripting.OWN_BEGIN}\n")
-    _, _, after = rest.partition(scripting.OWN_END)
-    text = f"{before}{scripting.OWN_BEGIN}\n{own_part(own)}{scripting.OWN_END}{after}"
-    return replace(script, text=text)
+    return replace(script, text=scripting.with_own(script.name, script.text, own_part(own)))

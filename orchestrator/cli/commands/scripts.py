@@ -200,7 +200,7 @@ def _named(desk: Desk, protection: Protection, name: str) -> HostScript:
     """A script by its name; one of those that may be, and is not yet, is empty but for the place of people's commands."""
     scripts = {one.name: one for one in desk.pipeline.scripts(protection)}
     if name not in scripts and name in PLACES:
-        return blank(protection.id, name)
+        return blank(protection.id, name, protection.pair.on(PLACES[name]).platform)
     if name not in scripts:
         raise ScriptUnknown(script=name, protection=protection.id, known=_names(scripts.values()))
     return scripts[name]
