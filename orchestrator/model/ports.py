@@ -36,7 +36,8 @@ class HostFacts(msgspec.Struct, frozen=True):
 class ProtectionView(msgspec.Struct, frozen=True):
     """A protection as one engine sees it. ``phase`` is idle, detected, granting, settling, promoting, running_script, done or failed.
 
-    ``document_sha256`` is that of the document it holds (``document_checksum``); empty when it holds none.
+    ``document_sha256`` is that of the document it holds (``document_checksum``); empty when it holds none. A host that holds leases of
+    `dtam serve` tells its own clock as well: ``ticks_s`` since the boot ``boot``, how long ago its guard looked, the newest lease's number.
     """
 
     id: str
@@ -52,6 +53,10 @@ class ProtectionView(msgspec.Struct, frozen=True):
     lease_remaining_s: float | None = None
     detected_ns: int | None = None
     finished_ns: int | None = None
+    boot: str = ""
+    ticks_s: float | None = None
+    guard_s: float | None = None
+    lease_n: int = 0
 
 
 class ScriptRun(msgspec.Struct, frozen=True):
@@ -145,7 +150,7 @@ class Host(Protocol):
     def act(self, protection: str, action: str, settings: Mapping[str, Any]) -> None:
         """An action of the control API: enable_monitor, disable_monitor, failover, undo_failover, fence, unfence, release, set_epoch.
 
-        On Windows: fence, unfence, set_epoch, and renew_lease with ``epoch`` and ``valid_s``; the others are the executor's.
+        On Windows: fence, unfence, set_epoch, and renew_lease with ``epoch``, ``n``, ``boot`` and ``until_s``; the others are the executor's.
         """
         ...
 
@@ -386,6 +391,22 @@ class WitnessView(Protocol):
 
     def problem(self) -> str:
         """Why it cannot be used; empty when it answers with the pinned key."""
+        ...
+
+
+class Grants(Protocol):
+    """Who grants the next epoch where the target has no engine: the executor's ledger of leases, a fence command, the witness."""
+
+    def granted(self, protection: str) -> int:
+        """The newest epoch granted here; 0 when none was."""
+        ...
+
+    def grant(self, protection: str, epoch: int, holder: Host, *, forced: bool, by: str) -> None:
+        """``holder`` has surely stopped, then the epoch is granted; TryAgain while it waits, GiveUp on a clear no."""
+        ...
+
+    def give_again(self, protection: str, epoch: int) -> None:
+        """Leases are given again where that epoch was never granted."""
         ...
 
 

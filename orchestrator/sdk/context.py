@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from orchestrator.model.outcomes import GiveUp
-from orchestrator.model.ports import Clients, DomainView, Host, NameService, Replication, WitnessView
+from orchestrator.model.ports import Clients, DomainView, Grants, Host, NameService, Replication, WitnessView
 from orchestrator.model.servers import Where
 
 
@@ -26,10 +26,18 @@ class Ports:
     witness: WitnessView | None = None
     domain: DomainView | None = None
     texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    grants: Grants | None = None
 
     def host(self, where: str) -> Host:
         """The host of a side."""
         return self.hosts[Where(where)]
+
+    @property
+    def epoch_grants(self) -> Grants:
+        """Who grants epochs here; GiveUp where the target's own engine does it."""
+        if self.grants is None:
+            raise GiveUp("the target's engine asks for its epochs itself", "is this plan made for a target without engine?")
+        return self.grants
 
     @property
     def name_service(self) -> NameService:

@@ -17,7 +17,7 @@ from orchestrator.sdk.steps.data import (
     replication_set,
     settle,
 )
-from orchestrator.sdk.steps.epochs import fail_over, fence, lift_fence, monitor, release_lease, take_epoch
+from orchestrator.sdk.steps.epochs import fail_over, fence, grant, lift_fence, monitor, release_lease, take_epoch
 from orchestrator.sdk.steps.hosts import (
     deliver_script,
     engines_answer,
@@ -68,6 +68,7 @@ __all__ = [
     "give_document",
     "give_names_back",
     "give_spns_back",
+    "grant",
     "in_script",
     "irreversible",
     "keep_shares",

@@ -63,6 +63,24 @@ def lift_fence(where: Where, server: str, protection: str) -> Step:
     )
 
 
+def grant(
+    where: Where, server: str, protection: str, epoch: int, *, forced: bool = False, by: str = "", budget_s: float = 600.0
+) -> Step:
+    """The next epoch, where no engine asks for it: ``server`` on ``where``, which had the one before, has surely stopped."""
+    given = {"where": where, "protection": protection, "epoch": epoch, "forced": forced, "by": by}
+    return Step(
+        "grant",
+        Where.ORCHESTRATOR,
+        f"make sure that {server} serves no more, and have epoch {epoch} granted",
+        act("epoch-granted", **given),
+        act("grant-epoch", **given),
+        act("take-grant-back", **given),
+        after=(f"epoch {epoch} is granted",),
+        budget_s=budget_s,
+        downtime=True,
+    )
+
+
 def take_epoch(where: Where, server: str, protection: str, epoch: int, *, by: str = "", downtime: bool = True) -> Step:
     """A side takes the epoch and may serve."""
     given = {"where": where, "protection": protection, "epoch": epoch, "by": by}
