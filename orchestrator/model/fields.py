@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 
 
@@ -31,6 +32,21 @@ def clean_path(text: str) -> str:
         msg = "must not contain '..'"
         raise ValueError(msg)
     return posixpath.normpath("/" + text.lstrip("/"))
+
+
+def data_path(text: str) -> str:
+    r"""A path of data: absolute as ``clean_path`` has it, or of Windows with its drive (``E:\\data``), never a share's."""
+    if not _DRIVE.match(text):
+        return clean_path(text)
+    illegal = next((char for char in text[2:] if ord(char) < 32 or char in '<>:"|?*'), None)
+    if illegal is not None:
+        msg = f"must not contain the character {illegal!r}"
+        raise ValueError(msg)
+    parts = [part for part in re.split(r"[\\/]+", text[2:]) if part not in {"", "."}]
+    if ".." in parts:
+        msg = "must not contain '..'"
+        raise ValueError(msg)
+    return f"{text[0].upper()}:\\" + "\\".join(parts)
 
 
 def short_name(text: str) -> str:
@@ -114,6 +130,7 @@ def _checked(text: str, pattern: re.Pattern[str], allowed: str) -> str:
 ShortName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(short_name)]
 ClientName = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(client_name)]
 AbsolutePath = Annotated[str, Field(max_length=4096), AfterValidator(clean_path)]
+DataPath = Annotated[str, Field(max_length=4096), AfterValidator(data_path)]
 IpAddress = Annotated[str, Field(max_length=64), AfterValidator(ip_address)]
 NameServerAddress = Annotated[str, Field(max_length=80), AfterValidator(server_address)]
 Fingerprint = Annotated[str, Field(max_length=120), AfterValidator(fingerprint)]
@@ -121,4 +138,5 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Command = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=4096)], ...], Field(max_length=200)]
 CheckId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=80)]
 DomainName = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(domain_name)]
+ServiceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._$ -]{0,99}$")]
 Principal = Annotated[str, StringConstraints(pattern=r"^[^\s\x00-\x1f\"']{1,250}$")]

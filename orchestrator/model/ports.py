@@ -225,6 +225,8 @@ class LinkStatus(msgspec.Struct, frozen=True):
     epoch: int = 0
     last_error: str = ""
     set_aside: tuple[str, ...] = ()
+    age_s: float | None = None
+    """How old the state is that the receiving side holds; None where the way does not say."""
 
     @property
     def in_step(self) -> bool:
@@ -237,7 +239,7 @@ class Replication(Protocol):
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What it can do: order, checksum, compression, restore, snapshot, orphans, route."""
+        """What it can do, in the words of ``orchestrator.model.capabilities``; asked for anything else it raises ``NotOffered``."""
         ...
 
     def paired(self) -> bool:
@@ -302,6 +304,18 @@ class Replication(Protocol):
 
     def demote(self, link: Link, epoch: int, *, discard_changes: bool) -> None:
         """A promoted side becomes a receiver again; with ``discard_changes`` a sender may mirror over what was changed here."""
+        ...
+
+    def pause(self, link: Link) -> None:
+        """Nothing is sent until ``resume``; the connection stays."""
+        ...
+
+    def resume(self, link: Link) -> None:
+        """What was held back travels."""
+        ...
+
+    def reverse(self, link: Link, epoch: int) -> None:
+        """The link's origin sends from now on, the other side receives; TryAgain while the data that is to turn is not in step."""
         ...
 
 
@@ -383,6 +397,26 @@ class DomainView(Protocol):
 
     def look(self, source: str, target: str, client_name: str) -> DomainInventory:
         """Both accounts, who holds their service names, the clock; what cannot be asked is a problem in words, never raised."""
+        ...
+
+
+class ServiceNames(Protocol):
+    """Service principal names of two accounts, moved from here. Documents are those of ``dtam step spns``; the undo is on disk first."""
+
+    def taken(self, protection: str, document: Mapping[str, Any]) -> tuple[bool, str]:
+        """Whether the target alone owns every wanted name, and who owns what in words."""
+        ...
+
+    def take(self, protection: str, document: Mapping[str, Any]) -> None:
+        """The target alone owns them."""
+        ...
+
+    def given_back(self, protection: str, document: Mapping[str, Any]) -> tuple[bool, str]:
+        """Whether both accounts hold what they held before they were taken; true where nothing was."""
+        ...
+
+    def give_back(self, protection: str, document: Mapping[str, Any]) -> None:
+        """Both accounts hold what they held before."""
         ...
 
 

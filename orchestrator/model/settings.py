@@ -18,12 +18,15 @@ from orchestrator.model.fields import (
     CheckId,
     ClientName,
     Command,
+    DataPath,
     Fingerprint,
     IpAddress,
     Port,
+    ServiceName,
     ShortName,
     Tab,
 )
+from orchestrator.model.paths import inside
 from orchestrator.model.servers import Where
 from orchestrator.model.settings_domain import (
     DirectorySettings,
@@ -31,8 +34,10 @@ from orchestrator.model.settings_domain import (
     ItemSettings,
     SambaSettings,
     ShareSelection,
+    WindowsSettings,
 )
 from orchestrator.model.settings_names import DnsSettings
+from orchestrator.model.settings_replication import ExternalSettings, StorageReplicaSettings
 from orchestrator.model.settings_snapshots import SnapshotsTab
 
 MIB = 1024 * 1024
@@ -43,7 +48,7 @@ Seconds = Annotated[float, Field(gt=0, le=86400)]
 class ServiceCommands(Tab):
     """How a service is started, stopped and asked on one side, where it differs from the other."""
 
-    unit: ShortName | None = None
+    unit: ServiceName | None = None
     start_command: Command = ()
     stop_command: Command = ()
     health_command: Command = ()
@@ -52,7 +57,7 @@ class ServiceCommands(Tab):
 
 
 class ServiceSettings(ServiceCommands):
-    """A protected service: a systemd ``unit``, or commands that the engine runs and watches itself.
+    """A protected service: a ``unit`` of systemd or a service of Windows by its short name, or commands that the engine runs and watches itself.
 
     ``required`` services come from the application and cannot be removed. ``grace_s`` is how long it may take to stop before it
     is killed, ``start_timeout_s`` to become healthy.
@@ -111,7 +116,7 @@ class FailoverTab(Tab):
     """What happens when the target takes over.
 
     ``type`` dns changes the records of the clients' name; identity takes the source's addresses over, on the same subnet only.
-    ``samba`` says that the source shares files by Samba; ``directory`` the domain whose accounts give their service names away.
+    ``samba`` says that the source shares files by Samba, ``windows`` that it is a Windows file server; ``directory`` the domain whose accounts give their service names away.
     ``not_awaited``: scripts whose end nothing waits for: of a failover's the whole, of a failback's people's own part. ``wait`` false: none is.
     ``settle``: apply what had arrived before the loss (apply), or drop what was queued (discard). Where the target's data is not good, an
     automatic failover goes back to its last good state, if that was kept.
@@ -123,6 +128,7 @@ class FailoverTab(Tab):
     identity: IdentitySettings = IdentitySettings()
     directory: DirectorySettings | None = None
     samba: SambaSettings | None = None
+    windows: WindowsSettings | None = None
     services: Annotated[tuple[ServiceSettings, ...], Field(max_length=200)] = ()
     health: HealthSettings = HealthSettings()
     settle: Literal["apply", "discard"] = "apply"
@@ -150,8 +156,10 @@ class FailoverTab(Tab):
             yield "items.addresses needs type: identity; a DNS failover leads names to the target's own addresses"
         if self.items.spns and self.directory is None:
             yield "items.spns needs directory: the domain whose accounts hold the service names"
-        if (self.items.shares or self.items.name) and self.samba is None:
-            yield "items.name and items.shares need samba: what shares the files out"
+        if self.samba is not None and self.windows is not None:
+            yield "samba and windows are two kinds of file server: give one of both"
+        if (self.items.shares or self.items.name) and not self.shares_files:
+            yield "items.name and items.shares need samba or windows: what shares the files out"
         if self.fails_over("addresses") and not self.identity.addresses:
             yield "an identity failover needs identity.addresses, or items.addresses: false"
         if self.dns.signing == "kerberos" and self.dns.domain is None and self.directory is None:
@@ -168,7 +176,12 @@ class FailoverTab(Tab):
             return chosen
         if item == "addresses":
             return self.type == "identity"
-        return self.samba is not None and (item != "spns" or self.directory is not None)
+        return self.shares_files and (item != "spns" or self.directory is not None)
+
+    @property
+    def shares_files(self) -> bool:
+        """Whether shares, names and service names move with the data."""
+        return self.samba is not None or self.windows is not None
 
     @property
     def moves_names(self) -> bool:
@@ -213,8 +226,8 @@ class MonitoringTab(Tab):
 class Root(Tab):
     """A protected directory, and its place on the target; the same path when ``target_path`` is not given."""
 
-    source_path: AbsolutePath
-    target_path: AbsolutePath | None = None
+    source_path: DataPath
+    target_path: DataPath | None = None
 
     @property
     def on_target(self) -> str:
@@ -269,9 +282,15 @@ class ConnectionTab(Tab):
     asynchronously with an alert until the target has caught up; with ``when_late`` wait it stands still until the target answers.
     ``ignore_deletes`` keeps at the target what is deleted or moved out at the source, until something else takes its name.
 
+    ``replication`` is the way: native is dtam's own engines; storage_replica is Windows', of whole volumes; external is a tool that somebody
+    else runs, which dtam asks and never commands to move data.
+
     Without ``roots`` the directories of the selected ``shares`` are protected, and those of ``volumes`` beside them.
     """
 
+    replication: Literal["native", "storage_replica", "external"] = "native"
+    storage_replica: StorageReplicaSettings | None = None
+    external: ExternalSettings | None = None
     roots: Annotated[tuple[Root, ...], Field(max_length=100)] = ()
     shares: ShareSelection = ShareSelection()
     volumes: Annotated[tuple[Root, ...], Field(max_length=100)] = ()
@@ -290,9 +309,21 @@ class ConnectionTab(Tab):
         for side in (Where.SOURCE, Where.TARGET):
             paths = sorted(root.on(side) for root in self.roots)
             for outer, inner in combinations(paths, 2):
-                if inner == outer or inner.startswith(outer.rstrip("/") + "/"):
+                if inside(inner, outer):
                     msg = f"{inner} lies inside {outer} on the {side}: protect the outer one, with rules"
                     raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _way_is_told(self) -> Self:
+        wanted = {"storage_replica": self.storage_replica, "external": self.external}
+        if self.replication in wanted and wanted[self.replication] is None:
+            msg = f"replication: {self.replication} needs its options: connection.{self.replication}"
+            raise ValueError(msg)
+        unused = next((way for way, options in wanted.items() if options is not None and way != self.replication), None)
+        if unused is not None:
+            msg = f"connection.{unused} is given but replication is {self.replication}: set replication: {unused}, or leave it out"
+            raise ValueError(msg)
         return self
 
 

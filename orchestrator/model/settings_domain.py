@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -69,6 +69,17 @@ class SambaSettings(Tab):
     """The source shares files by Samba, configured by ``conf`` on both sides."""
 
     conf: AbsolutePath = "/etc/samba/smb.conf"
+
+
+class WindowsSettings(Tab):
+    """The source is a Windows file server, and so is the target.
+
+    ``names``: how the target answers to the source's name: ``optional`` by the Server service's OptionalNames, ``alternate`` by an
+    alternate computer name, which the directory knows. ``loopback``: the target may use the name itself, too.
+    """
+
+    names: Literal["optional", "alternate"] = "optional"
+    loopback: bool = True
 
 
 class ShareSelection(Tab):

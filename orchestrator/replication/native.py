@@ -18,13 +18,14 @@ from orchestrator.engine.client import (
     ServerStatus,
     schema,
 )
+from orchestrator.model.capabilities import NATIVE
 from orchestrator.model.inventory import ReplicaFacts
 from orchestrator.model.outcomes import GiveUp, TryAgain
 from orchestrator.model.ports import Link, LinkStatus
 from orchestrator.model.servers import Where
 from orchestrator.patience import absent_is_fine, patience
+from orchestrator.replication.errors import refuse
 
-CAPABILITIES = frozenset({"order", "checksum", "restore", "orphans", "route"})
 SETTLE_LOOK_S = 2.0
 SETTLE_AGAIN_S = 0.2
 
@@ -46,7 +47,7 @@ class NativeReplication:
     @property
     def capabilities(self) -> frozenset[str]:
         """What our engine can do. Order needs the capturing file system; the host's facts say whether it can be had."""
-        return CAPABILITIES
+        return NATIVE
 
     # -- pairing
 
@@ -157,6 +158,18 @@ class NativeReplication:
     def demote(self, link: Link, epoch: int, *, discard_changes: bool) -> None:
         """A promoted side becomes a receiver again."""
         self._tell_replica(link, "demote", epoch=epoch, discard_changes=discard_changes)
+
+    def pause(self, link: Link) -> None:  # noqa: ARG002
+        """Not offered: an engine's connection is stopped by hand (dtengine), and starts anew by a mirror."""
+        refuse("dtam's own engines", "pause")
+
+    def resume(self, link: Link) -> None:  # noqa: ARG002
+        """Not offered."""
+        refuse("dtam's own engines", "pause")
+
+    def reverse(self, link: Link, epoch: int) -> None:  # noqa: ARG002
+        """Not offered: the way back is a connection of its own."""
+        refuse("dtam's own engines", "reverse")
 
     # -- how
 
