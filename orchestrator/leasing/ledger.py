@@ -122,3 +122,8 @@ def _locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def ledger_of(home: Path) -> Ledger:
+    """The ledger of a state directory."""
+    return Ledger.at(home / "leases")
