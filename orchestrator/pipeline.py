@@ -80,7 +80,7 @@ class Pipeline:
         self.store = Store(home / "dtam.db", time.time)
         self.running = Running(home, self.store, by)
         self.credentials = CredentialCache(home, time.time)
-        self.reach = reach or Reach(self.credentials.password)
+        self.reach = reach or Reach(self.credentials.password, home)
 
     def close(self) -> None:
         """End all connections."""

@@ -22,6 +22,9 @@ from orchestrator.hosts.logged import LoggedHost
 from orchestrator.hosts.reach import Passwords, client_of
 from orchestrator.hosts.retry import RetryHost
 from orchestrator.identity.domain_view import DirectoryView
+from orchestrator.leasing.arbiter import WitnessArbiter
+from orchestrator.leasing.grants import GrantSettings, LedgerGrants
+from orchestrator.leasing.ledger import ledger_of
 from orchestrator.model.ports import Host
 from orchestrator.model.protections import Protection
 from orchestrator.model.servers import Pair, Server, Where
@@ -41,8 +44,9 @@ LOOPBACK = {"127.0.0.1", "::1"}
 class Reach:
     """The way to all servers. ``passwords`` knows those of accounts at engines."""
 
-    def __init__(self, passwords: Passwords) -> None:
+    def __init__(self, passwords: Passwords, home: Path | None = None) -> None:
         self._passwords = passwords
+        self._home = home
         self._clients: dict[str, EngineClient] = {}
 
     def close(self) -> None:
@@ -95,7 +99,16 @@ class Reach:
             witness=self._witness(pair, watched) if watched else None,
             domain=DirectoryView(directory) if directory else None,
             texts=texts or {},
+            grants=self._grants(pair, settings),
         )
+
+    def _grants(self, pair: Pair, settings: Settings) -> LedgerGrants | None:
+        """Where the target has an engine, that one asks for its epochs itself."""
+        if self._home is None or pair.target.engine is not None:
+            return None
+        watch = settings.monitoring
+        arbiter = WitnessArbiter.of(self._home, watch.witness) if watch.witness else None
+        return LedgerGrants(ledger_of(self._home), GrantSettings(watch.lease.grace_s, watch.fence_command), arbiter)
 
     def snapshot(self, protection: Protection) -> Snapshot:
         """All that both engines know of a protection now; silence is a fact, never an error."""
