@@ -20,6 +20,7 @@ from orchestrator.model.inventory import EngineFacts, PathFacts, ReplicaFacts, S
 from orchestrator.model.names import NameChanges, NameMove, NameRecords
 from orchestrator.model.outcomes import Outcome
 from orchestrator.model.servers import Where
+from orchestrator.model.settings_line import Level
 from orchestrator.model.shares import Samba
 from orchestrator.model.windows import USUAL, Windows, WindowsAsk
 
@@ -194,7 +195,8 @@ class Link(msgspec.Struct, frozen=True):
     checksum: bool = True
     orphans: dict[str, Any] = {}
     route: dict[str, Any] | None = None
-    compression: bool = False
+    compression: Level | None = None
+    bandwidth: dict[str, Any] | None = None
     mode: str = "asynchronous"
     synchronous_wait_s: float = 10.0
     when_late: str = "continue"
@@ -207,7 +209,8 @@ class Link(msgspec.Struct, frozen=True):
 class LinkStatus(msgspec.Struct, frozen=True):
     """How a connection stands. ``data_state`` is good, mirroring, mirror_required, restore_required or not_ready.
 
-    ``set_aside`` lists files that the receiving side had and that never arrived: kept beside before they were overwritten.
+    ``set_aside`` lists files that the receiving side had and that never arrived: kept beside before they were overwritten. ``differs``:
+    fields of the link that are otherwise than asked for, as they are now; ``connect`` changes them.
     """
 
     state: str
@@ -225,6 +228,7 @@ class LinkStatus(msgspec.Struct, frozen=True):
     epoch: int = 0
     last_error: str = ""
     set_aside: tuple[str, ...] = ()
+    differs: dict[str, Any] = {}
     age_s: float | None = None
     """How old the state is that the receiving side holds; None where the way does not say."""
 
@@ -279,7 +283,7 @@ class Replication(Protocol):
         ...
 
     def connect(self, link: Link) -> None:
-        """Connect and start mirror and replication."""
+        """Connect and start mirror and replication; one that is there already goes on as the link says."""
         ...
 
     def status(self, link: Link) -> LinkStatus | None:

@@ -36,6 +36,7 @@ from orchestrator.model.settings_domain import (
     ShareSelection,
     WindowsSettings,
 )
+from orchestrator.model.settings_line import BandwidthSettings, Compression
 from orchestrator.model.settings_names import DnsSettings
 from orchestrator.model.settings_replication import ExternalSettings, StorageReplicaSettings
 from orchestrator.model.settings_snapshots import SnapshotsTab
@@ -303,6 +304,7 @@ class ConnectionTab(Tab):
     ``mode`` synchronous answers a flush at the source when the target holds it. Past ``synchronous_wait_s`` the application goes on
     asynchronously with an alert until the target has caught up; with ``when_late`` wait it stands still until the target answers.
     ``ignore_deletes`` keeps at the target what is deleted or moved out at the source, until something else takes its name.
+    ``compression`` and ``bandwidth`` are those of the way to the target's address, which all connections to it share; absent: as they are.
 
     ``replication`` is the way: native is dtam's own engines; storage_replica is Windows', of whole volumes; external is a tool that somebody
     else runs, which dtam asks and never commands to move data.
@@ -318,7 +320,8 @@ class ConnectionTab(Tab):
     volumes: Annotated[tuple[Root, ...], Field(max_length=100)] = ()
     route: Route | None = None
     mirror: Literal["checksum", "full"] = "checksum"
-    compression: bool = False
+    compression: Compression = None
+    bandwidth: BandwidthSettings | None = None
     mode: Literal["asynchronous", "synchronous"] = "asynchronous"
     synchronous_wait_s: Annotated[float, Field(gt=0, le=3600)] = 10.0
     when_late: Literal["continue", "wait"] = "continue"

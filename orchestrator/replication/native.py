@@ -113,10 +113,14 @@ class NativeReplication:
     # -- links
 
     def connect(self, link: Link) -> None:
-        """Connect and start mirror and replication; a connection that is there already is left alone."""
+        """Connect and start mirror and replication; a connection that is there already goes on by the link's terms."""
         with patience():
-            if self._connection(link) is None:
-                self._on(link.origin).connect(self._request(link))
+            connection = self._connection(link)
+            request = self._request(link)
+            if connection is None:
+                self._on(link.origin).connect(request)
+            elif differs(connection, link):
+                self._on(link.origin).change_connection(connection.key, request.terms)
 
     def status(self, link: Link) -> LinkStatus | None:
         """How that connection stands, or None when there is none."""
@@ -124,7 +128,7 @@ class NativeReplication:
             connection = self._connection(link)
         if connection is None:
             return None
-        return link_status(connection, self._set_aside(link))
+        return link_status(connection, self._set_aside(link), differs(connection, link))
 
     def disconnect(self, link: Link) -> None:
         """End the connection; the receiving side keeps its data."""
@@ -227,7 +231,8 @@ class NativeReplication:
             purpose="restore" if link.purpose == "restore" else "protect",
             protection=link.protection,
             epoch=link.epoch,
-            compression="medium" if link.compression else None,
+            compression=link.compression,
+            bandwidth=schema.Bandwidth.model_validate(link.bandwidth) if link.bandwidth else None,
             mode="synchronous" if link.mode == "synchronous" else "asynchronous",
             synchronous_wait_s=link.synchronous_wait_s,
             when_late="wait" if link.when_late == "wait" else "continue",
@@ -265,8 +270,32 @@ class NativeReplication:
                 self._on(link.origin.other).replica_action(held.key, action, **settings)
 
 
-def link_status(connection: ConnectionStatus, set_aside: tuple[str, ...] = ()) -> LinkStatus:
-    """A connection as the port speaks of it."""
+def differs(connection: ConnectionStatus, link: Link) -> dict[str, Any]:
+    """The fields of a link by which its connection is not carried on, as they are now. What the link leaves open never differs."""
+    now = connection.terms
+    rate = now.bandwidth.rate_bytes_s if now.bandwidth else None
+    asked: dict[str, tuple[Any, Any]] = {
+        "mode": (now.mode, link.mode),
+        "ignore_deletes": (now.ignore_deletes, link.ignore_deletes),
+        "route": (now.route.model_dump(mode="json") if now.route else None, link.route),
+    }
+    if link.mode == "synchronous":
+        asked["synchronous_wait_s"] = (now.synchronous_wait_s, link.synchronous_wait_s)
+        asked["when_late"] = (now.when_late, link.when_late)
+    if link.compression is not None:
+        asked["compression"] = (now.compression, link.compression)
+    if link.bandwidth is not None and rate != schema.Bandwidth.model_validate(link.bandwidth).rate_bytes_s:
+        asked["bandwidth"] = (
+            now.bandwidth.model_dump(mode="json", exclude_none=True) if now.bandwidth else None,
+            link.bandwidth,
+        )
+    return {field: is_now for field, (is_now, wanted) in asked.items() if is_now != wanted}
+
+
+def link_status(
+    connection: ConnectionStatus, set_aside: tuple[str, ...] = (), otherwise: Mapping[str, Any] | None = None
+) -> LinkStatus:
+    """A connection as the port speaks of it; ``otherwise`` is what differs from the link."""
     return LinkStatus(
         state=connection.state,
         data_state=connection.target_data_state,
@@ -283,6 +312,7 @@ def link_status(connection: ConnectionStatus, set_aside: tuple[str, ...] = ()) -
         epoch=connection.epoch,
         last_error=connection.last_error,
         set_aside=set_aside,
+        differs=dict(otherwise or {}),
     )
 
 

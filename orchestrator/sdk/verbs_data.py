@@ -120,10 +120,13 @@ def _status(ports: Ports, given: Given) -> LinkStatus | None:
 
 @look("link-there")
 def link_there(ports: Ports, given: Given) -> Seen:
-    """The connection exists under this epoch or a newer one."""
+    """The connection exists under this epoch or a newer one, and is carried on as the link says."""
     status, link = _status(ports, given), link_of(given)
-    there = status is not None and status.epoch >= link.epoch
-    return Seen(done=there, says=status.state if status else "not connected", found={"connected": status is not None})
+    if status is None or status.epoch < link.epoch:
+        says = "not connected" if status is None else f"{status.state} under epoch {status.epoch}"
+        return Seen(done=False, says=says, found={"connected": status is not None})
+    says = f"{status.state}, to be changed: {', '.join(sorted(status.differs))}" if status.differs else status.state
+    return Seen(done=not status.differs, says=says, found={"connected": True, "differs": status.differs})
 
 
 @look("link-absent")
@@ -135,11 +138,21 @@ def link_absent(ports: Ports, given: Given) -> Seen:
 
 @deed("connect")
 def connect(ports: Ports, given: Given, _found: Found) -> None:
-    """Connect; one that was left under an older epoch is ended first."""
+    """Connect, or change what is connected; one that was left under an older epoch is ended first."""
     status, link = _status(ports, given), link_of(given)
     if status is not None and status.epoch < link.epoch:
         ports.replication.disconnect(link)
     ports.replication.connect(link)
+
+
+@deed("put-connection-back")
+def put_connection_back(ports: Ports, given: Given, found: Found) -> None:
+    """As it was found: with its earlier terms, or ended."""
+    link, before = link_of(given), found.get("differs")
+    if before:
+        ports.replication.connect(msgspec.structs.replace(link, **before))
+    elif before is None:
+        ports.replication.disconnect(link)
 
 
 @deed("disconnect")

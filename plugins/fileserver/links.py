@@ -58,6 +58,7 @@ def _link(planning: Planning, position: int, origin: Where, epoch: int, differen
         orphans=tab.orphans.model_dump(mode="json", exclude_none=True) if outward else {},
         route=tab.route.model_dump(mode="json") if tab.route and outward else None,
         compression=tab.compression,
+        bandwidth=tab.bandwidth.model_dump(mode="json", exclude_none=True) if tab.bandwidth else None,
         mode=tab.mode if outward else "asynchronous",
         synchronous_wait_s=tab.synchronous_wait_s,
         when_late=tab.when_late,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from orchestrator.engine.client import EngineClient
+from orchestrator.engine.client import ConnectionStatus, EngineClient
 from tests.e2e.test_cli_asked import ID, Desk, desk
 
 __all__ = ["desk"]
@@ -35,6 +35,13 @@ def monitor(desk: Desk) -> Any:
         return engine.protection_state(ID).monitor
 
 
+def connection(desk: Desk) -> ConnectionStatus:
+    """The one that carries the protected data, as its source tells it."""
+    with EngineClient.local(str(desk.stage.alpha.directory / "engine" / "control.sock")) as engine:
+        (found,) = engine.connections()
+        return found
+
+
 def until(what: str, look: Any) -> None:
     deadline = time.monotonic() + 120
     while not look():
@@ -42,7 +49,7 @@ def until(what: str, look: Any) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.covers("ENG-FO-05", "ENG-FO-06", "ENG-FO-07")
+@pytest.mark.covers("ENG-SYNC-01", "ENG-FO-05", "ENG-FO-06", "ENG-FO-07")
 def test_a_monitor_is_edited_removed_and_stopped_after_a_failback(desk: Desk, tmp_path: Path) -> None:
     mark, go = tmp_path / "mark", tmp_path / "go"
     desk.add_hosts()
@@ -52,8 +59,14 @@ def test_a_monitor_is_edited_removed_and_stopped_after_a_failback(desk: Desk, tm
 
     enable(desk, monitoring={"missed": 60, "enabled": False})
     assert (monitor(desk).enabled, monitor(desk).allowed) == (False, 60)
-    enable(desk, monitoring={"enabled": True})
+    changed = {"compression": "low", "bandwidth": {"bytes_per_s": 1 << 30}, "mode": "synchronous", "when_late": "wait"}
+    before = connection(desk)
+    enable(desk, monitoring={"enabled": True}, connection=changed)
     assert monitor(desk).enabled
+    assert connection(desk).terms.model_dump(mode="json", exclude_none=True).items() >= changed.items()
+    assert connection(desk).key == before.key, "the connection goes on"
+    enable(desk, connection={"compression": "off", "mode": "asynchronous"})
+    assert (connection(desk).mode, connection(desk).compression) == ("asynchronous", "off")
 
     desk.run("failover", "--graceful", "--yes")
     assert json.loads(desk.run("status", "--protection", ID, "--json"))["stage"] == "failed_over"

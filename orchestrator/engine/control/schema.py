@@ -25,6 +25,7 @@ from orchestrator.engine.control.fields import (
     Request,
     Sentence,
 )
+from orchestrator.engine.control.schema_lines import Bandwidth
 from orchestrator.engine.control.schema_sets import (
     Mapping,
     MirrorOptions,
@@ -40,6 +41,7 @@ from orchestrator.engine.control.schema_snapshots import SnapshotSettings
 from orchestrator.engine.control.schema_terms import ConnectionTerms
 
 __all__ = [
+    "Bandwidth",
     "ConnectionTerms",
     "Mapping",
     "MirrorOptions",

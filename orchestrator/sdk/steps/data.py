@@ -91,7 +91,7 @@ def connect(link: Link, names: str, *, suffix: str = "") -> Step:
         f"connect {link.replication_set} {names}, {link.mirror} mirror{' by checksum' if link.checksum else ''}",
         act("link-there", link=link),
         act("connect", link=link),
-        act("disconnect", link=link),
+        act("put-connection-back", link=link),
         after=(f"{link.source_path} -> {link.target_path} ({link.purpose}, epoch {link.epoch})",),
     )
 

@@ -98,6 +98,27 @@ def test_a_synchronous_link_is_asked_for(native: NativeReplication, engines: tup
     assert (request.mode, request.synchronous_wait_s, request.when_late) == ("synchronous", 2.5, "wait")
 
 
+@pytest.mark.covers("ENG-SYNC-01")
+def test_a_connection_that_is_there_goes_on_as_the_link_says(
+    native: NativeReplication, engines: tuple[Any, Any]
+) -> None:
+    alpha = engines[0]
+    alpha.connections.return_value = [connection(terms={"compression": "low", "bandwidth": {"bytes_per_s": 4096}})]
+    same = msgspec.structs.replace(LINK, compression="low", bandwidth={"percent": 4.096, "link_bits_per_s": 800_000})
+    for link in (LINK, same):
+        native.connect(link)
+        assert native.status(link).differs == {}  # type: ignore[union-attr]
+    alpha.change_connection.assert_not_called()
+    other = msgspec.structs.replace(LINK, mode="synchronous", compression="high", bandwidth={"bytes_per_s": 8192})
+    assert native.status(other).differs == {  # type: ignore[union-attr]
+        "mode": "asynchronous", "compression": "low", "bandwidth": {"bytes_per_s": 4096},
+    }  # fmt: skip
+    native.connect(other)
+    (key, terms), _ = alpha.change_connection.call_args
+    assert (key, terms.mode, terms.compression, terms.bandwidth.rate_bytes_s) == ("k1", "synchronous", "high", 8192)
+    alpha.connect.assert_not_called()
+
+
 @pytest.mark.parametrize(
     ("given", "in_step"),
     [({}, True), ({"state": "Error"}, False), ({"target_data_state": "mirroring"}, False)],
