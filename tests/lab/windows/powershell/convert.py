@@ -1,0 +1,604 @@
+"""Types and conversions: what a value is called, its text, its truth, and what a cast makes of it, or refuses."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import re
+import uuid
+from collections.abc import Callable
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from typing import Any
+
+from tests.lab.windows.powershell.dates import date_text, parse_date, parse_span, span_text
+from tests.lab.windows.powershell.strings import number_of
+from tests.lab.windows.powershell.values import (
+    INTEGER_RANGES,
+    Byte,
+    Char,
+    EnumValue,
+    ErrorRecord,
+    Int16,
+    Int64,
+    NetException,
+    OutsideSubset,
+    PsObject,
+    Reference,
+    SByte,
+    Table,
+    Terminating,
+    TypeValue,
+    UInt16,
+    UInt32,
+    UInt64,
+    as_list,
+    integer_kind,
+)
+
+INTEGERS: dict[str, type] = {
+    "System.SByte": SByte,
+    "System.Byte": Byte,
+    "System.Int16": Int16,
+    "System.UInt16": UInt16,
+    "System.Int32": int,
+    "System.UInt32": UInt32,
+    "System.Int64": Int64,
+    "System.UInt64": UInt64,
+}
+INTEGER_NAMES = {kind: name for name, kind in INTEGERS.items()}
+ACCELERATORS = {
+    "int": "System.Int32",
+    "int32": "System.Int32",
+    "long": "System.Int64",
+    "int64": "System.Int64",
+    "int16": "System.Int16",
+    "short": "System.Int16",
+    "uint16": "System.UInt16",
+    "uint32": "System.UInt32",
+    "uint64": "System.UInt64",
+    "byte": "System.Byte",
+    "sbyte": "System.SByte",
+    "bool": "System.Boolean",
+    "boolean": "System.Boolean",
+    "string": "System.String",
+    "char": "System.Char",
+    "double": "System.Double",
+    "float": "System.Single",
+    "single": "System.Single",
+    "decimal": "System.Decimal",
+    "datetime": "System.DateTime",
+    "datetimeoffset": "System.DateTimeOffset",
+    "timespan": "System.TimeSpan",
+    "guid": "System.Guid",
+    "uri": "System.Uri",
+    "version": "System.Version",
+    "regex": "System.Text.RegularExpressions.Regex",
+    "ipaddress": "System.Net.IPAddress",
+    "object": "System.Object",
+    "array": "System.Array",
+    "void": "System.Void",
+    "hashtable": "System.Collections.Hashtable",
+    "ordered": "System.Collections.Specialized.OrderedDictionary",
+    "pscustomobject": "System.Management.Automation.PSCustomObject",
+    "psobject": "System.Management.Automation.PSObject",
+    "scriptblock": "System.Management.Automation.ScriptBlock",
+    "switch": "System.Management.Automation.SwitchParameter",
+    "switchparameter": "System.Management.Automation.SwitchParameter",
+    "pscredential": "System.Management.Automation.PSCredential",
+    "securestring": "System.Security.SecureString",
+    "type": "System.Type",
+    "math": "System.Math",
+    "convert": "System.Convert",
+    "ref": "System.Management.Automation.PSReference",
+    "exception": "System.Exception",
+    "xml": "System.Xml.XmlDocument",
+    "ciminstance": "Microsoft.Management.Infrastructure.CimInstance",
+    "cimsession": "Microsoft.Management.Infrastructure.CimSession",
+    "timezoneinfo": "System.TimeZoneInfo",
+    "psmoduleinfo": "System.Management.Automation.PSModuleInfo",
+    "void ": "System.Void",
+}
+OTHER_TYPES = """
+System.Console System.Environment System.BitConverter System.DayOfWeek System.Net.Dns System.IO.File System.IO.Directory System.IO.Path System.IO.FileInfo
+System.IO.DirectoryInfo System.Collections.ArrayList System.Collections.Generic.List System.Collections.Generic.Dictionary
+System.Collections.Generic.HashSet System.Collections.Generic.Queue System.Collections.Generic.Stack System.Collections.Queue System.Collections.Stack System.Collections.IDictionary
+System.Collections.IEnumerable System.Collections.Specialized.OrderedDictionary System.Text.StringBuilder System.Text.Encoding System.Text.UTF8Encoding System.Text.UnicodeEncoding
+System.Text.ASCIIEncoding System.Diagnostics.Stopwatch System.Diagnostics.Process System.Security.Cryptography.SHA256 System.Security.Cryptography.SHA1 System.Security.Cryptography.SHA512
+System.Security.Cryptography.MD5 System.Security.Principal.WindowsIdentity System.Security.Principal.WindowsPrincipal System.Security.Principal.WindowsBuiltInRole
+System.Security.Principal.SecurityIdentifier System.Security.Principal.NTAccount System.Management.Automation.ErrorRecord System.Management.Automation.ErrorCategory System.StringComparison
+System.StringSplitOptions System.Globalization.CultureInfo System.Globalization.DateTimeStyles System.DateTimeKind System.Text.RegularExpressions.RegexOptions System.ServiceProcess.ServiceControllerStatus
+System.ServiceProcess.ServiceController System.ServiceProcess.ServiceStartMode Microsoft.Win32.Registry Microsoft.Win32.RegistryHive Microsoft.Win32.RegistryView Microsoft.Win32.RegistryKey
+System.Net.Sockets.TcpClient System.Net.Sockets.AddressFamily System.Threading.Thread System.GC System.Random System.Security.AccessControl.RawSecurityDescriptor
+System.Security.AccessControl.CommonSecurityDescriptor System.Security.AccessControl.FileSystemAccessRule System.Threading.Mutex
+""".split()
+EXCEPTION_BASES = {
+    "System.SystemException": "System.Exception",
+    "System.Management.Automation.RuntimeException": "System.SystemException",
+    "System.Management.Automation.ParseException": "System.Management.Automation.RuntimeException",
+    "System.Management.Automation.ParentContainsErrorRecordException": "System.SystemException",
+    "System.Management.Automation.CommandNotFoundException": "System.Management.Automation.RuntimeException",
+    "System.Management.Automation.ParameterBindingException": "System.Management.Automation.RuntimeException",
+    "System.Management.Automation.ParameterBindingValidationException": "System.Management.Automation.ParameterBindingException",
+    "System.Management.Automation.ParameterBindingArgumentTransformationException": "System.Management.Automation.ParameterBindingException",
+    "System.Management.Automation.MethodException": "System.Management.Automation.ExtendedTypeSystemException",
+    "System.Management.Automation.MethodInvocationException": "System.Management.Automation.MethodException",
+    "System.Management.Automation.ExtendedTypeSystemException": "System.Management.Automation.RuntimeException",
+    "System.Management.Automation.SetValueException": "System.Management.Automation.ExtendedTypeSystemException",
+    "System.Management.Automation.SetValueInvocationException": "System.Management.Automation.SetValueException",
+    "System.Management.Automation.PropertyNotFoundException": "System.Management.Automation.ExtendedTypeSystemException",
+    "System.Management.Automation.PSInvalidCastException": "System.InvalidCastException",
+    "System.Management.Automation.PSArgumentException": "System.ArgumentException",
+    "System.Management.Automation.PSArgumentNullException": "System.ArgumentNullException",
+    "System.Management.Automation.PSInvalidOperationException": "System.InvalidOperationException",
+    "System.Management.Automation.PSNotSupportedException": "System.NotSupportedException",
+    "System.Management.Automation.PSSecurityException": "System.Management.Automation.RuntimeException",
+    "System.Management.Automation.SessionStateException": "System.Management.Automation.RuntimeException",
+    "System.Management.Automation.ItemNotFoundException": "System.Management.Automation.SessionStateException",
+    "System.Management.Automation.DriveNotFoundException": "System.Management.Automation.SessionStateException",
+    "System.Management.Automation.SessionStateUnauthorizedAccessException": "System.Management.Automation.SessionStateException",
+    "System.Management.Automation.ActionPreferenceStopException": "System.Management.Automation.RuntimeException",
+    "System.Management.Automation.RemoteException": "System.Management.Automation.RuntimeException",
+    "System.Management.Automation.ScriptRequiresException": "System.Management.Automation.RuntimeException",
+    "System.Management.Automation.Host.HostException": "System.Management.Automation.RuntimeException",
+    "System.Management.Automation.CmdletInvocationException": "System.Management.Automation.RuntimeException",
+    "System.Management.Automation.Remoting.PSRemotingTransportException": "System.Management.Automation.RuntimeException",
+    "System.Management.Automation.ValidationMetadataException": "System.Management.Automation.MetadataException",
+    "System.Management.Automation.MetadataException": "System.Management.Automation.RuntimeException",
+    "Microsoft.PowerShell.Commands.WriteErrorException": "System.SystemException",
+    "Microsoft.PowerShell.Commands.ServiceCommandException": "System.SystemException",
+    "Microsoft.PowerShell.Commands.ProcessCommandException": "System.SystemException",
+    "Microsoft.Management.Infrastructure.CimException": "System.Exception",
+    "Microsoft.PowerShell.Cmdletization.Cim.CimJobException": "System.SystemException",
+    "System.ArgumentException": "System.SystemException",
+    "System.ArgumentNullException": "System.ArgumentException",
+    "System.ArgumentOutOfRangeException": "System.ArgumentException",
+    "System.InvalidCastException": "System.SystemException",
+    "System.InvalidOperationException": "System.SystemException",
+    "System.NotSupportedException": "System.SystemException",
+    "System.NotImplementedException": "System.SystemException",
+    "System.FormatException": "System.SystemException",
+    "System.OverflowException": "System.ArithmeticException",
+    "System.DivideByZeroException": "System.ArithmeticException",
+    "System.ArithmeticException": "System.SystemException",
+    "System.IndexOutOfRangeException": "System.SystemException",
+    "System.NullReferenceException": "System.SystemException",
+    "System.TimeoutException": "System.SystemException",
+    "System.UnauthorizedAccessException": "System.SystemException",
+    "System.OperationCanceledException": "System.SystemException",
+    "System.IO.IOException": "System.SystemException",
+    "System.IO.FileNotFoundException": "System.IO.IOException",
+    "System.IO.DirectoryNotFoundException": "System.IO.IOException",
+    "System.IO.DriveNotFoundException": "System.IO.IOException",
+    "System.IO.PathTooLongException": "System.IO.IOException",
+    "System.Security.SecurityException": "System.SystemException",
+    "System.Security.Authentication.AuthenticationException": "System.SystemException",
+    "System.Collections.Generic.KeyNotFoundException": "System.SystemException",
+    "System.ComponentModel.Win32Exception": "System.Runtime.InteropServices.ExternalException",
+    "System.Runtime.InteropServices.ExternalException": "System.SystemException",
+    "System.Runtime.InteropServices.COMException": "System.Runtime.InteropServices.ExternalException",
+    "System.ServiceProcess.TimeoutException": "System.SystemException",
+    "System.Management.ManagementException": "System.SystemException",
+    "System.Net.Sockets.SocketException": "System.ComponentModel.Win32Exception",
+    "System.Net.WebException": "System.InvalidOperationException",
+}
+KNOWN = {
+    name.casefold(): name
+    for name in [*ACCELERATORS.values(), *OTHER_TYPES, *EXCEPTION_BASES, *EXCEPTION_BASES.values()]
+}
+
+
+def resolve_type(name: str) -> str | None:
+    """The full name of a type as a script wrote it, or None."""
+    if name.endswith("[]"):
+        inner = resolve_type(name[:-2])
+        return None if inner is None else inner + "[]"
+    if "[" in name:
+        outer, _, inner = name.partition("[")
+        parts = [resolve_type(part) for part in inner.removesuffix("]").split(",")]
+        whole = resolve_type(outer.split("`")[0])
+        return None if whole is None or None in parts else f"{whole}[{','.join(str(part) for part in parts)}]"
+    folded = name.casefold()
+    if folded in ACCELERATORS:
+        return ACCELERATORS[folded]
+    return KNOWN.get(folded) or KNOWN.get("system." + folded) or KNOWN.get("system.management.automation." + folded)
+
+
+def type_not_found(name: str) -> Terminating:
+    """Unable to find a type."""
+    return Terminating(ErrorRecord("TypeNotFound", f"Unable to find type [{name}].", "InvalidOperation", name))
+
+
+def type_name(value: Any) -> str:
+    """The full name of a value's .NET type."""
+    for kind, name in _SIMPLE:
+        if type(value) is kind:
+            return name
+    if isinstance(value, int):
+        return INTEGER_NAMES.get(integer_kind(value), "System.Int64")
+    named = getattr(value, "type_name", None)
+    if isinstance(named, str):
+        return named
+    if isinstance(value, PsObject):
+        return value.type_names[0].split("#")[0]
+    if isinstance(value, Table):
+        return "System.Collections.Specialized.OrderedDictionary" if value.ordered else "System.Collections.Hashtable"
+    if isinstance(value, ErrorRecord):
+        return "System.Management.Automation.ErrorRecord"
+    if isinstance(value, ipaddress.IPv4Address | ipaddress.IPv6Address):
+        return "System.Net.IPAddress"
+    if isinstance(value, list):
+        return "System.Object[]"
+    return "System.Object"
+
+
+_SIMPLE: list[tuple[type, str]] = [
+    (bool, "System.Boolean"),
+    (Char, "System.Char"),
+    (str, "System.String"),
+    (float, "System.Double"),
+    (Decimal, "System.Decimal"),
+    (dt.datetime, "System.DateTime"),
+    (dt.timedelta, "System.TimeSpan"),
+    (uuid.UUID, "System.Guid"),
+    (TypeValue, "System.RuntimeType"),
+    (Reference, "System.Management.Automation.PSReference"),
+]
+
+
+def bases_of(name: str) -> list[str]:
+    """A class and the classes it is derived from, as far as known."""
+    chain = [name]
+    while (base := EXCEPTION_BASES.get(chain[-1])) is not None:
+        chain.append(base)
+    return [*chain, "System.Object"]
+
+
+def is_type(value: Any, name: str) -> bool:
+    """The `-is` operator."""
+    if value is None:
+        return False
+    own = type_name(value)
+    if name == "System.Object":
+        return True
+    if isinstance(value, PsObject):
+        return name in value.type_names or name == own or name == "System.Management.Automation.PSObject"
+    if name == "System.Array":
+        return type(value) is list
+    if name == "System.Object[]":
+        return type(value) is list
+    if name == "System.Collections.IDictionary":
+        return isinstance(value, Table)
+    if name == "System.Collections.IEnumerable":
+        return isinstance(value, list | Table | str)
+    if name == "System.ValueType":
+        return isinstance(value, int | float | Decimal | dt.datetime | dt.timedelta | EnumValue)
+    if name == "System.Enum":
+        return isinstance(value, EnumValue)
+    return own == name or own.split("[")[0] == name.split("[")[0] != "System.Object" or name in bases_of(own)
+
+
+def to_text(value: Any, joint: str = " ") -> str:
+    """A value as text, as string expansion writes it (invariant culture)."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "True" if value else "False"
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        return str(int(value))
+    if isinstance(value, float):
+        return float_text(value)
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, dt.datetime):
+        return date_text(value, "MM/dd/yyyy HH:mm:ss")
+    if isinstance(value, dt.timedelta):
+        return span_text(value)
+    return _object_text(value, joint)
+
+
+def _object_text(value: Any, joint: str) -> str:
+    if isinstance(value, list):
+        return joint.join(to_text(item) for item in value)
+    if isinstance(value, PsObject):
+        return object_text(value)
+    if isinstance(value, TypeValue):
+        return value.name
+    if isinstance(value, ErrorRecord):
+        return value.thrown().message
+    if isinstance(value, NetException):
+        return f"{value.type_name}: {value.message}"
+    if isinstance(value, Table):
+        return type_name(value)
+    return str(value)
+
+
+def object_text(value: PsObject) -> str:
+    """The text of an object: its own, or the `@{a=1; b=2}` of custom ones."""
+    if value.text is not None:
+        return value.text
+    if value.type_names[0] in ("System.Management.Automation.PSCustomObject", "Selected"):
+        return "@{" + "; ".join(f"{name}={to_text(value.get(name))}" for name in value.properties) + "}"
+    return value.type_names[0].split("#")[0]
+
+
+def float_text(value: float) -> str:
+    """A double as .NET Framework writes it: 15 digits."""
+    if value != value:  # noqa: PLR0124
+        return "NaN"
+    if value in (float("inf"), float("-inf")):
+        return "Infinity" if value > 0 else "-Infinity"
+    text = f"{value:.15g}"
+    if "e" in text:
+        head, _, power = text.partition("e")
+        number = int(power)
+        return f"{head}E{'-' if number < 0 else '+'}{abs(number):02d}"
+    return text
+
+
+def to_bool(value: Any) -> bool:
+    """The truth of a value."""
+    if isinstance(value, list):
+        return to_bool(value[0]) if len(value) == 1 and type(value) is list else bool(value)
+    if value is None:
+        return False
+    if isinstance(value, bool | int | float | Decimal | str):
+        return bool(value)
+    if isinstance(value, EnumValue):
+        return value.number != 0
+    return True
+
+
+def invalid_cast(value: Any, name: str, why: str = "", error_id: str = "") -> Terminating:
+    """Cannot convert a value to a type."""
+    shown = f'"{to_text(value)}"' if value is not None else "null"
+    own = "" if isinstance(value, str) else f' of type "{type_name(value)}"' if value is not None else ""
+    message = (
+        f'Cannot convert {"the " if own else ""}{shown} value{own} to type "{name}".'
+        if own
+        else f'Cannot convert value {shown} to type "{name}".'
+    )
+    if why:
+        message += f' Error: "{why}"'
+    return Terminating(
+        ErrorRecord(
+            error_id or "ConvertToFinalInvalidCastException",
+            message,
+            "InvalidArgument",
+            value,
+            "System.Management.Automation.PSInvalidCastException",
+        )
+    )
+
+
+def cast_integer(value: Any, name: str) -> int:
+    """A cast to one of the integer types."""
+    kind = INTEGERS[name]
+    number = _numeric(value, name)
+    if isinstance(number, float | Decimal):
+        if isinstance(number, float) and (number != number or abs(number) == float("inf")):  # noqa: PLR0124
+            raise invalid_cast(value, name, f"Value was either too large or too small for an {name.split('.')[1]}.")
+        number = int(Decimal(number).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
+    low, high = INTEGER_RANGES[kind]
+    if not low <= number <= high:
+        short = name.split(".")[1]
+        article = "an unsigned byte" if short == "Byte" else f"{'an' if short[0] in 'IU' else 'a'} {short}"
+        raise invalid_cast(
+            value, name, f"Value was either too large or too small for {article}.", "InvalidCastIConvertible"
+        )
+    made = kind(number)
+    assert isinstance(made, int)
+    return made
+
+
+def _numeric(value: Any, name: str) -> int | float | Decimal:
+    if value is None:
+        return 0
+    if isinstance(value, EnumValue):
+        return value.number
+    if isinstance(value, Char):
+        return ord(value)
+    if isinstance(value, str):
+        if not value.strip():
+            return 0
+        number = number_of(value.replace(",", "") if re.fullmatch(r"[\d,.+-]+", value.strip()) else value)
+        if number is None:
+            short = "InvalidCastFromStringToInteger" if name in INTEGERS else "InvalidCastFromStringToDoubleOrSingle"
+            raise invalid_cast(value, name, "Input string was not in a correct format.", short)
+        return number
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, int | float | Decimal):
+        return value
+    if isinstance(value, list) and type(value) is list and len(value) == 1:
+        return _numeric(value[0], name)
+    raise invalid_cast(value, name)
+
+
+def cast(value: Any, name: str) -> Any:
+    """What `[name]value` is; `name` is a full name.
+
+    Raises:
+        Terminating: PowerShell's InvalidCast errors.
+        OutsideSubset: a type that the subset does not convert to.
+    """
+    if isinstance(value, PsObject) and "value" in value.properties and False:  # pragma: no cover
+        return value
+    if name.endswith("[]"):
+        if value is None:
+            return None
+        return (
+            value
+            if name == "System.Object[]" and isinstance(value, list)
+            else [cast(item, name[:-2]) for item in _items(value)]
+        )
+    if name in INTEGERS:
+        return cast_integer(value, name)
+    made = CASTS.get(name)
+    if made is not None:
+        return made(value)
+    if is_type(value, name) or value is None:
+        return value
+    if name in EXCEPTION_BASES or name == "System.Exception":
+        return NetException(name, to_text(value))
+    if type_name(value).split("#")[0].split(".")[-1] == name.split(".")[-1]:
+        return value
+    raise invalid_cast(value, name)
+
+
+def _items(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list) else [value]
+
+
+def _string(value: Any) -> Any:
+    return to_text(value)
+
+
+def _char(value: Any) -> Any:
+    if isinstance(value, str) and len(value) == 1:
+        return Char(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Char(chr(value))
+    raise invalid_cast(value, "System.Char", "String must be exactly one character long.")
+
+
+def _double(value: Any) -> Any:
+    return float(_numeric(value, "System.Double"))
+
+
+def _decimal(value: Any) -> Any:
+    number = _numeric(value, "System.Decimal")
+    try:
+        return Decimal(str(number))
+    except InvalidOperation as error:
+        raise invalid_cast(value, "System.Decimal") from error
+
+
+def _date(value: Any) -> Any:
+    if isinstance(value, dt.datetime):
+        return value
+    if isinstance(value, int):
+        return dt.datetime(1, 1, 1) + dt.timedelta(microseconds=int(value) // 10)
+    made = parse_date(value) if isinstance(value, str) else None
+    if made is None:
+        raise invalid_cast(
+            value,
+            "System.DateTime",
+            "String was not recognized as a valid DateTime.",
+            "InvalidCastFromStringToDateTime",
+        )
+    return made
+
+
+def _span(value: Any) -> Any:
+    if isinstance(value, dt.timedelta):
+        return value
+    if isinstance(value, int):
+        return dt.timedelta(microseconds=int(value) / 10)
+    made = parse_span(value) if isinstance(value, str) else None
+    if made is None:
+        raise invalid_cast(value, "System.TimeSpan", "String was not recognized as a valid TimeSpan.")
+    return made
+
+
+def _guid(value: Any) -> Any:
+    if isinstance(value, uuid.UUID):
+        return value
+    try:
+        return uuid.UUID(to_text(value).strip("{}()"))
+    except ValueError as error:
+        raise invalid_cast(
+            value, "System.Guid", "Guid should contain 32 digits with 4 dashes (xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx)."
+        ) from error
+
+
+def _address(value: Any) -> Any:
+    if isinstance(value, ipaddress.IPv4Address | ipaddress.IPv6Address):
+        return value
+    try:
+        return ipaddress.ip_address(to_text(value).strip())
+    except ValueError as error:
+        raise invalid_cast(value, "System.Net.IPAddress", "An invalid IP address was specified.") from error
+
+
+def version(text: str) -> PsObject:
+    """A `[version]`."""
+    parts = text.split(".")
+    if not 2 <= len(parts) <= 4 or not all(part.strip().isdigit() for part in parts):
+        raise invalid_cast(text, "System.Version", "Version string portion was too short or too long.")
+    numbers = [int(part) for part in parts] + [-1] * (4 - len(parts))
+    names = ("Major", "Minor", "Build", "Revision")
+    made = PsObject(
+        type_names=("System.Version", "System.Object"), text=".".join(str(n) for n in numbers if n >= 0), read_only=True
+    )
+    for name, number in zip(names, numbers, strict=True):
+        made.set(name, number)
+    return made
+
+
+def _version(value: Any) -> Any:
+    return value if isinstance(value, PsObject) and value.type_names[0] == "System.Version" else version(to_text(value))
+
+
+def _table(value: Any) -> Any:
+    if isinstance(value, Table):
+        return Table(value)
+    if value is None:
+        return None
+    raise invalid_cast(value, "System.Collections.Hashtable")
+
+
+def _custom(value: Any) -> Any:
+    if isinstance(value, Table):
+        return PsObject(type(PsObject().properties)([(to_text(key), item) for key, item in value.items()]))
+    return value
+
+
+def _array(value: Any) -> Any:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _switch(value: Any) -> Any:
+    if isinstance(value, bool | int):
+        return bool(value)
+    if isinstance(value, list | PsObject | Table):
+        raise invalid_cast(value, "System.Management.Automation.SwitchParameter")
+    if isinstance(value, str):
+        raise invalid_cast(value, "System.Management.Automation.SwitchParameter", "", "CannotConvertArgument")
+    return to_bool(value)
+
+
+def _secure(value: Any) -> Any:
+    if isinstance(value, PsObject) or value is None:
+        return value
+    raise invalid_cast(value, "System.Security.SecureString")
+
+
+def _xml(value: Any) -> Any:
+    raise OutsideSubset("[xml] lies outside the subset")
+
+
+CASTS: dict[str, Callable[[Any], Any]] = {
+    "System.String": _string,
+    "System.Char": _char,
+    "System.Boolean": to_bool,
+    "System.Double": _double,
+    "System.Single": _double,
+    "System.Decimal": _decimal,
+    "System.DateTime": _date,
+    "System.TimeSpan": _span,
+    "System.Guid": _guid,
+    "System.Net.IPAddress": _address,
+    "System.Version": _version,
+    "System.Object": lambda value: value,
+    "System.Management.Automation.PSObject": lambda value: value,
+    "System.Management.Automation.PSCustomObject": _custom,
+    "System.Collections.Hashtable": _table,
+    "System.Array": _array,
+    "System.Void": lambda value: None,
+    "System.Management.Automation.SwitchParameter": _switch,
+    "System.Security.SecureString": _secure,
+    "System.Xml.XmlDocument": _xml,
+    "System.Collections.ArrayList": lambda value: as_list(value),
+}
