@@ -11,12 +11,14 @@ from typing import Any
 
 from orchestrator.hosts.agent import AgentHost
 from orchestrator.model.outcomes import TryAgain
-from orchestrator.model.ports import Host, Replication
+from orchestrator.model.ports import Host, Link, Replication
 from orchestrator.model.servers import Where
 from orchestrator.replication.native import NativeReplication, Site
-from tests.conformance.ondisk import DiskHost, DiskReplication, World, new_world
+from tests.conformance.ondisk import DiskHost, World, new_world
+from tests.conformance.ondisk_data import DiskReplication
 from tests.e2e.conftest import Engines, wait_for
 
+RULES = [{"path": "", "include": True, "recursive": True}]
 SERVE = [sys.executable, "-c", "import time\ntime.sleep(600)"]
 
 
@@ -113,3 +115,29 @@ def patiently(question: Callable[[], Any], what: str) -> None:
             return False
 
     wait_for(answer, 20, what)
+
+
+def link_of(pair: HostPair, epoch: int = 1) -> Link:
+    """From the source's directory to the target's."""
+    return Link("p", "files", Where.SOURCE, pair.source_path, pair.target_path, epoch=epoch)
+
+
+def protected(pair: HostPair) -> Link:
+    """Captured, connected, in step."""
+    replication, link = pair.replication, link_of(pair)
+    replication.pair()
+    for where, host in pair.hosts.items():
+        host.put_protection(pair.document(where))
+    pair.hosts[Where.SOURCE].act("p", "set_epoch", {"epoch": 1})
+    for _ in range(2):
+        replication.capture(Where.SOURCE, pair.source_path, {"capture": "auto"})
+        assert replication.captured(Where.SOURCE, pair.source_path)
+    replication.put_replication_set(Where.SOURCE, "files", pair.source_path, RULES)
+    replication.connect(link)
+    patiently(lambda: _in_step(pair), "in step")
+    return link
+
+
+def _in_step(pair: HostPair) -> bool:
+    status = pair.replication.status(link_of(pair))
+    return status is not None and status.in_step

@@ -1,4 +1,4 @@
-"""The Replication port: what every way to keep data in step must keep, as far as it says it can."""
+"""The Replication port between engines: pairing, sets, capture, epochs. What every way keeps is in ``test_replication_ways``."""
 
 from __future__ import annotations
 
@@ -7,27 +7,17 @@ from collections.abc import Iterator
 import pytest
 
 from orchestrator.errors import DtamError
-from orchestrator.model.ports import Link, LinkStatus
+from orchestrator.model.ports import LinkStatus
 from orchestrator.model.servers import Where
-from tests.conformance.pairs import KINDS, HostPair, patiently
+from tests.conformance.pairs import KINDS, RULES, HostPair, link_of, patiently, protected
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
-RULES = [{"path": "", "include": True, "recursive": True}]
-CAPABILITIES = {"order", "checksum", "compression", "restore", "snapshot", "orphans", "route"}
 
 
 @pytest.fixture(params=list(KINDS))
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostPair]:
     with KINDS[request.param](tmp_path_factory.mktemp("pair")) as made:
         yield made
-
-
-def link_of(pair: HostPair, epoch: int = 1) -> Link:
-    return Link("p", "files", SOURCE, pair.source_path, pair.target_path, epoch=epoch)
-
-
-def test_capabilities_are_words_of_the_port(pair: HostPair) -> None:
-    assert pair.replication.capabilities <= CAPABILITIES
 
 
 def test_pairing_goes_both_ways_and_back(pair: HostPair) -> None:
@@ -59,22 +49,6 @@ def test_a_link_that_is_not_there(pair: HostPair) -> None:
     assert pair.replication.replica(link_of(pair)) is None
     pair.replication.disconnect(link_of(pair))
     pair.replication.uncapture(SOURCE, pair.source_path)
-
-
-def protected(pair: HostPair) -> Link:
-    """Captured, connected, in step."""
-    replication, link = pair.replication, link_of(pair)
-    replication.pair()
-    for where, host in pair.hosts.items():
-        host.put_protection(pair.document(where))
-    pair.hosts[SOURCE].act("p", "set_epoch", {"epoch": 1})
-    for _ in range(2):
-        replication.capture(SOURCE, pair.source_path, {"capture": "auto"})
-        assert replication.captured(SOURCE, pair.source_path)
-    replication.put_replication_set(SOURCE, "files", pair.source_path, RULES)
-    replication.connect(link)
-    patiently(lambda: status(pair).in_step, "in step")
-    return link
 
 
 def status(pair: HostPair) -> LinkStatus:

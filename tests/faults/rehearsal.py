@@ -35,7 +35,9 @@ from orchestrator.store import journal
 from plugins.fileserver.application import FileServer
 from plugins.fileserver.discover import defaults
 from plugins.fileserver.inventory import inventory, move_of
-from tests.conformance.ondisk import SIDES, DiskClients, DiskHost, DiskNames, DiskReplication, World, new_world
+from tests.conformance.ondisk import SIDES, DiskHost, World, new_world
+from tests.conformance.ondisk_data import DiskReplication
+from tests.conformance.ondisk_names import DiskClients, DiskNames
 
 FILES = {"name": "files", "start_command": ["fileservice"], "stop_command": ["stop"]}
 PROTECTED_TTL_S = 20
