@@ -37,9 +37,13 @@ class Authority:
 
     def issue(self, fqdn: str, address: str) -> tuple[str, str]:
         """A key and a certificate for a controller, both as PEM."""
-        key = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([x509.DNSName(fqdn), x509.IPAddress(ipaddress.ip_address(address))])
-        signed = self._begin(_name(fqdn), key.public_key()).add_extension(names, critical=False)
+        return self.issue_for(names, fqdn)
+
+    def issue_for(self, names: x509.SubjectAlternativeName, common_name: str) -> tuple[str, str]:
+        """A key and a certificate for whoever has these names, both as PEM."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        signed = self._begin(_name(common_name), key.public_key()).add_extension(names, critical=False)
         kind, shape = serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL
         text = key.private_bytes(kind, shape, serialization.NoEncryption()).decode()
         return text, _pem(signed.sign(self._key, hashes.SHA256()))

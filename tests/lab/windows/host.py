@@ -1,0 +1,217 @@
+"""The process of one simulated Windows host: the wire before, the machine and the evaluator behind it.
+
+    python -m tests.lab.windows --state DIR --name ALPHA --accounts FILE [--domain lab.example] [--keytab FILE] ...
+
+When it serves it says one JSON line on standard output ({"ready": true, "http": PORT, "https": PORT}). SIGTERM ends it in good
+order, SIGKILL is a power cut, a restart that a cmdlet asks for ends all connections and boots the process anew from its disk.
+A simulation: nothing of Windows runs here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import ssl
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.lab.windows import control
+from tests.lab.windows.wire.accounts import Accounts
+from tests.lab.windows.wire.configuration import Configuration
+from tests.lab.windows.wire.consoles import console
+from tests.lab.windows.wire.door import Door
+from tests.lab.windows.wire.execution import Call
+from tests.lab.windows.wire.listener import Listener, serve, tls_context
+from tests.lab.windows.wire.prompt import Prompt
+from tests.lab.windows.wire.service import Service
+from tests.lab.windows.wire.shells import Shells
+from tests.lab.windows.wire.trouble import Trouble
+
+LOG = logging.getLogger(__name__)
+TICK_S = 0.1
+
+
+@dataclass(frozen=True)
+class HostSettings:
+    """What the process is started with."""
+
+    state: Path
+    name: str
+    accounts: Path
+    domain: str = ""
+    address: str = "127.0.0.1"
+    http_port: int = 5985
+    https_port: int = 5986
+    keytab: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    client_authority: Path | None = None
+    configuration: dict[str, Any] = field(default_factory=dict)
+    machine: dict[str, Any] = field(default_factory=dict)
+    boot_s: float = 0.0
+
+    @property
+    def fqdn(self) -> str:
+        """Its full name."""
+        return f"{self.name}.{self.domain}".lower() if self.domain else self.name
+
+
+class Back:
+    """What is behind the wire: the machine with its evaluator. Without them (``machine`` None) only console programs run."""
+
+    def __init__(self, settings: HostSettings, restart: Callable[[], None]) -> None:
+        self._settings = settings
+        self.machine = self._boot(restart)
+
+    def _boot(self, restart: Callable[[], None]) -> Any:
+        try:
+            from tests.lab.windows import behind
+        except ImportError:
+            LOG.warning("no machine here: a stand-in that knows console programs only")
+            return None
+        return behind.boot(self._settings, restart)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of a new process."""
+        return self.machine.computer.environment() if self.machine else {"COMPUTERNAME": self._settings.name}
+
+    def filters_local_accounts(self) -> bool:
+        """Whether a local account's token is filtered over the network: unless LocalAccountTokenFilterPolicy is 1."""
+        if self.machine is not None:
+            place = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System"
+            value = self.machine.registry.value(place, "LocalAccountTokenFilterPolicy", None)
+            if value is not None:
+                return int(value) != 1
+        return not Configuration.of(self._settings.configuration).local_account_token_filter_policy
+
+    def run(self, call: Call) -> int:
+        """One command line of a remote shell."""
+        if call.through_cmd:
+            return Prompt(
+                call, self.program, directory=call.directory or f"C:\\Users\\{call.environment['USERNAME']}"
+            ).run()
+        code = self.program(call.line, call)
+        if code is None:
+            call.err(b"The system cannot find the file specified.\r\n")
+            return 1
+        return code
+
+    def program(self, line: str, call: Call) -> int | None:
+        """One program; None when there is none of its name."""
+        code = console(line, call, self.machine.computer.name if self.machine else self._settings.name)
+        if code is not None or self.machine is None:
+            return code
+        from tests.lab.windows import behind
+
+        return behind.program(self.machine, line, call)
+
+
+class Host:
+    """A host that serves; ``close`` ends it in good order."""
+
+    def __init__(self, settings: HostSettings) -> None:
+        self.settings = settings
+        self.configuration = Configuration.of(settings.configuration)
+        self.trouble = Trouble()
+        self.failures: list[str] = []
+        self._over = threading.Event()
+        self._restart = threading.Event()
+        settings.state.mkdir(parents=True, exist_ok=True)
+        self.back = Back(settings, self.restart)
+        accounts = Accounts.read(settings.accounts, settings.name, self.back.filters_local_accounts)
+        self._tell_libraries(accounts)
+        self.door = Door(self.configuration, accounts)
+        self.shells = Shells(self.configuration, self.back, self._failed)
+        self.service = Service(self.configuration, self.shells, self.back.environment, ())
+        self.listeners = self._listen()
+
+    def _tell_libraries(self, accounts: Accounts) -> None:
+        """The NTLM and Kerberos libraries know their accounts and keys by the environment only."""
+        file = self.settings.state / "ntlm.users"
+        file.unlink(missing_ok=True)
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(accounts.ntlm_lines())
+        os.environ["NTLM_USER_FILE"] = str(file)
+        if self.settings.keytab is not None:
+            os.environ["KRB5_KTNAME"] = f"FILE:{self.settings.keytab}"
+
+    def _failed(self, error: BaseException) -> None:
+        text = "".join(traceback.format_exception(error))
+        LOG.error("the simulation failed: %s", text)
+        self.failures.append(text)
+
+    def _listen(self) -> list[Listener]:
+        settings = self.settings
+        common: dict[str, Any] = {
+            "door": self.door,
+            "service": self.service,
+            "trouble": self.trouble,
+            "machine": settings.fqdn,
+            "version": "OS: 10.0.20348 SP: 0.0 Stack: 3.0",
+        }
+        made = [Listener((settings.address, settings.http_port), **common)]
+        if settings.certificate is not None and settings.key is not None:
+            context = tls_context(settings.certificate, settings.key, settings.client_authority)
+            der = ssl.PEM_cert_to_DER_cert(
+                settings.certificate.read_text().partition("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----"
+            )
+            made.append(Listener((settings.address, settings.https_port), **common, tls=context, certificate=der))
+        return made
+
+    @property
+    def ready(self) -> dict[str, Any]:
+        """What is said when it serves."""
+        ports = [one.server_address[1] for one in self.listeners]
+        return {"ready": True, "simulation": True, "http": ports[0], "https": ports[1] if len(ports) > 1 else 0}
+
+    def run(self) -> bool:
+        """Serve until it is ended; True when it is to boot again."""
+        stop = control.serve(self, self.settings.state / "control.sock")
+        for listener in self.listeners:
+            serve(listener, LOG.info)
+        sys.stdout.write(json.dumps(self.ready) + "\n")
+        sys.stdout.flush()
+        while not self._over.wait(TICK_S):
+            if self.back.machine is not None:
+                try:
+                    self.back.machine.tick()
+                except Exception as error:  # noqa: BLE001 - told, and the host goes on as a real one would
+                    self._failed(error)
+        stop()
+        self._close()
+        return self._restart.is_set()
+
+    def _close(self) -> None:
+        for listener in self.listeners:
+            listener.drop_all()
+            threading.Thread(target=listener.shutdown, daemon=True).start()
+            listener.server_close()
+        self.shells.end_all()
+
+    def end(self) -> None:
+        """End it in good order."""
+        self._over.set()
+
+    def restart(self, *_: Any) -> None:
+        """End it, and boot again."""
+        self._restart.set()
+        self._over.set()
+
+
+def run(settings: HostSettings) -> None:
+    """The process: serves, and boots again as often as it is asked to."""
+    import signal
+
+    host = Host(settings)
+    signal.signal(signal.SIGTERM, lambda *_: host.end())
+    if host.run():
+        time.sleep(settings.boot_s)
+        os.execv(sys.executable, [sys.executable, "-m", "tests.lab.windows", *sys.argv[1:]])
