@@ -11,7 +11,7 @@ from orchestrator.model.settings import ConnectionTab, OrphanSettings, QueueSett
 
 NATIVE = frozenset(
     {"pairing", "capture", "sets", "connect", "order", "checksum", "restore", "orphans", "route", "rules"}
-    | {"synchronous", "compression", "promote"}
+    | {"synchronous", "compression", "bandwidth", "promote"}
 )
 """Our own engines: files, in the order in which they were written."""
 
@@ -31,6 +31,7 @@ WORDS = {
     "order": "the order in which files were written",
     "checksum": "mirrors by checksum",
     "compression": "compression on the line",
+    "bandwidth": "a limit of its bandwidth",
     "restore": "the way back, of what differs",
     "snapshot": "snapshots of the replica",
     "orphans": "orphaned files that are logged, moved or deleted",
@@ -66,7 +67,8 @@ def _wanted(settings: Settings) -> Iterator[tuple[str, str]]:
     tab = settings.connection
     asked = {
         "connection.mode": ("synchronous", tab.mode == "synchronous" and tab.replication != "external"),
-        "connection.compression": ("compression", tab.compression),
+        "connection.compression": ("compression", tab.compression not in {None, "off"}),
+        "connection.bandwidth": ("bandwidth", tab.bandwidth is not None),
         "connection.orphans": ("orphans", tab.orphans != OrphanSettings()),
         "connection.route": ("route", tab.route is not None),
         "connection.ignore_deletes": ("rules", tab.ignore_deletes),

@@ -71,10 +71,10 @@ def run_here(command: Sequence[str], timeout_s: float) -> Ended:
 
 
 def run_there(host: Scripted) -> Run:
-    """Run commands on a host, by its script ``external_ask``."""
+    """Run commands on a host, by its script ``external_run``."""
 
     def run(command: Sequence[str], timeout_s: float) -> Ended:
-        (line,) = host.call("external_ask", {"command": list(command), "timeout_s": timeout_s})
+        (line,) = host.call("external_run", {"command": list(command), "timeout_s": timeout_s})
         return Ended(int(line["code"]), str(line.get("stdout", "")), str(line.get("stderr", "")))
 
     return run

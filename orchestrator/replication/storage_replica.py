@@ -41,8 +41,8 @@ class Scripted(Protocol):
         """The server's short name."""
         ...
 
-    def call(self, script: str, arguments: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-        """What the script says, one value a line. Silence is TryAgain, a refusal of the script's a DtamError."""
+    def call(self, script: str, arguments: Mapping[str, Any], *, deed: bool = True) -> tuple[Mapping[str, Any], ...]:
+        """What the script says, one value a line; a question is no ``deed``. Silence is TryAgain, a refusal of the script's a DtamError."""
         ...
 
 
@@ -257,7 +257,7 @@ class StorageReplica:
 
     def _state(self, link: Link, where: Where) -> GroupState:
         asked = {"group": self._group(link, where), "volumes": [one.on(where) for one in self._volumes(link)]}
-        return read(self._call(where, "storage_replica_state", asked), self._name(where))
+        return read(self._hosts[where].call("storage_replica_state", asked, deed=False), self._name(where))
 
     def _names(self, link: Link, where: Where) -> dict[str, Any]:
         """The partnership as one side would end it, with itself as source."""
@@ -290,7 +290,7 @@ class StorageReplica:
             "seeded": options.seeded or link.purpose == "restore",
             "consistency": options.consistency,
             "encryption": options.encryption,
-            "compression": self._tab.compression,
+            "compression": self._tab.compression not in {None, "off"},
         }
 
 

@@ -66,7 +66,8 @@ class ReplicaHost:
     def name(self) -> str:
         return self._name
 
-    def call(self, script: str, arguments: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    def call(self, script: str, arguments: Mapping[str, Any], *, deed: bool = True) -> tuple[Mapping[str, Any], ...]:
+        assert deed is (script != "storage_replica_state")
         if self._world.state["servers"][self._name]["down"]:
             raise TryAgain(f"{self._name} does not answer")
         deeds: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {

@@ -1,0 +1,55 @@
+#Requires -Version 5.1
+<#
+.SYNOPSIS
+Replicate volumes of this server to its partner by Storage Replica.
+.DESCRIPTION
+Makes a group of volumes on each side and the partnership between them; this server is the source. A partnership that is there
+already is left as it is. The partner's volumes are overwritten and dismounted.
+#>
+[CmdletBinding()]
+param(
+    [Parameter(Mandatory = $true)][string]$group,
+    [Parameter(Mandatory = $true)][string]$computer,
+    [Parameter(Mandatory = $true)][string]$partner,
+    [Parameter(Mandatory = $true)][string]$partner_group,
+    [Parameter(Mandatory = $true)][string[]]$volumes,
+    [Parameter(Mandatory = $true)][string]$log_volume,
+    [Parameter(Mandatory = $true)][string[]]$partner_volumes,
+    [Parameter(Mandatory = $true)][string]$partner_log_volume,
+    [Parameter(Mandatory = $true)][long]$log_size_bytes,
+    [Parameter(Mandatory = $true)][ValidateSet('Synchronous', 'Asynchronous')][string]$mode,
+    [int]$recovery_point_s = 30,
+    [bool]$seeded = $false,
+    [bool]$consistency = $false,
+    [bool]$encryption = $false,
+    [bool]$compression = $false
+)
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+$ProgressPreference = 'SilentlyContinue'
+
+$held = @(Get-SRPartnership | Where-Object { ($_.SourceRGName -eq $group) -and ($_.DestinationRGName -eq $partner_group) })
+if ($held.Count -eq 0) {
+    $wanted = @{
+        SourceComputerName       = $computer
+        SourceRGName             = $group
+        SourceVolumeName         = $volumes
+        SourceLogVolumeName      = $log_volume
+        DestinationComputerName  = $partner
+        DestinationRGName        = $partner_group
+        DestinationVolumeName    = $partner_volumes
+        DestinationLogVolumeName = $partner_log_volume
+        LogSizeInBytes           = $log_size_bytes
+        ReplicationMode          = $mode
+        Force                    = $true
+    }
+    if ($mode -eq 'Asynchronous') { $wanted['AsyncRPO'] = $recovery_point_s }
+    if ($seeded) { $wanted['Seeded'] = $true }
+    if ($consistency) { $wanted['EnableConsistencyGroups'] = $true }
+    if ($encryption) { $wanted['EnableEncryption'] = $true }
+    if ($compression) { $wanted['EnableCompression'] = $true }
+    $null = New-SRPartnership @wanted
+}
+$mark = Join-Path -Path $env:ProgramData -ChildPath "dtam\storage_replica\$group.left"
+if (Test-Path -LiteralPath $mark) { Remove-Item -LiteralPath $mark -Force }
+[pscustomobject]@{ group = $group; partner = $partner }

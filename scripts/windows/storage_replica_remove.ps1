@@ -1,0 +1,44 @@
+#Requires -Version 5.1
+<#
+.SYNOPSIS
+End a partnership of Storage Replica; both sides keep their data.
+.DESCRIPTION
+The partnership goes, then this server's group. alone: this server's part only, whatever the partner says, because that is gone or has
+no part any more. left: note that the volumes live on their own here, because the source was gone. What is gone already is no error.
+#>
+[CmdletBinding()]
+param(
+    [Parameter(Mandatory = $true)][string]$group,
+    [Parameter(Mandatory = $true)][string]$partner,
+    [Parameter(Mandatory = $true)][string]$partner_group,
+    [bool]$alone = $false,
+    [bool]$left = $false
+)
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+$ProgressPreference = 'SilentlyContinue'
+
+$folder = Join-Path -Path $env:ProgramData -ChildPath 'dtam\storage_replica'
+$mark = Join-Path -Path $folder -ChildPath "$group.left"
+foreach ($one in @(Get-SRPartnership | Where-Object { ($_.SourceRGName -eq $group) -or ($_.DestinationRGName -eq $group) })) {
+    $named = @{
+        SourceComputerName      = $one.SourceComputerName
+        SourceRGName            = $one.SourceRGName
+        DestinationComputerName = $one.DestinationComputerName
+        DestinationRGName       = $one.DestinationRGName
+        Force                   = $true
+        Confirm                 = $false
+    }
+    if ($alone) { $named['IgnoreRemovalFailure'] = $true }
+    Remove-SRPartnership @named
+}
+if (@(Get-SRGroup | Where-Object { $_.Name -eq $group }).Count -gt 0) {
+    Remove-SRGroup -Name $group -Force -Confirm:$false
+}
+if ($left) {
+    if (-not (Test-Path -LiteralPath $folder)) { $null = New-Item -ItemType Directory -Path $folder -Force }
+    Set-Content -LiteralPath $mark -Value $partner -Encoding ASCII
+} elseif (Test-Path -LiteralPath $mark) {
+    Remove-Item -LiteralPath $mark -Force
+}
+[pscustomobject]@{ group = $group; removed = $true }

@@ -1,0 +1,33 @@
+#Requires -Version 5.1
+<#
+.SYNOPSIS
+Make this server the source of its partnership of Storage Replica.
+.DESCRIPTION
+Its volumes come up here, and those of the partner are dismounted. Windows refuses it while the first copy is under way. force: also
+when the partner does not answer. What is so already is left as it is.
+#>
+[CmdletBinding()]
+param(
+    [Parameter(Mandatory = $true)][string]$group,
+    [Parameter(Mandatory = $true)][string]$computer,
+    [Parameter(Mandatory = $true)][string]$partner,
+    [Parameter(Mandatory = $true)][string]$partner_group,
+    [bool]$force = $false
+)
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+$ProgressPreference = 'SilentlyContinue'
+
+$held = @(Get-SRPartnership | Where-Object { $_.SourceRGName -eq $group })
+if ($held.Count -eq 0) {
+    $wanted = @{
+        NewSourceComputerName   = $computer
+        SourceRGName            = $group
+        DestinationComputerName = $partner
+        DestinationRGName       = $partner_group
+        Confirm                 = $false
+    }
+    if ($force) { $wanted['Force'] = $true }
+    $null = Set-SRPartnership @wanted
+}
+[pscustomobject]@{ group = $group; source = $computer }
