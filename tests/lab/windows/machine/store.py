@@ -1,0 +1,36 @@
+"""The disk that the machine's own state lies on: one JSON file a part, each change whole and fsynced, so that a power cut loses nothing said."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+class Store:
+    """Reads and writes the parts' files below one directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+
+    def load(self, name: str) -> dict[str, Any] | None:
+        """The part as it was last saved; None before the first time."""
+        path = self.directory / f"{name}.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def save(self, name: str, data: dict[str, Any]) -> None:
+        """Replace the part's file in one step."""
+        path = self.directory / f"{name}.json"
+        written = path.with_suffix(".json.new")
+        with written.open("w") as file:
+            json.dump(data, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        written.replace(path)
+        descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
