@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from orchestrator.model.outcomes import GiveUp
-from orchestrator.model.ports import Clients, DomainView, Grants, Host, NameService, Replication, WitnessView
+from orchestrator.model.ports import (
+    Clients,
+    DomainView,
+    Grants,
+    Host,
+    NameService,
+    Replication,
+    ServiceNames,
+    WitnessView,
+)
 from orchestrator.model.servers import Where
 
 
@@ -27,6 +36,7 @@ class Ports:
     domain: DomainView | None = None
     texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     grants: Grants | None = None
+    service_names: ServiceNames | None = None
 
     def host(self, where: str) -> Host:
         """The host of a side."""
@@ -36,7 +46,9 @@ class Ports:
     def epoch_grants(self) -> Grants:
         """Who grants epochs here; GiveUp where the target's own engine does it."""
         if self.grants is None:
-            raise GiveUp("the target's engine asks for its epochs itself", "is this plan made for a target without engine?")
+            raise GiveUp(
+                "the target's engine asks for its epochs itself", "is this plan made for a target without engine?"
+            )
         return self.grants
 
     @property
@@ -45,3 +57,10 @@ class Ports:
         if self.names is None:
             raise GiveUp("no DNS server is configured", "give failover.dns.servers in the protection file")
         return self.names
+
+    @property
+    def accounts(self) -> ServiceNames:
+        """Who moves service names from here; GiveUp when the protection names no domain."""
+        if self.service_names is None:
+            raise GiveUp("no domain is configured", "give failover.directory in the protection file")
+        return self.service_names

@@ -46,6 +46,16 @@ from orchestrator.sdk.steps.identity import (
 )
 from orchestrator.sdk.steps.making import NOTHING, act, covered, in_script, irreversible
 from orchestrator.sdk.steps.names import add_names, ask_as_client, move_names, put_names_back, put_ttl_back, set_ttl
+from orchestrator.sdk.steps.turning import (
+    data_there,
+    hosts_answer,
+    move_spns,
+    no_way_back,
+    open_side,
+    promote,
+    return_spns,
+    turn,
+)
 
 __all__ = [
     "NOTHING",
@@ -57,6 +67,7 @@ __all__ = [
     "capture",
     "connect",
     "covered",
+    "data_there",
     "deliver_script",
     "demote",
     "disconnect",
@@ -69,6 +80,7 @@ __all__ = [
     "give_names_back",
     "give_spns_back",
     "grant",
+    "hosts_answer",
     "in_script",
     "irreversible",
     "keep_shares",
@@ -76,14 +88,19 @@ __all__ = [
     "make_directory",
     "monitor",
     "move_names",
+    "move_spns",
+    "no_way_back",
+    "open_side",
     "own_keytab",
     "pair_engines",
+    "promote",
     "put_names_back",
     "put_shares",
     "put_ttl_back",
     "release_lease",
     "remove_replication_set",
     "replication_set",
+    "return_spns",
     "run_script",
     "set_start_type",
     "set_ttl",
@@ -97,4 +114,5 @@ __all__ = [
     "take_names",
     "take_shares_away",
     "take_spns",
+    "turn",
 ]
