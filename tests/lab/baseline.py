@@ -27,7 +27,9 @@ OF_ACCOUNTS = (
     "msDS-SupportedEncryptionTypes", "msDS-AllowedToActOnBehalfOfOtherIdentity", "description",
 )  # fmt: skip
 OF_NODES = ("dnsRecord", "dNSTombstoned", "nTSecurityDescriptor")
-LATE = ("dc2", "gamma", "2.1.53.10", "20.1.53.10")
+LATE = (
+    "dc2", "gamma", "winalpha", "winbeta", "2.1.53.10", "20.1.53.10", "60.0.53.10", "70.0.53.10",
+)  # fmt: skip
 Entries = dict[str, dict[str, list[str]]]
 
 

@@ -95,11 +95,11 @@ def name_services(host: LabHost) -> None:
 
 
 def certify(hosts: Iterable[LabHost]) -> None:
-    """Give every host the certificate of the lab's own authority, and each controller one that it issued."""
+    """Give every host the certificate of the lab's own authority, and each controller and Windows server one that it issued."""
     authority = certificates.Authority()
     for host in hosts:
         host.write(CA_FILE, authority.text)
-        if host.place.role != "controller":
+        if host.place.role not in {"controller", "windows"}:
             continue
         key, certificate = authority.issue(host.fqdn, host.address)
         host.write("/etc/lab/tls.key", key, 0o600)

@@ -9,17 +9,17 @@ import secrets
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.lab import bind, cache, controllers, files, members, places, resetting
+from tests.lab import bind, cache, controllers, files, members, places, resetting, windowshosts
 from tests.lab.hosts import LabHost
 from tests.lab.keeper import Keeper
 from tests.lab.links import Link, Network
 
-SERVICES = {"controller": controllers, "nameserver": bind, "member": members}
+SERVICES = {"controller": controllers, "nameserver": bind, "member": members, "windows": windowshosts}
 PREPARED = ("dc1", "ns2", "alpha", "beta")  # whose services are set up before the disks are kept
 
 
 class Lab:
-    """One lab. Hosts that are not there from the start (dc2, gamma) join the domain when they are asked for."""
+    """One lab. Hosts that are not there from the start (dc2, gamma, winalpha, winbeta) join the domain when they are asked for."""
 
     realm = places.REALM
     domain = places.DOMAIN
@@ -119,6 +119,10 @@ class Lab:
             if host.place.role == "controller":
                 controllers.announce(host)
         return host
+
+    def windows(self, name: str) -> windowshosts.Windows:
+        """A simulated Windows server (winalpha, winbeta) with what only these can do; it joins when it is first asked for."""
+        return windowshosts.Windows(self.host(name))
 
     def link(self, name: str) -> Link:
         """The wire of a host: cut, mend, delay, loss."""

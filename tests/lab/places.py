@@ -22,7 +22,7 @@ TSIG_KEY = "dtam-key"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One host: what it is called, where it stands and what it does (controller, nameserver, member or plain)."""
+    """One host: what it is called, where it stands and what it does (controller, nameserver, member, windows or plain)."""
 
     name: str
     subnet: int
@@ -55,6 +55,8 @@ PLACES = {
         Place("alpha", 0, 10, "member"),
         Place("beta", 0, 20, "member"),
         Place("gamma", 1, 20, "member", at_once=False),
+        Place("winalpha", 0, 60, "windows", at_once=False),
+        Place("winbeta", 0, 70, "windows", at_once=False),
         Place("client", 0, 30, "plain"),
         Place("witness", 1, 40, "plain"),
     )

@@ -18,6 +18,9 @@ def main() -> None:
     parser.add_argument("--accounts", type=Path, required=True, help="JSON file, see wire/accounts.py")
     parser.add_argument("--domain", default="")
     parser.add_argument("--address", default="127.0.0.1")
+    parser.add_argument(
+        "--own-address", default="", help="the machine's own address, where --address is that of every card"
+    )
     parser.add_argument("--http-port", type=int, default=5985)
     parser.add_argument("--https-port", type=int, default=5986)
     parser.add_argument("--keytab", type=Path)

@@ -56,6 +56,7 @@ class HostSettings:
     configuration: dict[str, Any] = field(default_factory=dict)
     machine: dict[str, Any] = field(default_factory=dict)
     boot_s: float = 0.0
+    own_address: str = ""
 
     @property
     def fqdn(self) -> str:
@@ -179,6 +180,7 @@ class Host:
             serve(listener, LOG.info)
         sys.stdout.write(json.dumps(self.ready) + "\n")
         sys.stdout.flush()
+        self._count_boot()
         while not self._over.wait(TICK_S):
             if self.back.machine is not None:
                 try:
@@ -188,6 +190,12 @@ class Host:
         stop()
         self._close()
         return self._restart.is_set()
+
+    def _count_boot(self) -> None:
+        """Say it on the disk, too: how often it has come up."""
+        file, new = self.settings.state / "ready", self.settings.state / "ready.new"
+        new.write_text(str(1 + (int(file.read_text()) if file.exists() else 0)))
+        new.replace(file)
 
     def _close(self) -> None:
         for listener in self.listeners:

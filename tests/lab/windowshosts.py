@@ -1,0 +1,150 @@
+"""The lab's simulated Windows servers: members of the domain whose only service is the simulation's process (tests/lab/windows).
+
+They join when they are first asked for. The computer account is real, so are its SPNs, its keytab, its names in DNS and the tickets
+with which clients come; what answers behind them is a simulation.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.lab import files, members
+from tests.lab.hosts import PROJECT, LabHost
+from tests.lab.places import (
+    ADMIN_AUTH_FILE,
+    ADMIN_PASSWORD_FILE,
+    CA_FILE,
+    DOMAIN,
+    REALM,
+    SECRETS,
+    USER_PASSWORD_FILE,
+    WORKGROUP,
+)
+from tests.lab.waiting import until
+from tests.lab.windows.control import Control
+
+STATE = Path("/var/lib/windows")
+ACCOUNTS = SECRETS / "windows-accounts.json"
+CERTIFICATE, KEY = SECRETS / "tls.pem", SECRETS / "tls.key"
+LOG = Path("/var/log/windows.log")
+KEYTAB = Path("/etc/krb5.keytab")
+CONTROL = STATE / "control.sock"
+MACHINE = STATE / "machine.json"  # settings of the machine that a test wrote before the first boot
+ADMINISTRATORS = ("Administrator", "operator")  # of the domain, in the host's local group
+REMOTE_MANAGERS = ("watcher",)
+
+
+def join(host: LabHost) -> None:
+    """Make its account with the SPNs that a Windows server has, and write who may log on."""
+    host.write("/etc/samba/smb.conf", files.member_conf(host))
+    host.run(["net", "ads", "join", "-A", ADMIN_AUTH_FILE, "--no-dns-updates"], timeout_s=180)
+    # A Windows server's account has HOST, which stands for HTTP and cifs, and these two of its own.
+    for service, deed in (("HTTP", "add"), ("cifs", "add"), ("WSMAN", "add_update_ads"), ("TERMSRV", "add_update_ads")):
+        host.run(["net", "ads", "keytab", deed, service, "-P"])
+    host.path(KEYTAB).chmod(0o600)
+    members.register(host)
+    host.write(ACCOUNTS, json.dumps(_accounts(host)), 0o600)
+
+
+def _accounts(host: LabHost) -> dict[str, Any]:
+    admin, user = (host.path(one).read_text() for one in (ADMIN_PASSWORD_FILE, USER_PASSWORD_FILE))
+
+    def account(name: str, *groups: str) -> dict[str, Any]:
+        password = admin if name == "Administrator" else user
+        return {"password": password, "groups": list(groups), "upn": f"{name}@{REALM}"}
+
+    domain = {f"{WORKGROUP}\\{one}": account(one, "Administrators") for one in ADMINISTRATORS}
+    domain |= {f"{WORKGROUP}\\{one}": account(one, "Remote Management Users") for one in REMOTE_MANAGERS}
+    domain |= {f"{WORKGROUP}\\{one}": account(one) for one in ("writer", "reader")}
+    return {"local": {"Administrator": {"password": admin, "groups": ["Administrators"], "rid": 500}}, "domain": domain}
+
+
+def start(host: LabHost) -> None:
+    """Boot the simulation and wait until it serves."""
+    host.run(["mkdir", "-p", "-m", "0700", STATE])
+    settings = host.path(MACHINE).read_text() if host.path(MACHINE).exists() else "{}"
+    argv = [
+        *(sys.executable, "-m", "tests.lab.windows", "--state", STATE, "--name", host.name.upper(), "--domain", DOMAIN),
+        *("--address", "0.0.0.0", "--own-address", host.address, "--accounts", ACCOUNTS, "--keytab", KEYTAB),
+        *("--certificate", CERTIFICATE, "--key", KEY, "--client-authority", CA_FILE, "--machine", settings),
+    ]
+    host.path(LOG).touch(0o600)
+    before = Windows(host).boots
+    with host.path(LOG).open("a") as log:
+        started = host.popen(
+            argv,
+            env={"PYTHONPATH": str(PROJECT)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    until(f"{host.name} serves", lambda: Windows(host).boots > before or started.poll() is not None, 120)
+    assert started.poll() is None, f"{host.name} did not boot:\n{host.path(LOG).read_text()}"
+    _RUNNING[host.name] = started
+
+
+_RUNNING: dict[str, subprocess.Popen[Any]] = {}  # reaped when they end or their host loses its power
+
+
+def stop(host: LabHost) -> None:
+    """End the simulation in good order."""
+    Control(host.path(CONTROL)).ask("end")
+    _RUNNING.pop(host.name).wait()
+
+
+@dataclass(frozen=True)
+class Windows:
+    """One of them, with what only these can do. ``host`` is the host of the lab that carries it."""
+
+    host: LabHost
+
+    @property
+    def http(self) -> str:
+        """WinRM over HTTP, by the name that its SPNs have."""
+        return f"http://{self.host.fqdn}:5985/wsman"
+
+    @property
+    def https(self) -> str:
+        """WinRM over HTTPS; ``lab.ca_file`` verifies it."""
+        return f"https://{self.host.fqdn}:5986/wsman"
+
+    @property
+    def control(self) -> Control:
+        """Faults on request, and the machine's own objects."""
+        return Control(self.host.path(CONTROL))
+
+    @property
+    def log(self) -> str:
+        """What the simulation said."""
+        return self.host.path(LOG).read_text()
+
+    @property
+    def boots(self) -> int:
+        """How often it has come up since its disk was new."""
+        with contextlib.suppress(OSError, ValueError):
+            return int(self.host.path(STATE / "ready").read_text())
+        return 0
+
+    def after_restart(self, boots_before: int) -> None:
+        """Wait until it serves again after a restart that was asked for."""
+        until(f"{self.host.name} serves again", lambda: self.boots > boots_before, 120)
+
+    def reinstall(self, **machine: Any) -> None:
+        """A new disk: the machine as it is installed, with other settings where they are given."""
+        if not self.host.pid:
+            self.host.power_on()
+        elif self.host.name in _RUNNING:
+            stop(self.host)
+        shutil.rmtree(self.host.path(STATE), ignore_errors=True)
+        self.host.path(STATE).mkdir(mode=0o700)
+        if machine:
+            self.host.write(MACHINE, json.dumps(machine))
+        start(self.host)
