@@ -11,7 +11,7 @@ from pathlib import Path
 from orchestrator.engine.witness.client import WitnessClient
 from orchestrator.engine.witness.identity import Identity, load_or_make
 from orchestrator.engine.witness.rules import GrantAnswer
-from orchestrator.model.settings import WitnessSettings
+from orchestrator.model.settings_monitoring import WitnessSettings
 
 FIRST_LEASE_S = 0.5
 

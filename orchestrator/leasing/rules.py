@@ -25,7 +25,7 @@ class Promised(msgspec.Struct, frozen=True):
     """What the executor must never forget about one protection. Seconds.
 
     ``ends_s`` is on this machine's clock of its boot ``boot``; ``longest_s`` is the longest timed lease that may be held. ``endless_n`` is the number of
-    an endless lease that may be held, 0 = none. ``granted`` is the newest epoch that was granted here.
+    an endless lease that may be held, 0 = none; ``timed``: the holder said once that it took a timed one, before that it may serve for ever. ``granted`` is the newest epoch that was granted here.
     """
 
     granted: int = 0
@@ -34,6 +34,7 @@ class Promised(msgspec.Struct, frozen=True):
     boot: str = ""
     longest_s: float = 0.0
     endless_n: int = 0
+    timed: bool = False
     asking: bool = False
 
 
@@ -80,9 +81,9 @@ def give(
 
 
 def taken(promised: Promised, renewal: Renewal) -> Promised:
-    """The holder said that it took this lease: an endless one with a lower number is over."""
-    if renewal.until_s is not None and promised.endless_n < renewal.n:
-        return msgspec.structs.replace(promised, endless_n=0)
+    """The holder said that it took this lease: an endless one with a lower number is over. Not of one of an epoch that is past."""
+    if renewal.until_s is not None and promised.endless_n < renewal.n and promised.granted <= renewal.epoch:
+        return msgspec.structs.replace(promised, endless_n=0, timed=True)
     return promised
 
 
@@ -95,18 +96,22 @@ def on_this_boot(promised: Promised, now: Now) -> Promised:
 
 
 def remaining_s(promised: Promised, now: Now) -> float:
-    """For how long the holder may still believe that it has a lease; infinite while it may hold an endless one."""
-    if promised.endless_n:
+    """For how long the holder may still believe that it may serve; infinite while it may hold an endless lease, or took no timed one yet."""
+    if not _is_timed(promised):
         return math.inf
     return max(0.0, on_this_boot(promised, now).ends_s - now.seconds)
 
 
 def sure_in_s(promised: Promised, now: Now, grace_s: float) -> float:
     """When the holder has surely stopped: its last lease has run out, and the time that its guard may take has passed; 0 = it has."""
-    if promised.endless_n:
+    if not _is_timed(promised):
         return math.inf
-    known = on_this_boot(promised, now)
-    return max(0.0, known.ends_s + grace_s - now.seconds) if known.longest_s else 0.0
+    return max(0.0, on_this_boot(promised, now).ends_s + grace_s - now.seconds)
+
+
+def _is_timed(promised: Promised) -> bool:
+    """Whoever never said that he took a timed lease may serve for ever, as far as anybody knows here."""
+    return promised.timed and not promised.endless_n
 
 
 def granted(promised: Promised, epoch: int) -> Promised:
