@@ -24,6 +24,7 @@ _QUOTES = "'\u2018\u2019\u201a\u201b"
 _DOUBLED = {ord(quote): quote * 2 for quote in _QUOTES}
 _WIDTH = 110
 _INDENT = "    "
+_VALUES = ("given", "beforehand")
 
 
 def literal(value: Any) -> str:
@@ -48,16 +49,21 @@ def comment(value: Any) -> Plain:
     return Plain(one_line(value).replace("#>", "# >"))
 
 
-def blocks(number: int, parts: Mapping[str, str]) -> str:
-    """The parts of a step as entries of its table, each a block of script."""
+def entries(number: int, parts: Mapping[str, str]) -> str:
+    """The parts of a step as entries of its table: some are values, each of the others is a block of script."""
     del number
-    return "\n".join(
-        f"{_INDENT}{part.capitalize()} = {{\n{_shifted(body)}\n{_INDENT}}}" for part, body in parts.items()
+    written = (
+        f"{part.capitalize()} = {body.strip()}"
+        if part in _VALUES
+        else f"{part.capitalize()} = {{\n{_shifted(body)}\n}}"
+        for part, body in parts.items()
     )
+    return textwrap.indent("\n".join(written), _INDENT * 2)
 
 
 def _shifted(body: str) -> str:
-    return textwrap.indent(textwrap.dedent(body), _INDENT * 2)
+    lines = [line.rstrip() for line in textwrap.dedent(body).splitlines() if line.strip()]
+    return textwrap.indent(textwrap.dedent("\n".join(lines)), _INDENT)
 
 
 def _text(text: str) -> str:
@@ -84,13 +90,13 @@ def _table(values: Mapping[Any, Any]) -> str:
     if len({key.casefold() for key in keys}) < len(keys):
         msg = f"two keys of {', '.join(keys)} are the same in PowerShell, which does not tell letters' case apart"
         raise ValueError(msg)
-    entries = [f"{_text(without_nul(str(key)))} = {literal(one)}" for key, one in values.items()]
-    return _enclosed("[ordered]@{", entries, "; ", "\n", "}")
+    pairs = [f"{_text(without_nul(str(key)))} = {literal(one)}" for key, one in values.items()]
+    return _enclosed("[ordered]@{", pairs, "; ", "\n", "}")
 
 
-def _enclosed(begin: str, entries: Sequence[str], between: str, line_end: str, end: str) -> str:
+def _enclosed(begin: str, inner: Sequence[str], between: str, line_end: str, end: str) -> str:
     """On one line where it fits, else a line for each entry."""
-    line = f"{begin}{between.join(entries)}{end}"
+    line = f"{begin}{between.join(inner)}{end}"
     if len(line) <= _WIDTH and "\n" not in line:
         return line
-    return f"{begin}\n{textwrap.indent(line_end.join(entries), _INDENT)}\n{end}"
+    return f"{begin}\n{textwrap.indent(line_end.join(inner), _INDENT)}\n{end}"

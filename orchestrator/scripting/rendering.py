@@ -18,8 +18,9 @@ from orchestrator.scripting.sealing import NO_SEAL, hash_of, is_sealed, parted, 
 from orchestrator.scripting.templates import LANGUAGES, Language, TemplateFacts, environment, source, template_facts
 
 SCRIPTS = ("pre_failover", "post_failover", "pre_failback", "post_restore", "post_failback")
-PARTS = ("look", "do", "undo", "dry", "beforehand")
-"""What a template may have: a look and a do always; ``beforehand`` says that it is done while another server has the service, too."""
+PARTS = ("given", "look", "do", "undo", "dry", "beforehand")
+"""What a template may have: a look and a do always. ``given`` (PowerShell) is a value that its parts share as ``$Given``;
+``beforehand`` says that it is done while another server has the service, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ def _functions(number: int, step: Step, platform: Platform) -> str:
         template = environment(platform).get_template(call.template + language.ending)
         module = template.make_module(dict(call.variables))
         bodies = {part: _body(module, part) for part in PARTS}
-    except (jinja2.UndefinedError, ValueError) as error:
+    except (jinja2.UndefinedError, ValueError, KeyError) as error:
         raise TemplateUnusable(step=step.id, name=call.template, reason=str(error)) from error
     return language.parts(number, {part: body for part, body in bodies.items() if body})
 

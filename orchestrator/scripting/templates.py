@@ -13,7 +13,7 @@ import jinja2
 import yaml
 
 from orchestrator.model.servers import Platform
-from orchestrator.scripting import bash, powershell
+from orchestrator.scripting import bash, documents, powershell
 from orchestrator.scripting.errors import TemplateUnusable
 from orchestrator.scripting.plain import Plain, one_line
 
@@ -25,7 +25,7 @@ class Language:
     """How values and the parts of a step are written for a platform.
 
     ``ending`` of a template's file; ``runtime`` what all scripts share; ``mark`` what a script's text begins with; ``word`` a value
-    that a template prints; ``comment`` text for a comment; ``parts`` a step's look, do, undo, dry and beforehand.
+    that a template prints; ``comment`` text for a comment; ``parts`` a step's parts; ``filters`` what its templates may call.
     """
 
     ending: str
@@ -34,17 +34,24 @@ class Language:
     word: Callable[[Any], str]
     comment: Callable[[Any], Plain]
     parts: Callable[[int, Mapping[str, str]], str]
+    filters: Mapping[str, Callable[..., Any]]
 
 
 LANGUAGES = {
-    Platform.LINUX: Language(".sh.j2", "common/runtime.sh", "", bash.word, one_line, bash.functions),
+    Platform.LINUX: Language(".sh.j2", "common/runtime.sh", "", bash.word, one_line, bash.functions, {}),
     Platform.WINDOWS: Language(
         ".ps1.j2",
         "common/runtime.ps1",
         powershell.BYTE_ORDER_MARK,
         powershell.literal,
         powershell.comment,
-        powershell.blocks,
+        powershell.entries,
+        {
+            "shares": documents.shares,
+            "names": documents.names,
+            "addresses": documents.addresses,
+            "start_type": documents.start_type,
+        },
     ),
 }
 
@@ -124,6 +131,7 @@ def environment(platform: Platform) -> jinja2.Environment:
     )
     made.filters["plain"] = language.comment
     made.filters["plain_block"] = Plain
+    made.filters.update(language.filters)
     return made
 
 
