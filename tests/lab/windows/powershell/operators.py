@@ -1,0 +1,521 @@
+"""The operators on values."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from tests.lab.windows.powershell.convert import (
+    cast,
+    float_text,
+    invalid_cast,
+    is_type,
+    resolve_type,
+    to_bool,
+    to_text,
+    type_name,
+    type_not_found,
+)
+from tests.lab.windows.powershell.dates import date_text
+from tests.lab.windows.powershell.patterns import compile_pattern, like, net_replacement
+from tests.lab.windows.powershell.strings import number_of
+from tests.lab.windows.powershell.values import (
+    INTEGER_RANGES,
+    Char,
+    EnumValue,
+    ErrorRecord,
+    Int64,
+    NetException,
+    OutsideSubset,
+    PsObject,
+    Table,
+    Terminating,
+    TypeValue,
+    UInt32,
+    UInt64,
+    integer_kind,
+)
+
+WIDTH = {"System.Int32": 32}
+
+
+def runtime(error_id: str, message: str, category: str = "InvalidOperation", target: Any = None) -> Terminating:
+    """A RuntimeException of the language."""
+    return Terminating(ErrorRecord(error_id, message, category, target))
+
+
+def no_operator(left: Any, operator: str) -> Terminating:
+    """There is no such operator for this type."""
+    return runtime("MethodNotFound", f"Method invocation failed because [{type_name(left)}] does not contain a method named '{operator}'.")
+
+
+def number(value: Any) -> int | float | Decimal:
+    """A value as a number, as arithmetic takes it."""
+    if value is None:
+        return 0
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, Char):
+        return ord(value)
+    if isinstance(value, int | float | Decimal):
+        return value
+    if isinstance(value, EnumValue):
+        return value.number
+    if isinstance(value, str):
+        if not value.strip():
+            return 0
+        made = number_of(value)
+        if made is None:
+            raise invalid_cast(value, "System.Int32", "Input string was not in a correct format.", "InvalidCastFromStringToInteger")
+        return made
+    raise invalid_cast(value, "System.Int32")
+
+
+def sized(value: int, left: Any, right: Any) -> int | float:
+    """The result of an integer operation: int32, unless an operand is longer; what does not fit becomes a double."""
+    kinds = {integer_kind(int(one) if isinstance(one, bool) else one) for one in (left, right) if isinstance(one, int)}
+    kind: type = int
+    if kinds & {Int64, UInt32} or float in kinds:
+        kind = Int64
+    if UInt64 in kinds:
+        kind = UInt64
+    low, high = INTEGER_RANGES[kind]
+    if low <= value <= high:
+        made = kind(value)
+        assert isinstance(made, int)
+        return made
+    return float(value)
+
+
+def add(left: Any, right: Any) -> Any:
+    """`+`."""
+    if isinstance(left, list):
+        return [*left, *(right if isinstance(right, list) else [right])]
+    if isinstance(left, str):
+        return str(left) + to_text(right)
+    if isinstance(left, Table):
+        return add_tables(left, right)
+    if left is None:
+        return right
+    if isinstance(left, dt.datetime | dt.timedelta):
+        return left + cast(right, "System.TimeSpan")
+    if isinstance(left, PsObject):
+        raise no_operator(left, "op_Addition")
+    return arithmetic(left, right, lambda a, b: a + b)
+
+
+def add_tables(left: Table, right: Any) -> Table:
+    """Two hashtables together; a key that is in both is an error."""
+    if not isinstance(right, Table):
+        raise runtime("AddHashTableToNonHashTable", "A hash table can only be added to another hash table.")
+    for key in right:
+        if key in left:
+            message = f"Item has already been added. Key in dictionary: '{to_text(key)}'  Key being added: '{to_text(key)}'"
+            raise Terminating(ErrorRecord("System.ArgumentException", message, "OperationStopped", None, "System.ArgumentException"))
+    return Table([*left.items(), *right.items()], ordered=left.ordered)
+
+
+def arithmetic(left: Any, right: Any, work: Callable[[Any, Any], Any]) -> Any:
+    """An operation on two numbers."""
+    a, b = number(left), number(right)
+    if isinstance(a, Decimal) or isinstance(b, Decimal):
+        return work(Decimal(str(a)), Decimal(str(b)))
+    if isinstance(a, float) or isinstance(b, float):
+        return float(work(float(a), float(b)))
+    return sized(work(int(a), int(b)), a, b)
+
+
+def subtract(left: Any, right: Any) -> Any:
+    """`-`."""
+    if isinstance(left, dt.datetime):
+        if isinstance(right, dt.datetime):
+            return left.replace(tzinfo=None) - right.replace(tzinfo=None)
+        return left - cast(right, "System.TimeSpan")
+    if isinstance(left, dt.timedelta):
+        return left - cast(right, "System.TimeSpan")
+    if isinstance(left, list | Table | PsObject):
+        raise no_operator(left, "op_Subtraction")
+    return arithmetic(left, right, lambda a, b: a - b)
+
+
+def multiply(left: Any, right: Any) -> Any:
+    """`*`."""
+    if isinstance(left, str) and not isinstance(left, Char):
+        return left * int(number(right))
+    if isinstance(left, list):
+        return list(left) * int(number(right))
+    if isinstance(left, Table | PsObject):
+        raise no_operator(left, "op_Multiply")
+    return arithmetic(left, right, lambda a, b: a * b)
+
+
+def divide(left: Any, right: Any) -> Any:
+    """`/`: an int when it comes out even, else a double."""
+    a, b = number(left), number(right)
+    if b == 0 and not isinstance(a, float) and not isinstance(b, float):
+        raise divided_by_zero()
+    if isinstance(a, Decimal) or isinstance(b, Decimal):
+        return Decimal(str(a)) / Decimal(str(b))
+    if isinstance(a, float) or isinstance(b, float):
+        return a / float(b) if b else math.copysign(math.inf, a) if a else math.nan
+    return sized(a // b, a, b) if a % b == 0 else a / b
+
+
+def divided_by_zero() -> Terminating:
+    """Attempted to divide by zero."""
+    inner = NetException("System.DivideByZeroException", "Attempted to divide by zero.")
+    outer = NetException("System.Management.Automation.RuntimeException", "Attempted to divide by zero.", inner)
+    return Terminating(ErrorRecord("RuntimeException", "Attempted to divide by zero.", "NotSpecified", None, outer))
+
+
+def remainder(left: Any, right: Any) -> Any:
+    """`%`: the sign is the left one's."""
+    a, b = number(left), number(right)
+    if b == 0 and not isinstance(a, float) and not isinstance(b, float):
+        raise divided_by_zero()
+    return arithmetic(a, b, lambda x, y: x - y * int(x / y) if isinstance(x, int) and abs(x) < 2**52 else math.fmod(x, y))
+
+
+def bits(work: Callable[[int, int], int]) -> Callable[[Any, Any], Any]:
+    """A bitwise operator."""
+
+    def operate(left: Any, right: Any) -> Any:
+        made = work(int(number(left)), int(number(right)))
+        return sized(made, left if isinstance(left, int) else 0, right if isinstance(right, int) else 0)
+
+    return operate
+
+
+def shift_left(left: Any, right: Any) -> Any:
+    """`-shl`: bits that leave on the left are lost."""
+    a = number(left)
+    width = 64 if integer_kind(int(a)) in (Int64, UInt64) else 32
+    made = int(a) << (int(number(right)) % width) & ((1 << width) - 1)
+    made -= (1 << width) if made >> (width - 1) else 0
+    return Int64(made) if width == 64 else made
+
+
+def sequence(left: Any, right: Any) -> list[Any]:
+    """`..`."""
+    first, last = cast(left, "System.Int32"), cast(right, "System.Int32")
+    return list(range(first, last + 1)) if first <= last else list(range(first, last - 1, -1))
+
+
+# Comparison ---------------------------------------------------------------------
+
+
+def compare(left: Any, right: Any, *, cased: bool = False) -> int:
+    """How two values are ordered: the right one is turned to the type of the left one.
+
+    Raises:
+        Terminating: they cannot be compared.
+    """
+    if left is None or right is None:
+        return (left is not None) - (right is not None) if left is None or not isinstance(left, int | float) else compare(left, 0)
+    if isinstance(left, str):
+        a, b = (str(left), to_text(right)) if cased else (str(left).casefold(), to_text(right).casefold())
+        return (a > b) - (a < b)
+    if isinstance(left, bool):
+        return int(left) - int(to_bool(right))
+    if isinstance(left, int | float | Decimal):
+        b2 = number(right)
+        a2: Any = left
+        return int(a2 > b2) - int(a2 < b2)
+    if isinstance(left, EnumValue):
+        return left.number - int(enum_number(left, right))
+    if isinstance(left, dt.datetime | dt.timedelta):
+        a3, b3 = left, cast(right, type_name(left))
+        if isinstance(a3, dt.datetime):
+            a3, b3 = a3.replace(tzinfo=None), b3.replace(tzinfo=None)
+        return (a3 > b3) - (a3 < b3)
+    if isinstance(left, PsObject) and left.type_names[0] == "System.Version":
+        other = cast(right, "System.Version")
+        a4, b4 = [[one.get(n) for n in ("Major", "Minor", "Build", "Revision")] for one in (left, other)]
+        return (a4 > b4) - (a4 < b4)
+    if equal(left, right, cased=cased):
+        return 0
+    message = f'Cannot compare "{to_text(left)}" because it is not IComparable.'
+    raise runtime("NotIcomparable", message)
+
+
+def enum_number(left: EnumValue, right: Any) -> int:
+    """The number of what an enumeration is compared with; a name that is not its own never fits."""
+    if isinstance(right, EnumValue):
+        return right.number
+    if isinstance(right, str):
+        made = number_of(right)
+        return left.number if right.casefold() == left.name.casefold() else int(made) if made is not None else left.number + 1
+    return int(number(right))
+
+
+def equal(left: Any, right: Any, *, cased: bool = False) -> bool:
+    """`-eq` of two single values."""
+    if left is None or right is None:
+        return left is None and right is None
+    if isinstance(left, TypeValue):
+        other = right.name if isinstance(right, TypeValue) else resolve_type(to_text(right))
+        return left.name == other
+    if isinstance(left, list | Table | NetException | ErrorRecord):
+        return left is right
+    if isinstance(left, PsObject) and left.type_names[0] != "System.Version":
+        return left is right or (left.text is not None and left.text.casefold() == to_text(right).casefold() and not isinstance(right, PsObject))
+    if not isinstance(left, str | bool | int | float | Decimal | EnumValue | dt.datetime | dt.timedelta | PsObject):
+        try:
+            return bool(left == cast(right, type_name(left)))
+        except Terminating:
+            return left is right
+    try:
+        return compare(left, right, cased=cased) == 0
+    except Terminating:
+        return False
+
+
+def filtering(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]:
+    """A comparing operator: filters when the left side is a list."""
+
+    def operate(left: Any, right: Any) -> Any:
+        if isinstance(left, list):
+            return [item for item in left if test(item, right)]
+        return test(left, right)
+
+    return operate
+
+
+def contains(left: Any, right: Any, *, cased: bool = False) -> bool:
+    """`-contains`."""
+    return any(equal(item, right, cased=cased) for item in (left if isinstance(left, list) else [left]))
+
+
+def _like(cased: bool, wanted: bool) -> Callable[[Any, Any], Any]:
+    return filtering(lambda a, b: like(to_text(a), to_text(b), cased=cased) is wanted)
+
+
+def _equality(cased: bool, wanted: bool) -> Callable[[Any, Any], Any]:
+    return filtering(lambda a, b: equal(a, b, cased=cased) is wanted)
+
+
+def _order(test: Callable[[int], bool], cased: bool) -> Callable[[Any, Any], Any]:
+    return filtering(lambda a, b: test(compare(a, b, cased=cased)))
+
+
+def replace(left: Any, right: Any, *, cased: bool = False) -> Any:
+    """`-replace`."""
+    parts = right if isinstance(right, list) else [right]
+    if len(parts) > 2:
+        raise runtime("BadReplaceArgument", "The -ireplace operator allows only two elements to follow it, not " + f"{len(parts)}.")
+    pattern = compile_pattern(to_text(parts[0]), cased=cased)
+    put = net_replacement(to_text(parts[1]) if len(parts) > 1 else "", pattern)
+    if isinstance(left, list):
+        return [pattern.sub(put, to_text(item)) for item in left]
+    return pattern.sub(put, to_text(left))
+
+
+def split(left: Any, right: Any, *, cased: bool = False) -> list[Any]:
+    """`-split`."""
+    parts = right if isinstance(right, list) else [right]
+    limit = int(number(parts[1])) if len(parts) > 1 else 0
+    simple = any(to_text(one).casefold() == "simplematch" for one in parts[2:])
+    if not isinstance(parts[0], str):
+        raise OutsideSubset("-split by something other than a text lies outside the subset")
+    pattern = compile_pattern(re.escape(parts[0]) if simple else parts[0], cased=cased)
+    if limit < 0:
+        raise OutsideSubset("-split with a negative limit lies outside the subset")
+    found: list[Any] = []
+    for item in left if isinstance(left, list) else [left]:
+        found.extend(part or "" for part in pattern.split(to_text(item), maxsplit=max(limit - 1, 0) if limit else 0)) if limit != 1 else found.append(to_text(item))
+    return found
+
+
+def join(left: Any, right: Any) -> str:
+    """`-join`."""
+    return to_text(right).join(to_text(item) for item in (left if isinstance(left, list) else [left]))
+
+
+def is_of(left: Any, right: Any) -> bool:
+    """`-is`."""
+    return is_type(left, type_of(right))
+
+
+def as_type(left: Any, right: Any) -> Any:
+    """`-as`: None when it cannot be."""
+    name = type_of(right)
+    try:
+        return cast(left, name)
+    except Terminating:
+        return None
+
+
+def type_of(right: Any) -> str:
+    """The full name of a type given as a type or its name."""
+    if isinstance(right, TypeValue):
+        return right.name
+    name = resolve_type(to_text(right))
+    if name is None:
+        raise type_not_found(to_text(right))
+    return name
+
+
+# Format -------------------------------------------------------------------------
+
+FIELD = re.compile(r"\{\{|\}\}|\{(\d+)(?:,(-?\d+))?(?::([^}]*))?\}|[{}]")
+
+
+def format_text(pattern: Any, values: Any) -> str:
+    """`-f`."""
+    items = values if isinstance(values, list) else [values]
+
+    def put(found: re.Match[str]) -> str:
+        if found[0] in ("{{", "}}"):
+            return found[0][0]
+        if found[1] is None:
+            raise _format_error("Input string was not in a correct format.")
+        if int(found[1]) >= len(items):
+            raise _format_error("Index (zero based) must be greater than or equal to zero and less than the size of the argument list.")
+        text = formatted(items[int(found[1])], found[3] or "")
+        width = int(found[2] or 0)
+        return text.rjust(width) if width > 0 else text.ljust(-width)
+
+    return FIELD.sub(put, to_text(pattern))
+
+
+def _format_error(why: str) -> Terminating:
+    inner = NetException("System.FormatException", why)
+    message = f"Error formatting a string: {why}."
+    return Terminating(
+        ErrorRecord("FormatError", message, "InvalidOperation", None, NetException("System.Management.Automation.RuntimeException", message, inner))
+    )
+
+
+def formatted(value: Any, pattern: str) -> str:
+    """One value in one of .NET's formats (culture en-US)."""
+    if isinstance(value, dt.datetime):
+        return date_text(value, pattern or "G")
+    if not pattern or isinstance(value, str | bool) or value is None:
+        return to_text(value)
+    if isinstance(value, int | float | Decimal):
+        return number_text(value, pattern)
+    if isinstance(value, EnumValue):
+        return str(value.number) if pattern in "dD" else value.name
+    if isinstance(value, dt.timedelta):
+        return _span_format(value, pattern)
+    return _uuid_format(value, pattern)
+
+
+def _uuid_format(value: Any, pattern: str) -> str:
+    text = to_text(value)
+    return {"N": text.replace("-", ""), "B": "{" + text + "}", "P": f"({text})"}.get(pattern.upper(), text)
+
+
+def _span_format(value: dt.timedelta, pattern: str) -> str:
+    if pattern in ("c", "g", "G"):
+        return to_text(value)
+    total = int(value.total_seconds())
+    parts = {"d": total // 86400, "h": total // 3600 % 24, "m": total // 60 % 60, "s": total % 60}
+
+    def put(found: re.Match[str]) -> str:
+        token = found[0]
+        if token[0] == "\\":
+            return token[1:]
+        if token[0] == "'":
+            return token[1:-1]
+        if token[0] == "f":
+            return f"{value.microseconds * 10:07d}"[: len(token)]
+        return str(parts[token[0]]).rjust(len(token), "0")
+
+    return re.sub(r"\\.|'[^']*'|d+|h+|m+|s+|f+", put, pattern)
+
+
+def number_text(value: int | float | Decimal, pattern: str) -> str:
+    """A number in a standard or custom format."""
+    found = re.fullmatch(r"([A-Za-z])(\d*)", pattern)
+    if found is None:
+        return _custom_number(value, pattern)
+    letter, digits = found[1], int(found[2]) if found[2] else None
+    kind = letter.upper()
+    if kind in "DX":
+        if not isinstance(value, int):
+            raise _format_error("Format specifier was invalid.")
+        whole = int(value) if kind == "D" or value >= 0 else int(value) + (1 << (64 if integer_kind(value) is Int64 else 32))
+        text = f"{abs(whole):d}" if kind == "D" else f"{whole:X}" if letter == "X" else f"{whole:x}"
+        return ("-" if whole < 0 else "") + text.rjust(digits or 0, "0")
+    exact = Decimal(str(value)) if not isinstance(value, Decimal) else value
+    if kind in "NF":
+        places = _rounded(exact, 2 if digits is None else digits)
+        return f"{places:,f}" if kind == "N" else f"{places:f}"
+    if kind == "P":
+        return f"{_rounded(exact * 100, 2 if digits is None else digits):,f} %"
+    if kind == "C":
+        return ("-" if exact < 0 else "") + f"${abs(_rounded(exact, 2 if digits is None else digits)):,f}"
+    if kind == "E":
+        head, _, power = f"{float(value):.{6 if digits is None else digits}E}".partition("E")
+        return f"{head}{letter}{power[0]}{power[1:].rjust(3, '0')}"
+    if kind in "GR":
+        return to_text(value) if not digits else float_text(float(f"{float(value):.{digits}g}"))
+    raise _format_error("Format specifier was invalid.")
+
+
+def _rounded(value: Decimal, places: int) -> Decimal:
+    return value.quantize(Decimal(1).scaleb(-places), rounding="ROUND_HALF_UP")
+
+
+def _custom_number(value: int | float | Decimal, pattern: str) -> str:
+    section = pattern.split(";")
+    body = section[1] if len(section) > 1 and value < 0 else section[0]
+    found = re.search(r"[0#,.]+%?", body)
+    if found is None:
+        return body
+    core = found[0]
+    exact = abs(Decimal(str(value))) * (100 if "%" in core else 1)
+    whole, _, fraction = core.replace("%", "").partition(".")
+    rounded = _rounded(exact, len(fraction))
+    digits, _, decimals = f"{rounded:f}".partition(".")
+    digits = digits.lstrip("0").rjust(whole.count("0"), "0")
+    if "," in whole:
+        digits = f"{int(digits or 0):,}" if digits else digits
+    least = fraction.rfind("0") + 1
+    decimals = decimals[:least] + decimals[least:].rstrip("0")
+    sign = "-" if value < 0 and len(section) == 1 else ""
+    text = sign + digits + ("." + decimals if decimals else "") + ("%" if "%" in core else "")
+    return body[: found.start()] + text + body[found.end() :]
+
+
+BINARY: dict[str, Callable[[Any, Any], Any]] = {
+    "+": add,
+    "-": subtract,
+    "*": multiply,
+    "/": divide,
+    "%": remainder,
+    "..": sequence,
+    "-band": bits(lambda a, b: a & b),
+    "-bor": bits(lambda a, b: a | b),
+    "-bxor": bits(lambda a, b: a ^ b),
+    "-shl": shift_left,
+    "-shr": bits(lambda a, b: a >> b),
+    "-join": join,
+    "-is": is_of,
+    "-isnot": lambda a, b: not is_of(a, b),
+    "-as": as_type,
+    "-f": format_text,
+    "-xor": lambda a, b: to_bool(a) != to_bool(b),
+}
+for _prefix, _cased in (("", False), ("i", False), ("c", True)):
+    BINARY |= {
+        f"-{_prefix}eq": _equality(_cased, True),
+        f"-{_prefix}ne": _equality(_cased, False),
+        f"-{_prefix}gt": _order(lambda n: n > 0, _cased),
+        f"-{_prefix}ge": _order(lambda n: n >= 0, _cased),
+        f"-{_prefix}lt": _order(lambda n: n < 0, _cased),
+        f"-{_prefix}le": _order(lambda n: n <= 0, _cased),
+        f"-{_prefix}like": _like(_cased, True),
+        f"-{_prefix}notlike": _like(_cased, False),
+        f"-{_prefix}contains": lambda a, b, cased=_cased: contains(a, b, cased=cased),
+        f"-{_prefix}notcontains": lambda a, b, cased=_cased: not contains(a, b, cased=cased),
+        f"-{_prefix}in": lambda a, b, cased=_cased: contains(b, a, cased=cased),
+        f"-{_prefix}notin": lambda a, b, cased=_cased: not contains(b, a, cased=cased),
+        f"-{_prefix}replace": lambda a, b, cased=_cased: replace(a, b, cased=cased),
+        f"-{_prefix}split": lambda a, b, cased=_cased: split(a, b, cased=cased),
+    }
