@@ -28,7 +28,8 @@ from orchestrator.leasing.ledger import ledger_of
 from orchestrator.model.ports import Host
 from orchestrator.model.protections import Protection
 from orchestrator.model.servers import Pair, Server, Where
-from orchestrator.model.settings import FailoverTab, Settings, WitnessSettings
+from orchestrator.model.settings import FailoverTab, Settings
+from orchestrator.model.settings_monitoring import WitnessSettings
 from orchestrator.naming.closed import ClosedNames
 from orchestrator.naming.keys import read_key
 from orchestrator.naming.port import Rfc2136NameService

@@ -19,7 +19,6 @@ from orchestrator.model.fields import (
     ClientName,
     Command,
     DataPath,
-    Fingerprint,
     IpAddress,
     Port,
     ServiceName,
@@ -37,6 +36,7 @@ from orchestrator.model.settings_domain import (
     WindowsSettings,
 )
 from orchestrator.model.settings_line import BandwidthSettings, Compression
+from orchestrator.model.settings_monitoring import MonitoringTab
 from orchestrator.model.settings_names import DnsSettings
 from orchestrator.model.settings_replication import ExternalSettings, StorageReplicaSettings
 from orchestrator.model.settings_snapshots import SnapshotsTab
@@ -188,62 +188,6 @@ class FailoverTab(Tab):
     def moves_names(self) -> bool:
         """Whether records in DNS are changed."""
         return self.type == "dns" and bool(self.dns.servers)
-
-
-class WitnessSettings(Tab):
-    """The arbiter on a third machine. The source renews a lease of ``lease_s`` there and fences itself when it cannot."""
-
-    address: IpAddress
-    port: Port = 6322
-    fingerprint: Fingerprint
-    lease_s: Annotated[float, Field(ge=0.2, le=3600)] = 10.0
-
-
-class LeaseSettings(Tab):
-    """The lease that a Windows source holds from `dtam serve`: when it is not renewed the source stops its protected services.
-
-    ``lease_s`` is how long the source serves on when `dtam serve`, or the way to it, is gone; it is renewed every third of it. ``grace_s`` is waited
-    beyond its end before a failover by itself: the source's guard looks, and its services stop, within that time.
-    """
-
-    lease_s: Annotated[float, Field(ge=3, le=3600)] = 60.0
-    grace_s: Annotated[float, Field(ge=0.5, le=600)] = 30.0
-
-
-class MonitoringTab(Tab):
-    """How the target watches the source. ``interval_s`` x ``missed`` is the time after which it counts as failed.
-
-    ``require``: ``all`` monitored addresses must fail, or ``any``. Without ``witness`` automatic failover is refused unless
-    ``without_witness`` is chosen, which is recorded.
-
-    Where `dtam serve` watches (a target without an engine), ``udp`` asks WinRM's port instead of the engine; ``lease`` is what an automatic failover waits
-    for, unless ``fence_command`` is given: it turns the source's machine off ({server} is its name) and ends with 0 only when it surely is.
-    """
-
-    enabled: bool = True
-    manual_intervention: bool = True
-    method: Literal["udp", "icmp", "both"] = "udp"
-    addresses: Annotated[tuple[IpAddress, ...], Field(max_length=64)] = ()
-    require: Literal["any", "all"] = "all"
-    interval_s: Annotated[float, Field(ge=0.05, le=3600)] = 5.0
-    missed: Annotated[int, Field(ge=1, le=1000)] = 5
-    witness: WitnessSettings | None = None
-    without_witness: bool = False
-    lease: LeaseSettings = LeaseSettings()
-    fence_command: Command = ()
-
-    @property
-    def timed_lease_s(self) -> float | None:
-        """How long a lease is; None where the source needs none that ends: a person decides, or its machine can be turned off."""
-        automatic = self.enabled and not self.manual_intervention and not self.fence_command
-        return self.lease.lease_s if automatic else None
-
-    @model_validator(mode="after")
-    def _decided(self) -> Self:
-        if self.witness is None and not self.manual_intervention and not self.without_witness:
-            msg = "automatic failover needs a witness: give witness, or manual_intervention: true, or without_witness: true"
-            raise ValueError(msg)
-        return self
 
 
 class Root(Tab):

@@ -60,6 +60,14 @@ def _monitor(planning: Planning) -> dict[str, Any]:
         "missed": tab.missed,
         "manual_intervention": tab.manual_intervention,
         "insist_without_witness": tab.without_witness and tab.witness is None,
+        "paces": [
+            {
+                "address": one.address,
+                "interval_s": one.interval_s or tab.interval_s,
+                "missed": one.missed or tab.missed,
+            }
+            for one in tab.paces
+        ],
     }
 
 

@@ -14,8 +14,8 @@ from orchestrator.engine.monitor.decisions import DecisionLog
 from orchestrator.engine.monitor.executor import Executor, ExecutorSettings, Trigger
 from orchestrator.engine.monitor.loop import Watch
 from orchestrator.engine.monitor.ports import Settle
-from orchestrator.engine.monitor.probes import ProbeResponder, ask_round
-from orchestrator.engine.monitor.verdict import Colour, MonitorSettings, Observations
+from orchestrator.engine.monitor.probes import ProbeResponder, Rounds, asking
+from orchestrator.engine.monitor.verdict import Colour, MonitorSettings, Observations, Pace
 from orchestrator.engine.witness.wire import RegisterRequest
 from tests.faults.executor_fakes import (
     PROTECTION,
@@ -44,6 +44,7 @@ class Target:
     seen: list[tuple[Colour, float, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.rounds = Rounds()
         self.directory.mkdir(exist_ok=True)
         self.host = Host(self.directory, scripts=self.scripts)
         self.book = with_book(self.directory)
@@ -65,7 +66,7 @@ class Target:
         if self.watch.verdict is not None:
             verdict = self.watch.verdict
             self.seen.append((verdict.colour, verdict.time_to_fail_s, verdict.sentence))
-        return Observations(await ask_round(self.monitor, self.port, ENGINE))
+        return Observations(await self.rounds.ask(self.monitor, asking(self.port, ENGINE)))
 
     def ended(self) -> str:
         return self.executor.state.ended if self.executor.state is not None else ""
@@ -231,6 +232,29 @@ def test_the_queue_is_applied_or_discarded_as_set(tmp_path: Path, how: Settle) -
         return target
 
     assert asyncio.run(story()).host.has(f"settled-{how}")
+
+
+@pytest.mark.covers("ENG-FO-01", "ENG-FO-02")
+@pytest.mark.parametrize(
+    ("silent_pace", "fails"), [(Pace(0.1, 3), True), (Pace(600.0, 3), False)], ids=["quick", "patient"]
+)
+def test_each_address_has_its_own_interval_and_misses(tmp_path: Path, silent_pace: Pace, fails: bool) -> None:
+    """One address answers; how soon the other one is silent is that address's own affair."""
+    addresses, own = ("127.0.0.1", "127.0.0.2"), {"127.0.0.2": silent_pace, "127.0.0.1": Pace(0.05, 1000)}
+    monitor = MonitorSettings(addresses, interval_s=3600, missed=1000, require="any", own=own)
+
+    async def story() -> Target:
+        responder = ProbeResponder(ENGINE)
+        target = Target(tmp_path, monitor=monitor, port=await responder.start("127.0.0.1", 0))
+        _register(target)
+        seen = (lambda: target.ended() == "done") if fails else (lambda: len(target.seen) > 30)
+        await _watch_until(target, seen)
+        responder.close()
+        return target
+
+    target = asyncio.run(story())
+    assert target.host.has("serving") is fails
+    assert any("missed 1 of 3 replies; 0.2 s to fail" in says for _, _, says in target.seen) is fails
 
 
 @pytest.mark.covers("ENG-FO-01")

@@ -270,8 +270,16 @@ class Witness(Request):
     lease_s: float = Field(default=10.0, ge=0.2, le=3600)
 
 
+class AddressPace(Request):
+    """How often one address of the source is asked, and how many missed replies make it silent."""
+
+    address: Address
+    interval_s: float = Field(default=5.0, ge=0.05, le=3600)
+    missed: int = Field(default=5, ge=1, le=1000)
+
+
 class Monitor(Request):
-    """How the target watches the source: ``interval_s`` x ``missed`` is the time to failure.
+    """How the target watches the source: ``interval_s`` x ``missed`` is the time to failure, but for addresses with ``paces`` of their own.
 
     ``insist_without_witness``: where there is no witness, fail over by itself all the same; a recorded choice.
     """
@@ -283,6 +291,7 @@ class Monitor(Request):
     missed: int = Field(default=5, ge=1, le=1000)
     manual_intervention: bool = True
     insist_without_witness: bool = False
+    paces: list[AddressPace] = Field(default=[], max_length=64)
 
 
 class FailoverSettings(Request):

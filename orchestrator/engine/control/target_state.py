@@ -8,7 +8,7 @@ from orchestrator.engine.monitor.executor import ExecutorSettings
 from orchestrator.engine.monitor.loop import Watch
 from orchestrator.engine.monitor.ports import Settle
 from orchestrator.engine.monitor.run import RunState
-from orchestrator.engine.monitor.verdict import MonitorSettings
+from orchestrator.engine.monitor.verdict import MonitorSettings, Pace
 
 
 def executor_settings(document: Protection, candidate: str) -> ExecutorSettings:
@@ -38,6 +38,7 @@ def monitor_settings(document: Protection) -> MonitorSettings:
         interval_s=monitor.interval_s,
         missed=monitor.missed,
         manual_intervention=monitor.manual_intervention,
+        own={one.address: Pace(one.interval_s, one.missed) for one in monitor.paces},
     )
 
 
@@ -75,12 +76,11 @@ def monitor_status(watch: Watch) -> MonitorStatus:
     settings, verdict = watch.settings, watch.verdict
     if not watch.enabled or verdict is None:
         return MonitorStatus(enabled=watch.enabled, allowed=settings.missed, says=watch.sentence)
-    missed = settings.missed - round(verdict.time_to_fail_s / settings.interval_s)
     return MonitorStatus(
         enabled=True,
         colour=verdict.colour.value,
-        missed=missed,
-        allowed=settings.missed,
+        missed=min(verdict.missed, verdict.allowed),
+        allowed=verdict.allowed,
         time_to_fail_s=verdict.time_to_fail_s,
         says=verdict.sentence,
     )

@@ -117,7 +117,7 @@ class Watch:
         advance = await asyncio.to_thread(self._act_or_say, choice, seen)
         self.sentence = advance.says
         self._record(seen, choice, advance)
-        return min(advance.after_s, self.settings.interval_s)
+        return min(advance.after_s, self.settings.round_s)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Cycle until told to stop. A round of probes that is silent takes an interval by itself."""

@@ -116,15 +116,46 @@ async def _echo(address: str) -> None:
             pass
 
 
-async def ask_round(settings: MonitorSettings, port: int, engine_id: bytes | None = None) -> tuple[Answer, ...]:
-    """One round: every address by every method, at once; takes at most one interval."""
-    timeout_s = settings.interval_s
-    asked = [
-        ask_udp(address, port, timeout_s, engine_id) if method == "udp" else ask_icmp(address, timeout_s)
-        for address in settings.addresses
-        for method in settings.methods
-    ]
-    return tuple(await asyncio.gather(*asked))
+Ask = Callable[[str, Method, float], Awaitable[Answer]]
+"""Asks one address by one method, for at most so many seconds."""
+
+
+def asking(port: int, engine_id: bytes | None = None) -> Ask:
+    """Real questions, to the engine behind a port."""
+
+    def ask(address: str, method: Method, timeout_s: float) -> Awaitable[Answer]:
+        return ask_udp(address, port, timeout_s, engine_id) if method == "udp" else ask_icmp(address, timeout_s)
+
+    return ask
+
+
+class Rounds:
+    """Asks each address at its own pace. One that is slow to answer holds up no quicker one: its answer counts when it is there."""
+
+    def __init__(self) -> None:
+        self._asked: dict[str, asyncio.Future[list[Answer]]] = {}
+        self._due_s: dict[str, float] = {}
+
+    async def ask(self, settings: MonitorSettings, ask: Ask) -> tuple[Answer, ...]:
+        """One round, by every method: the quickest addresses' answers, and those of the others that are there; takes at most ``round_s``."""
+        for address in settings.addresses:
+            if address not in self._asked and self._is_due(address, settings):
+                timeout_s = settings.pace(address).interval_s
+                self._due_s[address] = time.monotonic() + timeout_s
+                self._asked[address] = asyncio.gather(*(ask(address, method, timeout_s) for method in settings.methods))
+        await asyncio.wait([self._asked[address] for address in settings.addresses if is_quick(address, settings)])
+        over = [address for address, asked in self._asked.items() if asked.done()]
+        return tuple(answer for address in over for answer in self._asked.pop(address).result())
+
+    def _is_due(self, address: str, settings: MonitorSettings) -> bool:
+        """The quickest are asked in every round, the others in the one that is nearest to their time."""
+        due_s = self._due_s.get(address, 0.0)
+        return is_quick(address, settings) or time.monotonic() >= due_s - settings.round_s / 2
+
+
+def is_quick(address: str, settings: MonitorSettings) -> bool:
+    """Whether no address is asked more often."""
+    return settings.pace(address).interval_s <= settings.round_s
 
 
 async def _ask(

@@ -7,8 +7,16 @@ import socket
 
 import pytest
 
-from orchestrator.engine.monitor.probes import ALIVE_MAGIC, PROBE_MAGIC, ProbeResponder, ask_icmp, ask_round, ask_udp
-from orchestrator.engine.monitor.verdict import MonitorSettings
+from orchestrator.engine.monitor.probes import (
+    ALIVE_MAGIC,
+    PROBE_MAGIC,
+    ProbeResponder,
+    Rounds,
+    ask_icmp,
+    ask_udp,
+    asking,
+)
+from orchestrator.engine.monitor.verdict import Answer, Method, MonitorSettings, Pace
 
 ENGINE = b"0123456789abcdef"
 
@@ -57,7 +65,7 @@ def test_a_round_asks_every_address_by_every_method_at_once() -> None:
         responder = ProbeResponder(ENGINE)
         port = await responder.start("127.0.0.1", 0)
         settings = MonitorSettings(("127.0.0.1", "127.0.0.3"), method="both", interval_s=0.5)
-        answers = await ask_round(settings, port, ENGINE)
+        answers = await Rounds().ask(settings, asking(port, ENGINE))
         assert [(answer.address, answer.method) for answer in answers] == [
             ("127.0.0.1", "udp"),
             ("127.0.0.1", "icmp"),
@@ -65,6 +73,30 @@ def test_a_round_asks_every_address_by_every_method_at_once() -> None:
             ("127.0.0.3", "icmp"),
         ]
         responder.close()
+
+    asyncio.run(story())
+
+
+def test_a_slow_address_is_asked_at_its_own_pace_and_holds_up_no_other() -> None:
+    async def story() -> None:
+        asked: list[tuple[str, float]] = []
+        answers = asyncio.Event()
+
+        async def ask(address: str, method: Method, timeout_s: float) -> Answer:
+            asked.append((address, timeout_s))
+            if address == "slow":
+                await answers.wait()
+            return Answer(address, method, answered=True)
+
+        settings = MonitorSettings(("quick", "slow"), interval_s=0.01, own={"slow": Pace(3600.0, 3)})
+        rounds = Rounds()
+        for _ in range(3):
+            assert [one.address for one in await rounds.ask(settings, ask)] == ["quick"]
+        answers.set()
+        seen = [one.address for _ in range(3) for one in await rounds.ask(settings, ask)]
+        assert seen.count("slow") == 1
+        assert asked.count(("slow", 3600.0)) == 1
+        assert asked.count(("quick", 0.01)) == 6
 
     asyncio.run(story())
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.engine.control.observing import all_answer
 from orchestrator.engine.monitor.verdict import (
     Answer,
     Colour,
     Condition,
     MonitorSettings,
     Observations,
+    Pace,
     Verdict,
     judge,
 )
@@ -107,3 +109,36 @@ def test_votes_tell_who_says_what() -> None:
         "data connection: heard 3.2 s ago",
         "witness: source does not renew",
     )
+
+
+@pytest.mark.parametrize(
+    ("require", "first_missed", "second_missed", "left_s", "counted"),
+    [
+        ("all", 1, 0, 10.0, (0, 2)),
+        ("all", 2, 1, 5.0, (1, 2)),
+        ("all", 4, 2, 0.0, (4, 4)),
+        ("any", 0, 1, 5.0, (1, 2)),
+        ("any", 2, 1, 2.0, (2, 4)),
+        ("any", 4, 0, 0.0, (4, 4)),
+    ],
+)
+def test_each_address_counts_down_at_its_own_pace(
+    require: str, first_missed: int, second_missed: int, left_s: float, counted: tuple[int, int]
+) -> None:
+    """The first is asked every second and may miss 4; the second every 5 s, and may miss 2."""
+    own = {"10.0.0.1": Pace(1.0, 4), "10.0.0.2": Pace(5.0, 2)}
+    settings = MonitorSettings(TWO.addresses, interval_s=60.0, missed=9, require=require, own=own)
+    one, other = ("10.0.0.1", "udp"), ("10.0.0.2", "udp")
+    quiet = [{one: False}] * first_missed + [{other: False}] * second_missed
+    verdict = rounds(settings, {one: True, other: True}, *quiet)
+    assert (verdict.time_to_fail_s, (verdict.missed, verdict.allowed)) == (left_s, counted)
+    assert verdict.failed is (left_s == 0)
+    assert verdict.looks_again_s == 1.0
+
+
+def test_an_address_that_was_not_asked_keeps_its_silence() -> None:
+    """Else the witness would not be asked, and a suspected link be taken for a dead source."""
+    settings = MonitorSettings(TWO.addresses, own={"10.0.0.2": Pace(60.0, 1)})
+    before = rounds(settings, {("10.0.0.1", "udp"): True, ("10.0.0.2", "udp"): False})
+    assert not all_answer((Answer("10.0.0.1", "udp", True),), settings, before)
+    assert all_answer((Answer("10.0.0.1", "udp", True), Answer("10.0.0.2", "udp", True)), settings, before)
