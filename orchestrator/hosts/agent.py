@@ -20,9 +20,10 @@ from orchestrator.engine.client import (
     schema,
 )
 from orchestrator.hosts.errors import NotOnThisPlatform
+from orchestrator.hosts.run_lines import outcomes, steps
 from orchestrator.model.documents import document_checksum
 from orchestrator.model.inventory import EngineFacts, PathFacts, ServiceFacts
-from orchestrator.model.outcomes import GiveUp, Outcome, Result
+from orchestrator.model.outcomes import GiveUp
 from orchestrator.model.ports import HostFacts, ProtectionView, ScriptRun
 from orchestrator.model.shares import Samba
 from orchestrator.model.windows import USUAL, Windows, WindowsAsk
@@ -92,6 +93,14 @@ class AgentHost:
         raise NotOnThisPlatform(
             what=f"Windows facts ({len(ask.services)} services)", server=self._name, platform="Linux"
         )
+
+    def call(self, script: str, arguments: Mapping[str, Any], *, deed: bool = True) -> tuple[Mapping[str, Any], ...]:  # noqa: ARG002
+        """There are none: those scripts lie on Windows hosts.
+
+        Raises:
+            NotOnThisPlatform: always.
+        """
+        raise NotOnThisPlatform(what=f"the script {script}", server=self._name, platform="Linux")
 
     def make_directory(self, path: str, mode: int = 0o755) -> None:
         """A directory with its parents; one that exists is left as it is."""
@@ -252,37 +261,12 @@ def _facts(status: ServiceStatus, *, managed: bool) -> ServiceFacts:
 
 
 def _run(status: RunStatus) -> ScriptRun:
-    steps = {str(line["step"]): str(line["event"]) for line in status.lines if "step" in line and "event" in line}
     sentences = [str(line["says"]) for line in status.lines if line.get("says")]
     last_words = status.output.strip().splitlines()[-1:] if status.state == "failed" else []
     return ScriptRun(
         run_id=status.run_id,
         state=status.state,
-        steps=steps,
+        steps=steps(status.lines),
         says=" | ".join([*sentences[-1:], *last_words]),
-        outcomes=_outcomes(status.lines),
+        outcomes=outcomes(status.lines),
     )
-
-
-def _outcomes(lines: Sequence[Mapping[str, Any]]) -> tuple[Outcome, ...]:
-    """The last word on each step; its time counts from its newest beginning."""
-    began_s: dict[str, float] = {}
-    last: dict[str, Outcome] = {}
-    for line in lines:
-        step, event, at_s = (line.get(word) for word in ("step", "event", "t"))
-        if not isinstance(step, str) or not isinstance(at_s, int | float):
-            continue
-        if event == "about-to":
-            began_s[step] = at_s
-        elif event in _SCRIPT_RESULTS:
-            seconds = at_s - began_s.get(step, at_s)
-            last[step] = Outcome(step, _SCRIPT_RESULTS[event], str(line.get("says", "")), round(seconds, 3))
-    return tuple(last.values())
-
-
-_SCRIPT_RESULTS = {
-    "done": Result.DONE,
-    "already": Result.ALREADY,
-    "failed": Result.FAILED,
-    "undone": Result.UNDONE,
-}

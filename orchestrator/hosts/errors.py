@@ -80,3 +80,77 @@ class NotOnThisPlatform(GiveUp):
 
     def __init__(self, what: str, server: str, platform: str) -> None:
         super().__init__(f"{what}: {server} runs {platform}", "see docs/how-to/windows-hosts.md for what differs")
+
+
+class WinRmUnreachable(DtamError):
+    """Nobody answers at the address, or the connection broke off."""
+
+    template = "WinRM of {server} at {where} does not answer: {why}"
+    exit_code = 60
+    hint_template = "see on that host whether WinRM listens (winrm enumerate winrm/config/listener) and whether a firewall is between"
+
+
+class WinRmCertificateRefused(DtamError):
+    template = "the certificate of {server} at {where} cannot be trusted: {why}"
+    exit_code = 62
+    hint_template = "give the authority that signed it (--ca-file FILE), and the name that stands in it as the address; there is no way around it"
+
+
+class WinRmLoginRefused(DtamError):
+    template = "WinRM of {server} at {where} does not let {account} in: {why}"
+    exit_code = 63
+    hint_template = "{advice}"
+
+
+class WinRmNotAuthorised(DtamError):
+    """The account is known, and may not use WinRM or what was asked for."""
+
+    template = "{account} may not do this on {server}: {why}"
+    exit_code = 3
+    hint_template = (
+        "make the account a member of the host's Administrators; a local one other than Administrator also needs "
+        "LocalAccountTokenFilterPolicy: docs/how-to/windows-hosts.md"
+    )
+
+
+class WinRmQuota(DtamError):
+    template = "WinRM of {server} has no room for this: {why}"
+    exit_code = 4
+    hint_template = "look at winrm get winrm/config on that host: MaxShellsPerUser, MaxConcurrentOperationsPerUser, MaxMemoryPerShellMB"
+
+
+class WinRmClockOff(DtamError):
+    template = "the clocks of {server}, its domain and this machine are too far apart: {why}"
+    exit_code = 5
+    hint_template = "set them by one time source; Kerberos tolerates five minutes"
+
+
+class ScriptsForbidden(DtamError):
+    """Its language mode or its execution policy keeps our scripts from running."""
+
+    template = "{server} does not run our scripts: {why}"
+    exit_code = 6
+    hint_template = (
+        "see Get-ExecutionPolicy -List and the application control policy there; where AllSigned holds, sign the scripts "
+        "below C:\\Program Files\\dtam\\bin and install them again: docs/how-to/windows-hosts.md"
+    )
+
+
+class HostScriptChanged(DtamError):
+    template = "the script {script} on {server} is not the one that was installed: {why}"
+    exit_code = 126
+    hint_template = "find out who changed it; then lay the scripts anew: dtam hosts install {server}"
+
+
+class HostScriptMissing(HostScriptChanged):
+    template = "the script {script} is not on {server}"
+    hint_template = "lay the scripts: dtam hosts install {server}"
+
+
+class HostScriptFailed(GiveUp):
+    """A script ended with an error: its message, its name and the line."""
+
+    def __init__(self, server: str, message: str, script: str, line: int, category: str = "") -> None:
+        self.category = category
+        where = f" ({script}, line {line})" if script else ""
+        super().__init__(f"{server}: {message}{where}", "the sentence is the host's own; its event log may say more")

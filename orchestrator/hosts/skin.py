@@ -50,6 +50,14 @@ class HostSkin:
         """What a Windows host says about itself."""
         return self._ask("ask the Windows host", lambda: self._inner.windows(ask))
 
+    def call(self, script: str, arguments: Mapping[str, Any], *, deed: bool = True) -> tuple[Mapping[str, Any], ...]:
+        """Run a script of a Windows host."""
+        if not deed:
+            return self._ask(f"ask {script}", lambda: self._inner.call(script, arguments, deed=False))
+        given: list[Mapping[str, Any]] = []
+        self._do(f"call {script}", lambda: given.extend(self._inner.call(script, arguments)))
+        return tuple(given)
+
     def make_directory(self, path: str, mode: int = 0o755) -> None:
         """A directory with its parents."""
         self._do(f"make the directory {path} with mode {mode:04o}", lambda: self._inner.make_directory(path, mode))

@@ -100,6 +100,10 @@ class Host(Protocol):
         """What a Windows host says about itself: services, shares, addresses, volumes, and what ``ask`` names."""
         ...
 
+    def call(self, script: str, arguments: Mapping[str, Any], *, deed: bool = True) -> tuple[Mapping[str, Any], ...]:
+        """Run a script that lies on a Windows host, by its name; what it gives, one mapping an object. A question is no ``deed``."""
+        ...
+
     def make_directory(self, path: str, mode: int = 0o755) -> None:
         """A directory with its parents; one that exists is left as it is."""
         ...

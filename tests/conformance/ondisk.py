@@ -152,6 +152,9 @@ class DiskHost:
     def samba(self, conf: str, keytabs: Sequence[str] = (), sids: Sequence[str] = ()) -> Samba:
         return Samba(installed=False, conf=conf, problems=("Samba is not installed here",))
 
+    def call(self, script: str, arguments: Mapping[str, Any], *, deed: bool = True) -> tuple[Mapping[str, Any], ...]:
+        raise GiveUp(f"{self.name} does not run Windows")
+
     def windows(self, ask: WindowsAsk = USUAL) -> Windows:
         raise GiveUp(f"{self.name} does not run Windows")
 

@@ -1,0 +1,220 @@
+"""Calling the scripts of a Windows host by name: one JSON request in, JSON lines out.
+
+A question may be asked again when its answer was lost. A deed never is: it has an id, and after a lost answer the host is asked what
+became of the deed of that id; only one that never began is sent once more, under the same id. Used by any number of threads, one call
+at a time.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from spnego.exceptions import SpnegoError
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
+from winrm.exceptions import WinRMError, WinRMTransportError
+
+from orchestrator.errors import DtamError
+from orchestrator.hosts import winrm_scripts as laid
+from orchestrator.hosts.errors import HostScriptChanged, HostScriptFailed, HostScriptMissing, ScriptsForbidden
+from orchestrator.hosts.winrm_failures import explained, of_words
+from orchestrator.hosts.winrm_shell import Ended, Shell
+from orchestrator.hosts.winrm_wire import LinkLost, NotReached
+
+Line = Mapping[str, Any]
+QUESTION_S = 60.0
+DEED_S = 180.0
+LOST_BUDGET_S = 20.0
+FORBIDDEN_IDS = ("UnauthorizedAccess", "InConstrainedLanguage")
+
+
+class AnswerLost(Exception):
+    """The link broke while a deed was at work, and what became of it could not be asked yet."""
+
+
+class _StillRuns(Exception):
+    pass
+
+
+class Caller:
+    """The scripts of one host. ``shell`` is opened at the first call and kept. Times are seconds."""
+
+    def __init__(
+        self,
+        server: str,
+        where: str,
+        account: str,
+        shell: Callable[[], Shell],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._server = server
+        self._where = where
+        self._account = account
+        self._made = shell
+        self._shell: Shell | None = None
+        self._lock = threading.Lock()
+        self._again = Retrying(
+            retry=retry_if_exception_type((NotReached, LinkLost, _StillRuns)),
+            stop=stop_after_delay(LOST_BUDGET_S),
+            wait=wait_exponential(multiplier=0.2, max=3.0),
+            sleep=sleep,
+            reraise=True,
+        )
+
+    def close(self) -> None:
+        """End the shell and the connection."""
+        with self._lock:
+            shell, self._shell = self._shell, None
+            if shell is not None:
+                shell.close()
+
+    def ask(self, script: str, arguments: Mapping[str, Any], budget_s: float = QUESTION_S) -> tuple[Line, ...]:
+        """Ask a script that changes nothing; once more where the answer was lost.
+
+        Raises:
+            DtamError: see ``winrm_failures`` and ``hosts.errors``.
+        """
+        request = self._request(script, arguments, deed=False)
+        try:
+            return self._lines(self._ended(laid.LOADER, request, budget_s))
+        except (LinkLost, NotReached):
+            return self._tried(lambda: self._lines(self._ended(laid.LOADER, request, budget_s)))
+
+    def do(self, script: str, arguments: Mapping[str, Any], budget_s: float = DEED_S) -> tuple[Line, ...]:
+        """Have a deed done, once.
+
+        Raises:
+            AnswerLost: it was begun, and nothing more is known now.
+            DtamError: see ``ask``.
+        """
+        request = self._request(script, arguments, deed=True)
+        try:
+            return self._lines(self._ended(laid.LOADER, request, budget_s))
+        except NotReached:
+            return self._tried(lambda: self._once_more(request, budget_s))
+        except LinkLost:
+            return self._tried(lambda: self._once_more(request, budget_s))
+
+    def install(self, deed: str, names: Sequence[str]) -> tuple[Line, ...]:
+        """Look at the scripts on the host, lay these, or remove all; gives what lies there (before a removal).
+
+        Raises:
+            DtamError: see ``ask``.
+        """
+        files = [
+            {
+                "name": name,
+                "sha256": laid.sha256_of(name),
+                "base64": base64.b64encode(laid.installed_bytes(name)).decode("ascii"),
+            }
+            for name in names
+        ]
+        request = {"deed": deed, "files": files}
+        return self._tried(lambda: self._lines(self._ended(laid.INSTALLER, request, DEED_S)))
+
+    # -- one exchange
+
+    def _request(self, script: str, arguments: Mapping[str, Any], *, deed: bool) -> dict[str, Any]:
+        name = f"{script}.ps1"
+        return {
+            "id": secrets.token_hex(16),
+            "deed": deed,
+            "script": name,
+            "files": _checked((*laid.ALWAYS, name)),
+            "arguments": dict(arguments),
+        }
+
+    def _once_more(self, request: Mapping[str, Any], budget_s: float) -> tuple[Line, ...]:
+        """What became of a deed; it is sent again only when the host never began it."""
+        question = {"ask": request["id"], "files": _checked(laid.ALWAYS)}
+        state, *answer = self._raw(self._ended(laid.LOADER, question, QUESTION_S))
+        match state.get("state"):
+            case "ended":
+                return self._judged(answer)
+            case "running":
+                raise _StillRuns("it is still at work")
+            case "interrupted":
+                raise AnswerLost(f"{request['script']} was interrupted on {self._server}")
+            case _:
+                return self._lines(self._ended(laid.LOADER, request, budget_s))
+
+    def _tried(self, deed: Callable[[], tuple[Line, ...]]) -> tuple[Line, ...]:
+        try:
+            return self._again.copy()(deed)
+        except NotReached as error:
+            raise explained(error, self._server, self._where, self._account) from error
+        except (LinkLost, _StillRuns) as error:
+            raise AnswerLost(f"{self._server} did not say how it ended: {error}") from error
+
+    def _ended(self, text: str, request: Mapping[str, Any], budget_s: float) -> Ended:
+        given = json.dumps(request, separators=(",", ":")).encode("ascii")
+        with self._lock:
+            self._shell = self._shell or self._made()
+            try:
+                return self._shell.run(laid.PROGRAM, laid.arguments_of(text), given, budget_s)
+            except (WinRMError, WinRMTransportError, SpnegoError, ssl.SSLError, ValueError) as error:
+                raise explained(error, self._server, self._where, self._account) from error
+
+    def _lines(self, ended: Ended) -> tuple[Line, ...]:
+        return self._judged(self._raw(ended))
+
+    def _raw(self, ended: Ended) -> list[dict[str, Any]]:
+        lines: list[dict[str, Any]] = []
+        for text in ended.out.decode("utf-8", errors="replace").lstrip("\ufeff").splitlines():
+            try:
+                lines.append(_mended(json.loads(text)))
+            except ValueError:
+                continue  # a word of PowerShell's own; what is missing by it shows at the end
+        if not lines:
+            raise of_words(self._server, ended.err.decode("utf-8", errors="replace"), ended.code)
+        return lines
+
+    def _judged(self, lines: Sequence[dict[str, Any]]) -> tuple[Line, ...]:
+        last = lines[-1] if lines else {}
+        if last.get("dtam") == "error":
+            self._refuse(last)
+        if last.get("dtam") != "end":
+            raise LinkLost("the answer was cut")
+        return tuple(lines[:-1])
+
+    def _refuse(self, line: Mapping[str, Any]) -> NoReturn:
+        script, message = str(line.get("script", "")), str(line.get("message", ""))
+        raise _refusal(self._server, script, message, line)
+
+
+def _refusal(server: str, script: str, message: str, line: Mapping[str, Any]) -> DtamError:
+    if message == "dtam-missing":
+        return HostScriptMissing(server=server, script=script)
+    if message.startswith("dtam-changed "):
+        found = message.partition(" ")[2].lower()
+        wanted = laid.sha256_of(script) if script in laid.scripts() else ""
+        return HostScriptChanged(server=server, script=script, why=f"its SHA-256 is {found[:16]}…, not {wanted[:16]}…")
+    if any(word in str(line.get("id", "")) for word in FORBIDDEN_IDS) and line.get("category") in {
+        "SecurityError",
+        "InvalidOperation",
+        "NotSpecified",
+        "PermissionDenied",
+    }:
+        return ScriptsForbidden(server=server, why=message)
+    return HostScriptFailed(server, message, script, int(line.get("line") or 0), str(line.get("category", "")))
+
+
+def _checked(names: Sequence[str]) -> list[dict[str, str]]:
+    return [{"name": name, "sha256": laid.sha256_of(name)} for name in dict.fromkeys(names)]
+
+
+def _mended(value: Any) -> Any:
+    """Windows PowerShell 5.1 writes some lists as {"value": [...], "Count": n}: they are lists."""
+    if isinstance(value, dict):
+        if value.keys() == {"value", "Count"} and isinstance(value["value"], list):
+            return [_mended(one) for one in value["value"]]
+        return {name: _mended(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_mended(one) for one in value]
+    return value

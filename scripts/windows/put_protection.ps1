@@ -1,0 +1,54 @@
+<#
+.SYNOPSIS
+Keeps the document of a protection on this host; one with an older epoch is refused.
+.PARAMETER Protection
+Its id.
+.PARAMETER Role
+source or target.
+.PARAMETER Epoch
+The document's.
+.PARAMETER Services
+The protected services: name, unit, timeouts.
+.PARAMETER Document
+The whole document as text; it is kept as it is, and nothing in it is run.
+.OUTPUTS
+{"changed": true}
+#>
+[CmdletBinding(SupportsShouldProcess = $true)]
+param(
+    [Parameter(Mandatory = $true)] [string] $Protection,
+    [Parameter(Mandatory = $true)] [ValidateSet('source', 'target')] [string] $Role,
+    [Parameter(Mandatory = $true)] [long] $Epoch,
+    [object[]] $Services = @(),
+    [Parameter(Mandatory = $true)] [string] $Document
+)
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+. (Join-Path $PSScriptRoot 'state.ps1')
+
+$folder = Get-DtamFolder $Protection
+$lock = Lock-Dtam
+try {
+    $held = Read-DtamProtection $Protection
+    if ($held -and $Epoch -lt [long]$held.epoch) {
+        throw "the document of $Protection is of epoch $Epoch, and this host knows epoch $($held.epoch)"
+    }
+    if (-not $held) {
+        $held = [pscustomobject]@{
+            id = $Protection; role = $Role; epoch = $Epoch; held = 0; fence = ''; fenced = ''; lease_over = ''; monitor = $false
+            lease = [pscustomobject]@{ n = 0; boot = ''; until_s = $null }; services = @(); wanted = @(); dependents = @()
+        }
+    }
+    if ($PSCmdlet.ShouldProcess($folder, 'keep the document')) {
+        New-Item -ItemType Directory -Path (Join-Path $folder 'scripts') -Force | Out-Null
+        New-Item -ItemType Directory -Path (Join-Path $folder 'runs') -Force | Out-Null
+        $held.role = $Role
+        $held.epoch = $Epoch
+        $held.services = @($Services)
+        Write-DtamText (Join-Path $folder 'document.json') $Document
+        Save-DtamProtection $held
+    }
+    [pscustomobject]@{ changed = $true }
+} finally {
+    $lock.Dispose()
+}

@@ -1,0 +1,32 @@
+<#
+.SYNOPSIS
+Registers the guard of leases as a scheduled task, or takes it away.
+.PARAMETER Wanted
+true: it is there and runs; false: it is gone.
+.OUTPUTS
+{"changed": true | false}
+#>
+[CmdletBinding(SupportsShouldProcess = $true)]
+param([Parameter(Mandatory = $true)] [bool] $Wanted)
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+$known = Get-ScheduledTask -TaskPath '\dtam\' -TaskName 'guard' -ErrorAction SilentlyContinue
+if (-not $Wanted) {
+    if ($known -and $PSCmdlet.ShouldProcess('guard', 'remove the scheduled task')) {
+        Stop-ScheduledTask -TaskPath '\dtam\' -TaskName 'guard'
+        Unregister-ScheduledTask -TaskPath '\dtam\' -TaskName 'guard' -Confirm:$false
+    }
+    [pscustomobject]@{ changed = [bool]$known }
+    return
+}
+if ($PSCmdlet.ShouldProcess('guard', 'register the scheduled task')) {
+    $words = "-NoProfile -NonInteractive -File `"$(Join-Path $PSScriptRoot 'guard.ps1')`""
+    $action = New-ScheduledTaskAction -Execute 'powershell.exe' -Argument $words
+    $boot = New-ScheduledTaskTrigger -AtStartup
+    $again = New-ScheduledTaskTrigger -Once -At (Get-Date) -RepetitionInterval (New-TimeSpan -Minutes 1)
+    $principal = New-ScheduledTaskPrincipal -UserId 'NT AUTHORITY\SYSTEM' -LogonType ServiceAccount -RunLevel Highest
+    $settings = New-ScheduledTaskSettingsSet -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries -MultipleInstances IgnoreNew -ExecutionTimeLimit ([timespan]::Zero) -StartWhenAvailable
+    Register-ScheduledTask -TaskPath '\dtam\' -TaskName 'guard' -Action $action -Trigger $boot, $again -Principal $principal -Settings $settings -Force | Out-Null
+    Start-ScheduledTask -TaskPath '\dtam\' -TaskName 'guard'
+}
+[pscustomobject]@{ changed = -not $known }

@@ -1,0 +1,41 @@
+<#
+.SYNOPSIS
+Starts a protected service and waits until it runs; refused while this host may not serve.
+.DESCRIPTION
+Services that depended on it and ran when it was stopped are started, too.
+.PARAMETER Name
+The name that the protection gives it.
+.OUTPUTS
+{"changed": true | false}
+#>
+[CmdletBinding(SupportsShouldProcess = $true)]
+param([Parameter(Mandatory = $true)] [string] $Name)
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+. (Join-Path $PSScriptRoot 'state.ps1')
+
+$lock = Lock-Dtam
+try {
+    $found = Find-DtamService $Name
+    if (-not $found) { throw "no protection of this host has a service $Name" }
+    $held = $found.state
+    $reason = Get-DtamReason $held
+    if ($reason) { throw "service $Name is not started: $reason" }
+    $unit = [string]$found.service.unit
+    $ran = [string](Get-Service -Name $unit).Status -eq 'Running'
+    if ($PSCmdlet.ShouldProcess($unit, 'start the service')) {
+        if (@($held.wanted) -notcontains $Name) {
+            $held.wanted = @(@($held.wanted) + $Name | Where-Object { $_ })
+            Save-DtamProtection $held
+        }
+        Start-DtamUnit $unit (Get-DtamNumber $found.service 'start_timeout_s' 60)
+        foreach ($dependent in @($held.dependents | Where-Object { $_ -and $_.of -eq $Name })) {
+            Start-DtamUnit ([string]$dependent.unit) 60
+        }
+        $held.dependents = @($held.dependents | Where-Object { $_ -and $_.of -ne $Name })
+        Save-DtamProtection $held
+    }
+    [pscustomobject]@{ changed = -not $ran }
+} finally {
+    $lock.Dispose()
+}

@@ -1,0 +1,137 @@
+<#
+.SYNOPSIS
+What this host keeps for dtam below ProgramData\dtam: words that other scripts share. By itself it does nothing.
+.DESCRIPTION
+A protection's folder holds protection.json (role, epoch, fence, lease, wanted services) and document.json (as dtam gave it).
+A file is written beside its place, flushed to the disk, and put there whole, so that a power cut leaves the old one or the new one.
+#>
+
+function Get-DtamRoot { Join-Path $env:ProgramData 'dtam' }
+
+function Get-DtamFolder([string] $Protection) {
+    if ($Protection -cnotmatch '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$') { throw "$Protection is not the id of a protection" }
+    Join-Path (Get-DtamRoot) "protections\$Protection"
+}
+
+function Read-DtamText([string] $Path) { [System.IO.File]::ReadAllText($Path) }
+
+function Write-DtamText([string] $Path, [string] $Text) {
+    Write-DtamBytes $Path ((New-Object System.Text.UTF8Encoding($false)).GetBytes($Text))
+}
+
+function Write-DtamBytes([string] $Path, [byte[]] $Bytes) {
+    $new = "$Path.$PID.new"
+    $stream = [System.IO.File]::Open($new, 'Create', 'Write', 'None')
+    try {
+        $stream.Write($Bytes, 0, $Bytes.Length)
+        $stream.Flush($true)
+    } finally {
+        $stream.Dispose()
+    }
+    if ([System.IO.File]::Exists($Path)) {
+        [System.IO.File]::Replace($new, $Path, "$Path.old")
+    } else {
+        [System.IO.File]::Move($new, $Path)
+    }
+}
+
+function Get-DtamTicks {
+    [double][System.Diagnostics.Stopwatch]::GetTimestamp() / [System.Diagnostics.Stopwatch]::Frequency
+}
+
+function Get-DtamBoot {
+    $path = Join-Path (Get-DtamRoot) 'boot.json'
+    $now = Get-DtamTicks
+    $up = (Get-CimInstance -ClassName Win32_OperatingSystem).LastBootUpTime
+    $booted = [string]$up.ToUniversalTime().ToFileTimeUtc()
+    if (Test-Path -LiteralPath $path) {
+        $known = Read-DtamText $path | ConvertFrom-Json
+        $moved = [math]::Abs(([double]$booted - [double]$known.booted) / 10000000)
+        if ($now -ge [double]$known.ticks -and $moved -lt 60) { return [string]$known.id }
+    }
+    New-Item -ItemType Directory -Path (Get-DtamRoot) -Force | Out-Null
+    $id = [guid]::NewGuid().ToString('N')
+    Write-DtamText $path (@{ id = $id; ticks = $now; booted = $booted } | ConvertTo-Json -Compress)
+    $id
+}
+
+function Get-DtamProtectionName {
+    $folder = Join-Path (Get-DtamRoot) 'protections'
+    if (Test-Path -LiteralPath $folder) {
+        foreach ($item in @(Get-ChildItem -LiteralPath $folder -Directory | Sort-Object -Property Name)) {
+            if (Test-Path -LiteralPath (Join-Path $item.FullName 'protection.json')) { $item.Name }
+        }
+    }
+}
+
+function Read-DtamProtection([string] $Protection) {
+    $path = Join-Path (Get-DtamFolder $Protection) 'protection.json'
+    if (Test-Path -LiteralPath $path) { Read-DtamText $path | ConvertFrom-Json }
+}
+
+function Get-DtamReason($State) {
+    if ($State.fence) { return [string]$State.fence }
+    if ([long]$State.held -ne [long]$State.epoch) { return "epoch $($State.epoch) is not held here" }
+    if ($State.lease_over) { return [string]$State.lease_over }
+    ''
+}
+
+function Save-DtamProtection($State) {
+    $State.fenced = Get-DtamReason $State
+    $path = Join-Path (Get-DtamFolder ([string]$State.id)) 'protection.json'
+    Write-DtamText $path (ConvertTo-Json -InputObject $State -Compress -Depth 8)
+}
+
+function Get-DtamHeld([string] $Protection) {
+    $state = Read-DtamProtection $Protection
+    if (-not $state) { throw "this host has no part in protection $Protection" }
+    $state
+}
+
+function Find-DtamService([string] $Name) {
+    foreach ($protection in @(Get-DtamProtectionName)) {
+        $state = Read-DtamProtection $protection
+        foreach ($service in @($state.services)) {
+            if ($service.name -eq $Name) { return [pscustomobject]@{ state = $state; service = $service } }
+        }
+    }
+}
+
+function Lock-Dtam {
+    New-Item -ItemType Directory -Path (Get-DtamRoot) -Force | Out-Null
+    $path = Join-Path (Get-DtamRoot) 'state.lock'
+    foreach ($attempt in 1..200) {
+        try {
+            return [System.IO.File]::Open($path, 'OpenOrCreate', 'ReadWrite', 'None')
+        } catch [System.IO.IOException] {
+            Start-Sleep -Milliseconds 50
+        }
+    }
+    throw "another script has held $path for ten seconds"
+}
+
+function Stop-DtamUnit([string] $Unit, [double] $Seconds) {
+    $service = Get-Service -Name $Unit -ErrorAction SilentlyContinue
+    if (-not $service -or [string]$service.Status -eq 'Stopped') { return }
+    Stop-Service -Name $Unit -Force -NoWait
+    $until = (Get-DtamTicks) + $Seconds
+    while ([string](Get-Service -Name $Unit).Status -ne 'Stopped') {
+        if ((Get-DtamTicks) -gt $until) { throw "the service $Unit did not stop within $Seconds s" }
+        Start-Sleep -Milliseconds 200
+    }
+}
+
+function Start-DtamUnit([string] $Unit, [double] $Seconds) {
+    if ([string](Get-Service -Name $Unit).Status -eq 'Running') { return }
+    Start-Service -Name $Unit
+    $until = (Get-DtamTicks) + $Seconds
+    while ([string](Get-Service -Name $Unit).Status -ne 'Running') {
+        if ((Get-DtamTicks) -gt $until) { throw "the service $Unit does not run after $Seconds s" }
+        Start-Sleep -Milliseconds 200
+    }
+}
+
+function Get-DtamNumber($Service, [string] $Name, [double] $Usual) {
+    $property = $Service.PSObject.Properties[$Name]
+    if ($property -and $null -ne $property.Value) { [double]$property.Value } else { $Usual }
+}
