@@ -52,7 +52,7 @@ class Prompt:
             if part.sign == "|":
                 self._complain("pipes are not part of this simulation of cmd.exe.")
                 return 255
-            code = self._one(part.text.strip())
+            code = self._one(part.text.lstrip())
             if self.over:
                 break
         return code

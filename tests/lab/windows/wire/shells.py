@@ -216,7 +216,8 @@ class Shells:
 
     def signal(self, shell: Shell, command: Command, code: str) -> None:
         """terminate ends the command and forgets it; ctrl_c and ctrl_break end it. Raises Fault for another code."""
-        if code == SIGNAL + "terminate" or code == "powershell/signal/crtl_c":  # spelt so by [MS-PSRP]
+        code = code.lower()  # pypsrp writes Terminate, [MS-WSMV] terminate
+        if code == SIGNAL + "terminate":
             command.end(STOPPED_BY_CTRL_C)
             shell.commands.pop(command.id, None)
         elif code in {SIGNAL + "ctrl_c", SIGNAL + "ctrl_break"}:
