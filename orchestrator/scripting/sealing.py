@@ -10,7 +10,7 @@ from orchestrator.scripting.powershell import BYTE_ORDER_MARK
 
 NO_SEAL = "0" * 64
 _SEAL = re.compile(r"^# dtam: sealed sha256 (?P<hash>[0-9a-f]{64})$", re.MULTILINE)
-_SIGNATURE = re.compile(r"^# SIG # Begin signature block\n(?:# .*\n?)*# SIG # End signature block\n*\Z", re.MULTILINE)
+_SIGNATURE = re.compile(r"\n+# SIG # Begin signature block\n(?:# .*\n)*# SIG # End signature block\n*\Z")
 
 
 def seal_line(seal: str) -> str:
@@ -25,7 +25,7 @@ def hash_of(text: str) -> str:
 
 def as_rendered(text: str) -> str:
     """A delivered text without what editors and signing do to it on Windows: line ends, byte order mark, a signature at the end."""
-    return _SIGNATURE.sub("", text.removeprefix(BYTE_ORDER_MARK).replace("\r\n", "\n"))
+    return _SIGNATURE.sub("\n", text.removeprefix(BYTE_ORDER_MARK).replace("\r\n", "\n"))
 
 
 def parted(name: str, text: str) -> tuple[str, str]:

@@ -13,19 +13,22 @@ function Invoke-Program {
     param([string[]]$Words)
 
     $place = [System.IO.Path]::Combine([System.IO.Path]::GetTempPath(), [System.IO.Path]::GetRandomFileName())
-    $start = @{ FilePath = $Words[0]; Wait = $true; PassThru = $true; NoNewWindow = $true }
-    $start['RedirectStandardOutput'] = "$place.out"
-    $start['RedirectStandardError'] = "$place.err"
-    if ($Words.Count -gt 1) {
-        $start['ArgumentList'] = @($Words[1..($Words.Count - 1)] | ForEach-Object { Get-QuotedWord -Word $_ }) -join ' '
-    }
+    $out = "$place.out"
+    $err = "$place.err"
     try {
-        $process = Start-Process @start
-        $said = [System.IO.File]::ReadAllText("$place.out") + [System.IO.File]::ReadAllText("$place.err")
+        if ($Words.Count -gt 1) {
+            $rest = @($Words[1..($Words.Count - 1)] | ForEach-Object { Get-QuotedWord -Word $_ }) -join ' '
+            $process = Start-Process -FilePath $Words[0] -ArgumentList $rest -Wait -PassThru -NoNewWindow `
+                -RedirectStandardOutput $out -RedirectStandardError $err
+        } else {
+            $process = Start-Process -FilePath $Words[0] -Wait -PassThru -NoNewWindow `
+                -RedirectStandardOutput $out -RedirectStandardError $err
+        }
+        $said = [System.IO.File]::ReadAllText($out) + [System.IO.File]::ReadAllText($err)
         @{ Code = $process.ExitCode; Said = $said.Trim() }
     } finally {
-        [System.IO.File]::Delete("$place.out")
-        [System.IO.File]::Delete("$place.err")
+        [System.IO.File]::Delete($out)
+        [System.IO.File]::Delete($err)
     }
 }
 
