@@ -21,6 +21,7 @@ from orchestrator import configure, discover, planning, validate
 from orchestrator.delivering import HostScript, on_hosts, rendered, with_own_part
 from orchestrator.discover import Discovered
 from orchestrator.errors import DtamError
+from orchestrator.failover import kept
 from orchestrator.failover.condition import target_serves
 from orchestrator.failover.guards import Wish, raise_if_refused
 from orchestrator.failover.snapshot import Snapshot, look
@@ -375,6 +376,9 @@ class Pipeline:
         if run.plan.kind is not PlanKind.FAILOVER or run.state is not RunState.DONE or handed_over:
             return {}
         pair = self.store.protection(run.plan.protection).pair
+        if pair.target.engine is None:
+            detected_s = kept.read(self.home, run.plan.protection).detected_s
+            return {"rto_s": time.time() - detected_s} if detected_s else {}
         state = look(run.plan.protection, pair.target.name, self.reach.client(pair.target)).state
         if state is None or state.detected_ns is None or state.finished_ns is None:
             return {}

@@ -14,6 +14,7 @@ import msgspec
 from orchestrator.directory.from_settings import directory_access, update_access
 from orchestrator.engine.client import EngineClient, ServerStatus
 from orchestrator.errors import DtamError
+from orchestrator.failover.hosts import take as take_of_hosts
 from orchestrator.failover.snapshot import Snapshot, take
 from orchestrator.hosts.agent import AgentHost
 from orchestrator.hosts.arbiter import PinnedWitness
@@ -112,8 +113,10 @@ class Reach:
         return LedgerGrants(ledger_of(self._home), GrantSettings(watch.lease.grace_s, watch.fence_command), arbiter)
 
     def snapshot(self, protection: Protection) -> Snapshot:
-        """All that both engines know of a protection now; silence is a fact, never an error."""
+        """All that both servers know of a protection now; silence is a fact, never an error."""
         pair = protection.pair
+        if pair.target.engine is None and self._home is not None:
+            return take_of_hosts(protection, self.ports(pair, protection.settings), self._home)
         sides = [
             (server.name, client_of(server, self._passwords, timeout_s=LOOK_TIMEOUT_S))
             for server in (pair.source, pair.target)
@@ -125,7 +128,7 @@ class Reach:
                 client.close()
 
     def _witness(self, pair: Pair, settings: WitnessSettings) -> PinnedWitness:
-        engines = {str(server.name): self.client(server) for server in (pair.source, pair.target)}
+        engines = {str(server.name): self.client(server) for server in (pair.source, pair.target) if server.engine}
         return PinnedWitness(settings.address, settings.port, settings.fingerprint, engines)
 
     def _site(self, server: Server) -> Site:

@@ -39,6 +39,7 @@ COMMANDS = (
     "rights",
     "step",
     "ready",
+    "serve",
 )
 
 
