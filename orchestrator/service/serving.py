@@ -69,7 +69,7 @@ class Service:
         try:
             wanted = set(await self._list.submit(_watched))
         except DtamError as error:
-            log.error("the list of protections cannot be read: %s", error)
+            log.warning("the list of protections cannot be read: %s", error)
             return
         for name in wanted - self._watches.keys():
             self._begin(name)
@@ -79,9 +79,11 @@ class Service:
     def _begin(self, name: str) -> None:
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
-        watch = Watch(
-            self._home, name, lambda progress: loop.call_soon_threadsafe(self._progress, name, progress) and None
-        )
+
+        def tell(progress: Progress) -> None:
+            loop.call_soon_threadsafe(self._progress, name, progress)
+
+        watch = Watch(self._home, name, tell)
         self._watches[name] = (watch, asyncio.create_task(watch.run(stop), name=name), stop)
         log.info("%s: is watched", name)
 

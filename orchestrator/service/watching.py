@@ -214,7 +214,7 @@ class Watch:
         else:
             log.error("%s: a failover met a mistake of the program", self.protection, exc_info=error)
         self._news(str(error), "")
-        asked = {"approved": "", "forced": False, "graceful": False, "data": ""} if self.kept.approved else {}
+        asked = NOBODY_ASKS if self.kept.approved else {}
         self.change(says=f"no failover yet: {error}", **asked)
 
     def _news(self, says: str, run: str) -> None:
