@@ -15,15 +15,22 @@ from typing import TypeVar
 from orchestrator.pipeline import Pipeline
 
 Value = TypeVar("Value")
+Opened = Callable[[], Pipeline]
+"""Opens a pipeline over the state directory, in the thread that will use it."""
 log = logging.getLogger("dtam.serve")
 BY = "dtam serve"
+
+
+def over(home: Path) -> Opened:
+    """Pipelines of `dtam serve` over a state directory."""
+    return lambda: Pipeline(home, BY)
 
 
 class Hand:
     """One thread with one pipeline, opened in it at the first call; jobs come one after the other."""
 
-    def __init__(self, home: Path, name: str) -> None:
-        self._home = home
+    def __init__(self, opened: Opened, name: str) -> None:
+        self._opened_by = opened
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._pipeline: Pipeline | None = None
 
@@ -33,7 +40,7 @@ class Hand:
 
     def _opened(self) -> Pipeline:
         if self._pipeline is None:
-            self._pipeline = Pipeline(self._home, BY)
+            self._pipeline = self._opened_by()
         return self._pipeline
 
     async def close(self) -> None:

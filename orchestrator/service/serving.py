@@ -23,7 +23,7 @@ from orchestrator.model.conditions import Stage
 from orchestrator.pipeline import Pipeline
 from orchestrator.service.door import Door
 from orchestrator.service.errors import ServedAlready
-from orchestrator.service.hand import Hand
+from orchestrator.service.hand import Hand, Opened, over
 from orchestrator.service.watching import Watch
 from orchestrator.service.wire import Reply, Request
 
@@ -36,11 +36,12 @@ log = logging.getLogger("dtam.serve")
 class Service:
     """The whole process; ``run`` ends when ``stop`` is set and everything was ended in order."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, opened: Opened | None = None) -> None:
         self._home = home
+        self._opened = opened or over(home)
         self._watches: dict[str, tuple[Watch, asyncio.Task[None], asyncio.Event]] = {}
         self._heard: dict[str, list[asyncio.Queue[Reply]]] = {}
-        self._list = Hand(home, "list")
+        self._list = Hand(self._opened, "list")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until told to stop.
@@ -83,7 +84,7 @@ class Service:
         def tell(progress: Progress) -> None:
             loop.call_soon_threadsafe(self._progress, name, progress)
 
-        watch = Watch(self._home, name, tell)
+        watch = Watch(self._home, name, self._opened, tell)
         self._watches[name] = (watch, asyncio.create_task(watch.run(stop), name=name), stop)
         log.info("%s: is watched", name)
 
@@ -187,13 +188,13 @@ def _notify(state: str) -> None:
         sock.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
 
 
-async def serve(home: Path) -> None:
-    """Serve until SIGTERM or SIGINT; a second one kills."""
+async def serve(home: Path, opened: Opened | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; a second one kills. ``opened`` opens pipelines, by default over ``home``."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stopping, stop, number)
-    await Service(home).run(stop)
+    await Service(home, opened).run(stop)
 
 
 def _stopping(stop: asyncio.Event, number: signal.Signals) -> None:

@@ -32,7 +32,7 @@ from orchestrator.pipeline import Pipeline
 from orchestrator.running import Tell
 from orchestrator.service import looking
 from orchestrator.service.deciding import Act, Choice, Watched, decide, may_give_leases
-from orchestrator.service.hand import Hand
+from orchestrator.service.hand import Hand, Opened
 from orchestrator.service.looking import OVER, Standing
 from orchestrator.service.probing import ask_round, settings_of
 
@@ -75,12 +75,12 @@ class _Memory:
 class Watch:
     """Watches one protection until told to stop. ``tell`` hears the progress of its runs."""
 
-    def __init__(self, home: Path, protection: str, tell: Tell) -> None:
+    def __init__(self, home: Path, protection: str, opened: Opened, tell: Tell) -> None:
         self.protection = protection
         self._home = home
         self._tell = tell
         self._looks, self._leases, self._runs = (
-            Hand(home, f"{what}-{protection}") for what in ("look", "lease", "run")
+            Hand(opened, f"{what}-{protection}") for what in ("look", "lease", "run")
         )
         self._memory = _Memory()
         self.kept = kept_files.read(home, protection)
