@@ -134,11 +134,12 @@ function Remove-AllNames {
     Close-Taken -What 'names'
 }
 
-# The Server service reads its names when it starts. One that does not run, and was not stopped by us, reads them when it is started.
+# The Server service reads its names when it starts. One that does not run, and that we did not
+# stop, reads them when it is started.
 function Restart-TheServer {
     if (Test-RestartDue -What 'names') {
-        $cut = @(Get-Taken -What 'names' | Where-Object { $_.kind -eq 'stopping' }).Count -gt 0
-        if ($cut -or (Test-ServiceState -Name 'LanmanServer' -State 'Running')) {
+        $last = @(Get-Taken -What 'names' | Where-Object { @('stopping', 'restarted') -contains $_.kind } | Select-Object -Last 1)
+        if (@($last | Where-Object { $_.kind -eq 'stopping' }).Count -gt 0 -or (Test-ServiceState -Name 'LanmanServer' -State 'Running')) {
             Restart-WithDependent -Name 'LanmanServer' -Seconds $ServerWaits -What 'names'
         } else {
             Add-Taken -What 'names' -Value ([ordered]@{ kind = 'restarted'; run = $Request['Run'] })

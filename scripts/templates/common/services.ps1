@@ -32,17 +32,29 @@ function Get-RunningDependent {
     Get-Service -Name $Name -DependentServices | Where-Object { $_.Status -ne 'Stopped' } | ForEach-Object { $_.Name }
 }
 
-# Stop a service and what depends on it. With -What the dependents' names are on disk first.
+# Stop a service and what depends on it, whose names are on disk first.
 function Stop-AndWait {
-    param([string]$Name, [double]$Seconds, [string]$What = '')
+    param([string]$Name, [double]$Seconds, [string]$What)
 
     $dependents = @(Get-RunningDependent -Name $Name)
-    if ($What) {
-        Add-Taken -What $What -Value ([ordered]@{ kind = 'stopping'; service = $Name; dependents = $dependents })
-    }
+    Add-Taken -What $What -Value ([ordered]@{ kind = 'stopping'; service = $Name; dependents = $dependents })
     Stop-Service -Name $Name -Force -WarningAction SilentlyContinue
     Wait-ServiceState -Name $Name -State 'Stopped' -Seconds $Seconds
-    $dependents
+}
+
+# What was stopped for WHAT since it was last put right: the dependents of the lines "stopping" after the last "restarted".
+function Get-StoppedDependent {
+    param([string]$What)
+
+    $names = @()
+    foreach ($line in @(Get-Taken -What $What)) {
+        if ($line.kind -eq 'stopping') {
+            $names += @($line.dependents)
+        } elseif ($line.kind -eq 'restarted') {
+            $names = @()
+        }
+    }
+    $names | Sort-Object -Unique
 }
 
 # Start a service and those that depended on it when it was stopped for WHAT.
@@ -50,11 +62,69 @@ function Start-WithDependent {
     param([string]$Name, [double]$Seconds, [string]$What)
 
     Start-AndWait -Name $Name -Seconds $Seconds
-    foreach ($line in @(Get-Taken -What $What | Where-Object { $_.kind -eq 'stopping' })) {
-        foreach ($dependent in $line.dependents) {
-            Start-AndWait -Name $dependent -Seconds $Seconds
-        }
+    foreach ($dependent in @(Get-StoppedDependent -What $What)) {
+        Start-AndWait -Name $dependent -Seconds $Seconds
     }
+}
+
+# A script that dtam installed on this server.
+function Get-InstalledPath {
+    param([string]$File)
+
+    [System.IO.Path]::Combine($env:ProgramFiles, 'dtam', 'bin', $File)
+}
+
+# What this server keeps about the protection's services, where its installed scripts can be asked; nothing elsewhere.
+function Get-Kept {
+    $path = [System.IO.Path]::Combine($Folder, 'protection.json')
+    if ([System.IO.File]::Exists($path) -and [System.IO.File]::Exists((Get-InstalledPath -File 'start_service.ps1'))) {
+        ConvertFrom-Json -InputObject ([System.IO.File]::ReadAllText($path)) | Select-Object -Property @('services', 'wanted')
+    }
+}
+
+function Test-Protected {
+    param([string]$Id)
+
+    $kept = Get-Kept
+    $null -ne $kept -and @($kept.services | Where-Object { $_ -and $_.name -eq $Id }).Count -gt 0
+}
+
+# Whether a service is in a state and its guard knows that this is wanted; what was stopped with it must run again, too.
+function Test-Wanted {
+    param([string]$Id, [string]$Name, [string]$State)
+
+    if (-not (Test-ServiceState -Name $Name -State $State)) {
+        return $false
+    }
+    if (-not (Test-Protected -Id $Id)) {
+        return $State -ne 'Running' -or @(Get-StoppedDependent -What "stopped-$Name").Count -eq 0
+    }
+    (@((Get-Kept).wanted) -contains $Id) -eq ($State -eq 'Running')
+}
+
+# A protected service is started by the installed script, which refuses while this server may not serve and notes that it is wanted.
+function Start-Wanted {
+    param([string]$Id, [string]$Name, [double]$Seconds)
+
+    if (Test-Protected -Id $Id) {
+        $null = & (Get-InstalledPath -File 'start_service.ps1') -Name $Id
+    } else {
+        Start-WithDependent -Name $Name -Seconds $Seconds -What "stopped-$Name"
+        Close-Taken -What "stopped-$Name"
+    }
+    "service $Name runs"
+}
+
+function Stop-Wanted {
+    param([string]$Id, [string]$Name, [double]$Seconds)
+
+    $dependents = @(Get-RunningDependent -Name $Name)
+    if (Test-Protected -Id $Id) {
+        $null = & (Get-InstalledPath -File 'stop_service.ps1') -Name $Id
+    } else {
+        Stop-AndWait -Name $Name -Seconds $Seconds -What "stopped-$Name"
+    }
+    "service $Name is stopped; with it: $($dependents -join ', ')"
 }
 
 # A restart is due from the line "due" on until the line "restarted". One that was cut off starts what it had stopped.
@@ -75,10 +145,10 @@ function Test-RestartDue {
 function Restart-WithDependent {
     param([string]$Name, [double]$Seconds, [string]$What)
 
-    $null = Stop-AndWait -Name $Name -Seconds $Seconds -What $What
+    Stop-AndWait -Name $Name -Seconds $Seconds -What $What
+    $names = @(Get-StoppedDependent -What $What)
     Start-WithDependent -Name $Name -Seconds $Seconds -What $What
     Add-Taken -What $What -Value ([ordered]@{ kind = 'restarted'; run = $Request['Run'] })
-    $names = @(Get-Taken -What $What | Where-Object { $_.kind -eq 'stopping' } | ForEach-Object { $_.dependents } | Sort-Object -Unique)
     "service $Name was restarted; with it: $($names -join ', ')"
 }
 

@@ -171,8 +171,7 @@ class _Script:
     def _call(self, call: _Call) -> Iterator[str]:
         folded = call.name.casefold()
         if call.is_by_expression:
-            if call.words or not call.is_invoked:
-                yield f"{call.name} is called with arguments that nobody can check"
+            yield from _expression_call(call)
         elif folded in self.functions:
             yield from _function_call(call, self.functions[folded])
         elif folded in vocabulary()["cmdlets"]:
@@ -213,6 +212,19 @@ class _Script:
         for node, name in variables:
             if name and name not in is_set:
                 yield node, f"${name} is read and nothing sets it"
+
+
+def _expression_call(call: _Call) -> Iterator[str]:
+    """A block of the script's own, or an installed script that is named in the call, with parameters that it has."""
+    installed = re.search(r"'(\w+\.ps1)'\)$", call.name)
+    known = (
+        _parameters(_root((ROOT / "scripts/windows" / installed[1]).read_text(encoding="utf-8-sig")))
+        if installed
+        else set()
+    )
+    given, loose = call.bound(set())
+    if loose or not call.is_invoked or not {one.casefold() for one in given} <= known:
+        yield f"{call.name} is called with arguments that nobody can check"
 
 
 def _function_call(call: _Call, known: set[str]) -> Iterator[str]:

@@ -1,6 +1,6 @@
 ﻿#Requires -Version 5.1
 #Requires -RunAsAdministrator
-# dtam: sealed sha256 b9fc67cf98fd16186f0605491bdd21d7686107fa0c479b5c214faa97b9f32eff
+# dtam: sealed sha256 def3f3bf3ca0202a2f63604614675793a97306a6d037034ac611d0f09057517d
 <#
 .SYNOPSIS
     post_failover of protection files on alpha
@@ -65,15 +65,13 @@ $Deeds = @(
         Sentence = 'start service server on beta'
         UndoSays = 'stop it, and what depends on it'
         Look = {
-            Test-ServiceState -Name 'LanmanServer' -State 'Running'
+            Test-Wanted -Id 'server' -Name 'LanmanServer' -State 'Running'
         }
         Do = {
-            Start-AndWait -Name 'LanmanServer' -Seconds 120
-            'service {0} runs' -f 'LanmanServer'
+            Start-Wanted -Id 'server' -Name 'LanmanServer' -Seconds 120
         }
         Undo = {
-            $dependents = @(Stop-AndWait -Name 'LanmanServer' -Seconds 120)
-            'service {0} is stopped; with it: {1}' -f 'LanmanServer', ($dependents -join ', ')
+            Stop-Wanted -Id 'server' -Name 'LanmanServer' -Seconds 120
         }
     }
     # --- put-shares: put 1 share of alpha on beta
