@@ -1,0 +1,1 @@
+"""The cmdlets and native programs over the simulated server."""
