@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.lab.windows import control
+from tests.lab.windows.powershell.values import ErrorRecord, Terminating
+from tests.lab.windows.wire import remoting
 from tests.lab.windows.wire.accounts import Accounts
 from tests.lab.windows.wire.configuration import Configuration
 from tests.lab.windows.wire.consoles import console
@@ -114,6 +116,14 @@ class Back:
 
         return behind.program(self.machine, line, call)
 
+    def pipeline(self, run: remoting.Pipeline) -> None:
+        """One pipeline of PowerShell remoting."""
+        if self.machine is None:
+            raise Terminating(ErrorRecord("CommandNotFoundException", "no evaluator is bound here", "ObjectNotFound"))
+        from tests.lab.windows import behind
+
+        behind.pipeline(self.machine, run)
+
 
 class Host:
     """A host that serves; ``close`` ends it in good order."""
@@ -132,6 +142,7 @@ class Host:
         self.door = Door(self.configuration, accounts)
         self.shells = Shells(self.configuration, self.back, self._failed)
         self.service = Service(self.configuration, self.shells, self.back.environment, ())
+        self.service.plugins = (remoting.PowerShellPlugin(self.service, self.back),)
         self.listeners = self._listen()
 
     def _tell_libraries(self, accounts: Accounts) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -68,6 +69,26 @@ class Output:
     parts: dict[str, bytearray] = field(default_factory=lambda: {"stdout": bytearray(), "stderr": bytearray()})
     exit_code: int | None = None
     broken: bool = False
+    pieces: deque[int] = field(default_factory=deque)  # of standard output, where only whole ones may be heard
+
+    def put(self, piece: bytes) -> None:
+        """Add to standard output what must be heard in one piece; never waits, and is lost once it is over."""
+        with self.changed:
+            if not self.broken:
+                self.parts["stdout"] += piece
+                self.pieces.append(len(piece))
+                self.changed.notify_all()
+
+    def take(self, stream: str, limit_bytes: int) -> bytes:
+        """What is heard of a stream now; whoever calls holds ``changed``."""
+        size = limit_bytes
+        if self.pieces:
+            size = self.pieces.popleft()
+            while self.pieces and size + self.pieces[0] <= limit_bytes:
+                size += self.pieces.popleft()
+        taken = bytes(self.parts[stream][:size])
+        del self.parts[stream][:size]
+        return taken
 
     def write(self, stream: str, data: bytes) -> None:
         """Add to a stream; waits while too much lies there unfetched. Raises Broken."""

@@ -63,8 +63,8 @@ class Command:
                 raise Fault(codes.ABORTED)
         parts = []
         for one in streams:
-            if piece := bytes(output.parts[one][:limit_bytes]):
-                del output.parts[one][:limit_bytes]
+            if output.parts[one] and limit_bytes > 0:
+                piece = output.take(one, limit_bytes)
                 limit_bytes -= len(piece)
                 parts.append((one, piece))
         output.changed.notify_all()
