@@ -11,9 +11,10 @@ import msgspec
 
 from orchestrator.cli.desk import Desk
 from orchestrator.cli.screen import Screen, confirm
+from orchestrator.cli.windows_hosts import windows_document
 from orchestrator.hosts.errors import FingerprintNeeded, ServerDiffers
 from orchestrator.hosts.reach import shown_fingerprint
-from orchestrator.model.servers import EngineAddress, Server, ServerName
+from orchestrator.model.servers import EngineAddress, Platform, Server, ServerName
 
 
 def confirmed_fingerprint(name: str, address: str, port: int, *, yes: bool) -> str:
@@ -78,6 +79,8 @@ def own_token_file(desk: Desk, name: str) -> Path:
 
 def server_document(server: Server, says: str = "") -> dict[str, Any]:
     """A server for programs."""
+    if server.platform is Platform.WINDOWS:
+        return windows_document(server, says)
     engine = server.own_engine
     return {
         "name": server.name,

@@ -136,9 +136,8 @@ class ScriptsForbidden(DtamError):
     )
 
 
-class HostScriptChanged(DtamError):
+class HostScriptChanged(ScriptsForbidden):
     template = "the script {script} on {server} is not the one that was installed: {why}"
-    exit_code = 126
     hint_template = "find out who changed it; then lay the scripts anew: dtam hosts install {server}"
 
 

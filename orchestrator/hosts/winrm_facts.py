@@ -32,7 +32,7 @@ def arguments_of(ask: WindowsAsk) -> dict[str, Any]:
         "Services": ask.services,
         "Registry": [{"key": one.key, "name": one.name} for one in ask.registry],
         "FirewallGroups": ask.firewall_groups,
-        "Events": [msgspec.to_builtins(one) for one in ask.events],
+        "Events": [msgspec.to_builtins(one) | {"ids": list(one.ids)} for one in ask.events],
         "Sids": ask.sids,
         "Modules": ask.modules,
         "Commands": ask.commands,

@@ -44,7 +44,7 @@ def explained(error: Exception, server: str, where: str, account: str) -> DtamEr
     refused = {"server": server, "where": where, "account": account}
     match error:
         case ssl.SSLError():
-            why = getattr(error, "verify_message", "") or error.reason or str(error)
+            why = getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
             return WinRmCertificateRefused(server=server, where=where, why=why)
         case InvalidCredentialsError():
             return WinRmLoginRefused(**refused, why="the login was refused", advice=_advice(account, server))

@@ -17,6 +17,7 @@ from orchestrator.cli.examples import Group
 from orchestrator.cli.options import json_option
 from orchestrator.cli.pairing import confirmed_fingerprint, know, plain_fingerprint, server_document
 from orchestrator.cli.screen import Screen
+from orchestrator.cli.windows_hosts import WinRmChoice, know_windows, winrm_options
 from orchestrator.hosts.reach import read_token
 from orchestrator.model.servers import CONTROL_PORT, EngineAddress
 
@@ -41,16 +42,19 @@ def command() -> None:
         "dtam hosts add beta --address 192.0.2.20 --port 6320 --token-file beta.token --fingerprint 5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
         "dtam hosts add alpha --address 192.0.2.10 --user ada@lab.example",
         "dtam hosts add alpha --address 192.0.2.10 --kerberos alpha.lab.example",
+        "dtam hosts add wsrc --winrm wsrc.lab.example",
+        "dtam hosts add wsrc --winrm 192.0.2.30 --transport ntlm --account LAB\\\\dtam",
     ),
 )
 @click.argument("name")
-@click.option("--address", required=True, help="Where the server's engine is reached: an IP address or a host name.")
+@click.option("--address", help="Where the server's engine is reached: an IP address or a host name.")
 @click.option(
     "--port", default=CONTROL_PORT, show_default=True, type=click.IntRange(1, 65535), help="Its control port."
 )
 @click.option("--fingerprint", help="SHA-256 of its certificate; shown and asked for when not given.")
 @click.option("--token-file", type=click.Path(path_type=Path), help="A file of mode 0600 that holds an admin token.")
 @login_options
+@winrm_options
 @click.option("--yes", is_flag=True, help="Accept the fingerprint that is shown, without asking.")
 @json_option
 @click.pass_obj
@@ -59,7 +63,7 @@ def add(
     /,
     *,
     name: str,
-    address: str,
+    address: str | None,
     port: int,
     fingerprint: str | None,
     token_file: Path | None,
@@ -67,8 +71,17 @@ def add(
     as_json: bool,
     **login: Any,
 ) -> None:
-    """Know a server and pin its engine's certificate. One without an engine is said, with how to install it."""
+    """Know a server: by its engine, whose certificate is pinned, or a Windows server by its WinRM."""
     screen = Screen(as_json)
+    windows = WinRmChoice(**{field: login.pop(field) for field in WinRmChoice.__dataclass_fields__})
+    if windows.winrm is not None:
+        _refuse_engine_options(address, token_file, fingerprint, login)
+        way = windows.address(login["principal"], login["keytab"])
+        know_windows(desk, screen, name, way, login["password_file"])
+        return
+    if address is None:
+        msg = "give --address of its engine, or --winrm of a Windows server"
+        raise click.UsageError(msg)
     if token_file is not None:
         read_token(name, token_file)
     choice = LoginChoice(**login)
@@ -80,6 +93,15 @@ def add(
     token = str(token_file.resolve()) if token_file else None
     with new_password(desk.pipeline.credentials, account, name, choice.password_file):
         know(desk, screen, name, EngineAddress(address, port, plain_fingerprint(pinned), token, account))
+
+
+def _refuse_engine_options(
+    address: str | None, token: Path | None, fingerprint: str | None, login: dict[str, Any]
+) -> None:
+    given = (address, token, fingerprint, login["user"], login["kerberos"])
+    if any(one is not None for one in given):
+        msg = "--winrm is for a server without engine: give none of --address, --token-file, --fingerprint, --user, --kerberos"
+        raise click.UsageError(msg)
 
 
 @command.command(

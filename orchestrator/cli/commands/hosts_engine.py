@@ -27,12 +27,13 @@ from orchestrator.cli.pairing import (
 )
 from orchestrator.cli.quiet import quiet
 from orchestrator.cli.screen import Screen, confirm
+from orchestrator.cli.windows_hosts import install_windows, uninstall_windows
 from orchestrator.hosts.debian import as_debian_package
 from orchestrator.hosts.errors import FingerprintDiffers, PackageNotWritten
 from orchestrator.hosts.installing import Installer, Line, Way
 from orchestrator.hosts.package import Package, build_package
 from orchestrator.hosts.reach import shown_fingerprint
-from orchestrator.model.servers import CONTROL_PORT, EngineAddress, Server
+from orchestrator.model.servers import CONTROL_PORT, EngineAddress, Platform, Server
 
 Wrapped = TypeVar("Wrapped", bound=Callable[..., Any])
 MARKS = {"note": "warning"}
@@ -62,6 +63,7 @@ def way_options(command: Wrapped) -> Wrapped:
         "dtam hosts install alpha --ssh root@192.0.2.10 --plan",
         "dtam hosts install alpha --ssh root@192.0.2.10",
         "dtam hosts install beta --local --address 192.0.2.20 --yes",
+        "dtam hosts install wsrc --plan",
     ),
 )
 @click.argument("name")
@@ -97,8 +99,12 @@ def install(
     only_plan: bool,
     as_json: bool,
 ) -> None:
-    """Install the engine on a host, start it, and know it by its certificate. Again: what is so already stays."""
+    """Install the engine on a host, start it, and know it by its certificate; on a known Windows server, lay the scripts. What is so stays."""
     screen = Screen(as_json)
+    known = desk.pipeline.store.server(name)
+    if known is not None and known.platform is Platform.WINDOWS:
+        install_windows(desk, screen, known, yes=yes, only_plan=only_plan)
+        return
     reached = _address(desk, name, address, ssh)
     package = build_package()
     if only_print or not (ssh or local):
@@ -179,7 +185,9 @@ def remove(
     question = f"Take the engine away from {server.name}, and forget it?" if uninstall else f"Forget {server.name}?"
     if not only_plan:
         confirm(question, what=f"forgetting {server.name}", yes=yes)
-    if uninstall:
+    if uninstall and server.platform is Platform.WINDOWS:
+        uninstall_windows(desk, screen, server, only_plan=only_plan)
+    elif uninstall:
         way = _way(ssh or _root_at(server), ssh_config, local=local)
         Installer(name, way, _teller(screen)).remove(build_package(), uninstall=True, dry_run=only_plan)
     if only_plan:
