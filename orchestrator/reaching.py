@@ -22,13 +22,16 @@ from orchestrator.hosts.clients import NameClients
 from orchestrator.hosts.logged import LoggedHost
 from orchestrator.hosts.reach import Passwords, client_of
 from orchestrator.hosts.retry import RetryHost
+from orchestrator.hosts.winrm_calls import Caller
+from orchestrator.hosts.winrm_laying import greet
+from orchestrator.hosts.winrm_reach import caller_of, winrm_host
 from orchestrator.identity.domain_view import DirectoryView
 from orchestrator.leasing.arbiter import WitnessArbiter
 from orchestrator.leasing.grants import GrantSettings, LedgerGrants
 from orchestrator.leasing.ledger import ledger_of
 from orchestrator.model.ports import Host
 from orchestrator.model.protections import Protection
-from orchestrator.model.servers import Pair, Server, Where
+from orchestrator.model.servers import Pair, Platform, Server, Where, WinRmAddress
 from orchestrator.model.settings import FailoverTab, Settings
 from orchestrator.model.settings_monitoring import WitnessSettings
 from orchestrator.naming.closed import ClosedNames
@@ -50,11 +53,14 @@ class Reach:
         self._passwords = passwords
         self._home = home
         self._clients: dict[str, EngineClient] = {}
+        self._callers: dict[WinRmAddress, Caller] = {}
 
     def close(self) -> None:
         """End all connections."""
         for client in self._clients.values():
             client.close()
+        for caller in self._callers.values():
+            caller.close()
 
     def client(self, server: Server) -> EngineClient:
         """The client of a server's engine.
@@ -68,8 +74,23 @@ class Reach:
             self._clients[key] = client_of(server, self._passwords)
         return self._clients[key]
 
+    def caller(self, server: Server) -> Caller:
+        """The way to the scripts of a Windows server.
+
+        Raises:
+            CredentialUnusable: its account's password is not fit.
+        """
+        if server.own_winrm not in self._callers:
+            self._callers[server.own_winrm] = caller_of(server, self._passwords)
+        return self._callers[server.own_winrm]
+
     def host(self, server: Server) -> Host:
-        """The server as a host: its engine's agent, with patience for a moment's silence, each deed logged."""
+        """The server as a host, each deed logged: its engine's agent, with patience for a moment's silence; or its scripts over WinRM.
+
+        Those have a patience of their own: a deed whose answer was lost is never sent again by itself.
+        """
+        if server.platform is Platform.WINDOWS:
+            return LoggedHost(winrm_host(server, self.caller(server)))
         return LoggedHost(RetryHost(AgentHost(server.name, self.client(server))))
 
     def meet(self, server: Server) -> tuple[Server, ServerStatus]:
@@ -83,6 +104,8 @@ class Reach:
     def sign_of_life(self, server: Server) -> tuple[str, str]:
         """``ok`` or ``failed``, and what the engine said or why it did not."""
         try:
+            if server.platform is Platform.WINDOWS:
+                return greet(server, self.caller(server))
             _, status = self.meet(server)
         except DtamError as error:
             return "failed", str(error)
