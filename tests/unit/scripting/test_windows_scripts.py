@@ -209,3 +209,16 @@ def test_a_signed_script_is_no_changed_one():
 def test_a_change_elsewhere_is_noticed():
     changed = windows([]).replace("Set-StrictMode -Version Latest", "Set-StrictMode -Off")
     assert regenerate("post_failover", "files on alpha", [], changed, Platform.WINDOWS).edited == changed
+
+
+def test_the_page_about_scripts_names_every_template_and_variable_of_windows():
+    page = (
+        (Path(__file__).parents[3] / "docs/explanation/scripts.md")
+        .read_text(encoding="utf-8")
+        .split("## On Windows")[1]
+    )
+    for name in template_names(Platform.WINDOWS):
+        facts = template_facts(name, Platform.WINDOWS)
+        lines = [line for line in page.splitlines() if line.startswith("|") and f"`{name}`" in line]
+        assert len(lines) == 1, name
+        assert not [one for one in (*facts.needs, *facts.optional) if one not in lines[0]], name
