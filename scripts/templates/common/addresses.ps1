@@ -27,6 +27,15 @@ function Test-OnLink {
         }).Count -gt 0
 }
 
+# Whether the interface has its own IPv4 address by DHCP, which a manual one beside it would turn off.
+function Test-Dhcp {
+    param($One)
+
+    $One['address'] -like '*.*' -and @(Get-NetIPInterface -ErrorAction Stop | Where-Object {
+            $_.InterfaceAlias -eq $One['interface'] -and "$($_.AddressFamily)" -eq 'IPv4' -and "$($_.Dhcp)" -eq 'Enabled'
+        }).Count -gt 0
+}
+
 # The hardware address of whoever answers for an address now. What is remembered of it is forgotten first, so that only an answer counts.
 function Get-Answerer {
     param($One)
@@ -53,6 +62,8 @@ function Get-AddressProblem {
             }
         } elseif (-not $Document['across_subnets'] -and -not (Test-OnLink -One $one)) {
             "$($one['interface']) is not in $($one['network']): routers would not send packets for $($one['address']) here"
+        } elseif (Test-Dhcp -One $one) {
+            "$($one['interface']) has its own address by DHCP, which Windows would turn off: give it a fixed one first"
         } elseif ($Asking -and $Document['conflict_check']) {
             $answerer = @(Get-Answerer -One $one)
             if ($answerer.Count -gt 0) {
