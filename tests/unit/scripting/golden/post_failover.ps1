@@ -1,6 +1,6 @@
 ﻿#Requires -Version 5.1
 #Requires -RunAsAdministrator
-# dtam: sealed sha256 def3f3bf3ca0202a2f63604614675793a97306a6d037034ac611d0f09057517d
+# dtam: sealed sha256 ...
 <#
 .SYNOPSIS
     post_failover of protection files on alpha
