@@ -15,7 +15,7 @@ from orchestrator.errors import DtamError
 from orchestrator.model.inventory import EngineFacts, Inventory, SideInventory
 from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.ports import Host
-from orchestrator.model.servers import Pair, Server
+from orchestrator.model.servers import Pair, Platform, Server
 from orchestrator.model.settings import Settings
 from orchestrator.sdk.application import Application
 from orchestrator.sdk.context import Ports
@@ -68,6 +68,8 @@ def sharing(pair: Pair, reach: Callable[[Server], Host], conf: str, now_s: float
 
 def _shared_by(server: Server, reach: Callable[[Server], Host], conf: str) -> SideInventory:
     try:
+        if server.platform is Platform.WINDOWS:
+            return SideInventory(server.name, windows=reach(server).windows())
         return SideInventory(server.name, samba=reach(server).samba(conf))
     except (DtamError, TryAgain) as silence:
         return SideInventory(server.name, unreachable=str(silence))

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from orchestrator.directory.from_settings import directory_access, update_access
+from orchestrator.directory.port import DirectoryAccess
 from orchestrator.engine.client import EngineClient, ServerStatus
 from orchestrator.errors import DtamError
 from orchestrator.failover.hosts import take as take_of_hosts
@@ -26,20 +27,23 @@ from orchestrator.hosts.winrm_calls import Caller
 from orchestrator.hosts.winrm_laying import greet
 from orchestrator.hosts.winrm_reach import caller_of, winrm_host
 from orchestrator.identity.domain_view import DirectoryView
+from orchestrator.identity.moving import DirectoryServiceNames
 from orchestrator.leasing.arbiter import WitnessArbiter
 from orchestrator.leasing.grants import GrantSettings, LedgerGrants
 from orchestrator.leasing.ledger import ledger_of
-from orchestrator.model.ports import Host
+from orchestrator.model.ports import Host, Replication
 from orchestrator.model.protections import Protection
 from orchestrator.model.servers import Pair, Platform, Server, Where, WinRmAddress
-from orchestrator.model.settings import FailoverTab, Settings
+from orchestrator.model.settings import ConnectionTab, FailoverTab, Settings
 from orchestrator.model.settings_monitoring import WitnessSettings
 from orchestrator.naming.closed import ClosedNames
 from orchestrator.naming.keys import read_key
 from orchestrator.naming.port import Rfc2136NameService
 from orchestrator.naming.request import Access
 from orchestrator.naming.values import NameServer
+from orchestrator.replication.external import ExternalReplication, run_here, run_there
 from orchestrator.replication.native import NativeReplication, Site
+from orchestrator.replication.storage_replica import StorageReplica
 from orchestrator.sdk.context import Ports
 
 LOOK_TIMEOUT_S = 3.0
@@ -117,7 +121,7 @@ class Reach:
         watched = settings.monitoring.witness
         return Ports(
             hosts={where: self.host(pair.on(where)) for where in (Where.SOURCE, Where.TARGET)},
-            replication=NativeReplication(self._site(pair.source), self._site(pair.target)),
+            replication=self._replication(pair, settings.connection),
             clients=NameClients([_address_and_port(server) for server in dns.in_order]),
             now=time.time,
             names=_names(settings.failover) if dns.servers else None,
@@ -125,7 +129,23 @@ class Reach:
             domain=DirectoryView(directory) if directory else None,
             texts=texts or {},
             grants=self._grants(pair, settings),
+            service_names=self._service_names(directory),
         )
+
+    def _replication(self, pair: Pair, tab: ConnectionTab) -> Replication:
+        """The chosen way to keep data in step."""
+        if tab.replication == "storage_replica":
+            return StorageReplica({where: self.host(pair.on(where)) for where in (Where.SOURCE, Where.TARGET)}, tab)
+        if tab.external is not None:
+            on = tab.external.on
+            run = run_here if on == "orchestrator" else run_there(self.host(pair.on(Where(on))))
+            return ExternalReplication(pair, tab, run)
+        return NativeReplication(self._site(pair.source), self._site(pair.target))
+
+    def _service_names(self, directory: DirectoryAccess | None) -> DirectoryServiceNames | None:
+        if self._home is None or directory is None:
+            return None
+        return DirectoryServiceNames(self._home / "identity", directory.to_document())
 
     def _grants(self, pair: Pair, settings: Settings) -> LedgerGrants | None:
         """Where the target has an engine, that one asks for its epochs itself."""

@@ -123,7 +123,7 @@ class StorageReplica:
         """How it stands, as the receiving side says, which alone knows how much is left; None when there is no such partnership."""
         sender = self._state(link, link.origin)
         if not sender.sends:
-            return None
+            return self._left_over(link, sender)
         try:
             receiver = self._state(link, link.origin.other)
         except TryAgain as silence:
@@ -140,6 +140,19 @@ class StorageReplica:
             epoch=link.epoch,
             age_s=receiver.age_s,
         )
+
+    def _left_over(self, link: Link, sender: GroupState) -> LinkStatus | None:
+        """A group of the receiving side whose partnership is gone belongs to no epoch; it is what an end that was cut off leaves."""
+        if sender.group or self._silent_or(link, link.origin.other).group == "":
+            return None
+        says = f"{self._name(link.origin.other)} has a group of {link.replication_set} and no partnership"
+        return LinkStatus("Error", "mirror_required", epoch=-1, last_error=says)
+
+    def _silent_or(self, link: Link, where: Where) -> GroupState:
+        try:
+            return self._state(link, where)
+        except TryAgain:
+            return GroupState()
 
     def disconnect(self, link: Link) -> None:
         """The partnership and both groups go; each side keeps its data. A side that is silent keeps its part, which ``connect`` clears."""
@@ -271,8 +284,12 @@ class StorageReplica:
         return self._names(link, where) | {"computer": self._name(where)}
 
     def _volumes(self, link: Link) -> tuple[_Volume, ...]:
-        given = self._options.volumes or (
-            ReplicatedVolume(source=drive(link, Where.SOURCE), target=drive(link, Where.TARGET)),
+        drives = {root.source_path[:2]: root.on_target[:2] for root in self._tab.roots}
+        known = tuple(ReplicatedVolume(source=one, target=other) for one, other in drives.items())
+        given = (
+            self._options.volumes
+            or known
+            or (ReplicatedVolume(source=drive(link, Where.SOURCE), target=drive(link, Where.TARGET)),)
         )
         return tuple(_Volume(one) for one in given)
 

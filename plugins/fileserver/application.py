@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestrator.model.inventory import Inventory
 from orchestrator.model.ports import HealthProbe
-from orchestrator.model.servers import Pair, Where
+from orchestrator.model.servers import Pair, Platform, Where
 from orchestrator.model.settings import RuleSettings, ServiceSettings, Settings
 from orchestrator.model.steps import Step
 from orchestrator.sdk.application import Planning
@@ -15,21 +15,30 @@ from orchestrator.sdk.checks import Check
 from orchestrator.sdk.context import Ports
 from plugins.fileserver import discover, inventory, parts, returning, rules, steps
 from plugins.fileserver.checks import CHECKS
+from plugins.fileserver.windows import discover as windows_discover
+from plugins.fileserver.windows import inventory as windows_inventory
+from plugins.fileserver.windows import refusals as windows_refusals
+from plugins.fileserver.windows import returning as windows_returning
+from plugins.fileserver.windows import steps as windows_steps
 
 
 class FileServer:
-    """A file server on Linux: directories, and the services that share them out."""
+    """A file server, on Linux or on Windows: directories, and the services that share them out. The settings say which."""
 
     name = "fileprint"
     title = "file server"
 
     def inventory(self, ports: Ports, settings: Settings) -> Inventory:
         """Ask both servers, the names and the witness."""
-        return inventory.inventory(ports, settings)
+        ask = windows_inventory.inventory if windows(settings) else inventory.inventory
+        return ask(ports, settings)
 
     def defaults(self, pair: Pair, found: Inventory | None, given: Mapping[str, Any]) -> dict[str, Any]:
         """What is proposed for a pair."""
-        return discover.defaults(pair, found, given)
+        proposed = discover.defaults(pair, found, given)
+        if pair.source.platform is pair.target.platform is Platform.WINDOWS:
+            return overlaid(proposed, windows_discover.defaults(pair, found, given))
+        return proposed
 
     def rules(self, settings: Settings) -> tuple[RuleSettings, ...]:
         """Everything below the directories, unless overridden."""
@@ -45,26 +54,34 @@ class FileServer:
 
     def protect(self, planning: Planning) -> Iterable[Step]:
         """From nothing to protected."""
-        return steps.protect(planning)
+        own = windows(planning.protection.settings)
+        return windows_steps.protect(planning) if own else steps.protect(planning)
 
     def unprotect(self, planning: Planning) -> Iterable[Step]:
         """From protected to nothing."""
-        return steps.unprotect(planning)
+        own = windows(planning.protection.settings)
+        return windows_steps.unprotect(planning) if own else steps.unprotect(planning)
 
     def failover(self, planning: Planning) -> Iterable[Step]:
         """The service moves to the target."""
-        return steps.failover(planning)
+        own = windows(planning.protection.settings)
+        return windows_steps.failover(planning) if own else steps.failover(planning)
 
     def restore(self, planning: Planning) -> Iterable[Step]:
         """The source's data is brought in step."""
-        return returning.restore(planning)
+        own = windows(planning.protection.settings)
+        return windows_returning.restore(planning) if own else returning.restore(planning)
 
     def failback(self, planning: Planning) -> Iterable[Step]:
         """Data and service come back, protected again."""
-        return returning.failback(planning)
+        own = windows(planning.protection.settings)
+        return windows_returning.failback(planning) if own else returning.failback(planning)
 
     def refusals(self, kind: str, planning: Planning) -> Iterator[str]:
         """Why a plan must not be executed now."""
+        if windows(planning.protection.settings):
+            yield from windows_refusals.refusals(kind, planning)
+            return
         needed = {
             "failover": (Where.SOURCE, Where.TARGET) if planning.graceful else (Where.TARGET,),
             "unprotect": (),
@@ -76,7 +93,7 @@ class FileServer:
         if kind != "unprotect" and not planning.protection.settings.connection.roots:
             yield "no directory is protected: connection.roots is empty"
         if kind == "failback" or (kind == "failover" and planning.graceful):
-            yield from _changed_scripts(planning)
+            yield from parts.changed_scripts(planning)
         failover = planning.protection.settings.failover
         if kind == "failover" and planning.graceful and failover.samba is not None:
             yield "a Samba file server is not handed over: its clients' open files and locks cannot move; dtam failover --force once it is down"
@@ -89,10 +106,15 @@ class FileServer:
         return parts.probe(settings)
 
 
-def _changed_scripts(planning: Planning) -> Iterator[str]:
-    """What an engine would refuse to run is better refused before anything is stopped."""
-    for where in (Where.SOURCE, Where.TARGET):
-        side = planning.inventory.on(where)
-        for protection, script in side.changed_scripts:
-            if protection == planning.protection.id:
-                yield f"{script} was changed on {side.name} since its delivery: dtam scripts accept {script}, or deliver"
+def windows(settings: Settings) -> bool:
+    """Whether the protection is of a Windows file server."""
+    return settings.failover.windows is not None
+
+
+def overlaid(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """A nested mapping with another one on top."""
+    merged = dict(below)
+    for name, value in above.items():
+        kept = merged.get(name)
+        merged[name] = overlaid(kept, value) if isinstance(kept, dict) and isinstance(value, Mapping) else value
+    return merged

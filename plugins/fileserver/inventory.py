@@ -8,22 +8,19 @@ from typing import Any, TypeVar
 import msgspec
 
 from orchestrator.errors import DtamError
-from orchestrator.model.domain import DomainInventory
 from orchestrator.model.inventory import (
     AddressFacts,
     Inventory,
-    NameInventory,
     Query,
     SideInventory,
-    WitnessInventory,
 )
-from orchestrator.model.names import NameChanges, NameMove
 from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.ports import Host
 from orchestrator.model.servers import ServerName, Where
 from orchestrator.model.settings import Settings
 from orchestrator.model.settings_domain import SambaSettings
 from orchestrator.sdk.context import Ports
+from plugins.fileserver.asking import domain_of, names_of, witness_of
 from plugins.fileserver.sharing import chosen
 
 Answer = TypeVar("Answer")
@@ -39,9 +36,9 @@ def inventory(ports: Ports, settings: Settings) -> Inventory:
         source=source,
         target=target,
         paired=_paired(ports),
-        names=_names(ports, settings),
-        domain=_domain(ports, settings, source, target),
-        witness=_witness(ports, settings),
+        names=names_of(ports, settings),
+        domain=domain_of(ports, settings, account_of(source), account_of(target)),
+        witness=witness_of(ports, settings),
     )
 
 
@@ -50,13 +47,6 @@ def paths_of(settings: Settings, where: Where) -> list[str]:
     paths = [root.on(where) for root in settings.connection.roots]
     key = settings.failover.dns.target_key_file or settings.failover.dns.key_file
     return paths + ([key] if key and where is Where.TARGET else [])
-
-
-def move_of(settings: Settings) -> NameMove:
-    """The move of the clients' name that a failover makes."""
-    dns = settings.failover.dns
-    addresses = tuple((pair.source, pair.target) for pair in dns.addresses)
-    return NameMove(settings.name, addresses, dns.zones, (), dns.ttl_s)
 
 
 def _side(ports: Ports, settings: Settings, where: Where, sids: Sequence[str] = ()) -> SideInventory:
@@ -140,56 +130,8 @@ def _ask(host: Host, now: Callable[[], float], settings: Settings, where: Where,
     )
 
 
-def _names(ports: Ports, settings: Settings) -> NameInventory:
-    if ports.names is None:
-        return NameInventory()
-    names, move = ports.names, move_of(settings)
-    query = Query(
-        f"SOA, A and dynamic update of {settings.name}", ", ".join(settings.failover.dns.servers), ports.now()
-    )
-    problems: list[tuple[str, str]] = []
-
-    def tried(call: Callable[[], Answer]) -> Answer | None:
-        try:
-            return call()
-        except TryAgain as silence:
-            problems.append(("unreachable", silence.reason))
-        except DtamError as error:
-            problems.append(("other", f"{error}. {error.hint}".strip(". ") + "."))
-        return None
-
-    if settings.failover.moves_names:
-        problems += tried(lambda: names.test(settings.name)) or ()
-    resolved = tried(lambda: names.resolve(settings.name)) or ()
-    wanted = (
-        bool(move.addresses)
-        and not [kind for kind, _ in problems if kind != "source-may-write"]
-        and settings.failover.moves_names
-    )
-    records = (tried(lambda: names.records(move)) or ()) if wanted else ()
-    changes = (tried(lambda: names.plan(move)) or NameChanges()) if wanted else NameChanges()
-    return NameInventory(records, changes, resolved, tuple(dict.fromkeys(problems)), query)
-
-
-def _domain(ports: Ports, settings: Settings, source: SideInventory, target: SideInventory) -> DomainInventory:
-    if ports.domain is None:
-        return DomainInventory()
-    return ports.domain.look(account_of(source), account_of(target), settings.name)
-
-
 def _paired(ports: Ports) -> bool | None:
     try:
         return ports.replication.paired()
     except (DtamError, TryAgain):
         return None
-
-
-def _witness(ports: Ports, settings: Settings) -> WitnessInventory:
-    if settings.monitoring.witness is None:
-        return WitnessInventory(configured=False)
-    if ports.witness is None:
-        return WitnessInventory(configured=True, problem="there is no way to reach it from here")
-    try:
-        return WitnessInventory(configured=True, problem=ports.witness.problem())
-    except (DtamError, TryAgain) as error:
-        return WitnessInventory(configured=True, problem=str(error))

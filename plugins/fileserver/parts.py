@@ -10,7 +10,7 @@ import msgspec
 from orchestrator.model.ports import HealthProbe
 from orchestrator.model.servers import Where
 from orchestrator.model.settings import Settings
-from orchestrator.model.steps import ScriptCall, Step
+from orchestrator.model.steps import Action, ScriptCall, Step
 from orchestrator.sdk import steps
 from orchestrator.sdk.application import Planning
 
@@ -135,6 +135,17 @@ def run_delivered(planning: Planning, name: str, where: Where, epoch: int) -> It
         )
 
 
+def run_own(planning: Planning, name: str, where: Where, epoch: int) -> Iterator[Step]:
+    """The whole of a delivered script once more, in a run of its own: its segments are so already, people's own part is not."""
+    for step in run_delivered(planning, name, where, epoch):
+        actions = {
+            word: msgspec.structs.replace(one, arguments={**one.arguments, "run_id": "{run}-own"})
+            for word in ("look", "do", "undo")
+            if isinstance(one := getattr(step, word), Action)
+        }
+        yield msgspec.structs.replace(step, **actions)
+
+
 def as_awaited(planning: Planning, wanted: Iterable[Step]) -> Iterator[Step]:
     """The steps, but for people's own part of scripts that are not waited for: it goes on while the next step begins."""
     failover = planning.protection.settings.failover
@@ -147,3 +158,12 @@ def as_awaited(planning: Planning, wanted: Iterable[Step]) -> Iterator[Step]:
                 msgspec.structs.replace(one, arguments={**one.arguments, "wait": False}) for one in (step.look, step.do)
             ]
             yield msgspec.structs.replace(step, look=loose[0], do=loose[1])
+
+
+def changed_scripts(planning: Planning) -> Iterator[str]:
+    """What an engine would refuse to run is better refused before anything is stopped."""
+    for where in (Where.SOURCE, Where.TARGET):
+        side = planning.inventory.on(where)
+        for protection, script in side.changed_scripts:
+            if protection == planning.protection.id:
+                yield f"{script} was changed on {side.name} since its delivery: dtam scripts accept {script}, or deliver"

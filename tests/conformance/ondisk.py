@@ -85,12 +85,16 @@ class World:
 
     def save(self, state: State) -> None:
         """Check the rules and replace the file."""
-        serving = [side for side in SIDES if ALIVE & set(state["sides"][side]["services"].values())]
+        serving = [side for side in SIDES if self.serves(state, side)]
         if len(serving) > 1:
             state["violations"].append(f"both sides serve: {[state['sides'][side]['services'] for side in SIDES]}")
         beside = self.path.with_suffix(f".{os.getpid()}")
         beside.write_text(json.dumps(state))
         beside.replace(self.path)
+
+    def serves(self, state: State, side: str) -> bool:
+        """Whether clients could be served, or written for, on a side."""
+        return bool(ALIVE & set(state["sides"][side]["services"].values()))
 
     def fenced(self, state: State, side: str, protection: str) -> bool:
         """Whether the engine on ``side`` would refuse a start."""

@@ -158,13 +158,11 @@ class ReplicaHost:
                 raise GiveUp(f"{given['partner']} cannot be reached")
             held["role"] = "source"
             self._set_up(own, held["volumes"], up=True)
-        self._world.halfway()
-        with self._world.change() as state:
-            partner = state["servers"][given["partner"]]
             theirs = partner["groups"].get(given["partner_group"])
             if not partner["down"] and theirs is not None:
                 theirs.update(role="destination", remaining=0)
                 self._set_up(partner, theirs["volumes"], up=False)
+        self._world.halfway()
         return {}
 
     def _remove(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -176,6 +174,10 @@ class ReplicaHost:
             if held["role"] != "source" and not given.get("alone"):
                 raise GiveUp("a partnership is removed at its source")
             del own["groups"][given["group"]]
+            partner = state["servers"][held["partner"]]
+            theirs = partner["groups"].get(held["partner_group"])
+            if theirs is not None and not partner["down"] and not given.get("alone"):
+                theirs["role"] = "none"
             self._set_up(own, held["volumes"], up=True)
             if given.get("left"):
                 own["left"].append(given["group"])

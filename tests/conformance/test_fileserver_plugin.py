@@ -12,6 +12,8 @@ from orchestrator.sdk.conformance import ApplicationConformance
 from plugins.fileserver.application import FileServer
 from plugins.fileserver.inventory import inventory
 from tests.conformance.ondisk import World
+from tests.conformance.ondisk_windows import WindowsWorld, new_windows_world
+from tests.faults import windows_rehearsal
 from tests.faults.rehearsal import ports, protection, scripts, settings, unprotected
 from tests.unit.fileserver import test_sharing_checks as samba
 
@@ -42,3 +44,19 @@ class TestSambaFileServer(ApplicationConformance):
         identity = {"type": "identity", "identity": {"addresses": [{"source": "10.0.0.1", "interface": "eth0"}]}}
         whole = samba.replace(protection(Stage.ENABLED, 1), settings=samba.given(**identity))
         return Planning(whole, samba.SOUND, 1, scripts()[0], samba.SOUND.names.changes, by="test")
+
+
+class TestWindowsFileServer(ApplicationConformance):
+    """The same plugin, for a pair of Windows servers whose volumes Storage Replica keeps in step."""
+
+    @pytest.fixture
+    def application(self) -> FileServer:
+        return FileServer()
+
+    @pytest.fixture
+    def planning(self, tmp_path: Path) -> Planning:
+        world = WindowsWorld(tmp_path / "world")
+        world.save(new_windows_world())
+        found = windows_rehearsal.inventory(windows_rehearsal.ports(world), windows_rehearsal.settings())
+        held = windows_rehearsal.protection(Stage.ENABLED, 1)
+        return Planning(held, found, 1, scripts()[0], found.names.changes, by="test")

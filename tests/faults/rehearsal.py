@@ -33,8 +33,9 @@ from orchestrator.sdk.application import Planning
 from orchestrator.sdk.context import Ports
 from orchestrator.store import journal
 from plugins.fileserver.application import FileServer
+from plugins.fileserver.asking import move_of
 from plugins.fileserver.discover import defaults
-from plugins.fileserver.inventory import inventory, move_of
+from plugins.fileserver.inventory import inventory
 from tests.conformance.ondisk import SIDES, DiskHost, World, new_world
 from tests.conformance.ondisk_data import DiskReplication
 from tests.conformance.ondisk_names import DiskClients, DiskNames
@@ -166,9 +167,9 @@ def source_lost(enabled: dict[str, Any]) -> dict[str, Any]:
     return state
 
 
-def rehearsed(kind: str, plan: Plan, before: dict[str, Any]) -> Rehearsal:
+def rehearsed(kind: str, plan: Plan, before: dict[str, Any], stand: type[Rehearsed] | None = None) -> Rehearsal:
     with TemporaryDirectory(dir=scratch()) as place:
-        stage = Rehearsed(Path(place), before)
+        stage = (stand or Rehearsed)(Path(place), before)
         ended = stage.begin(plan)
         assert ended is not None
         assert ended.state is RunState.DONE, f"{kind}: {ended}\n{plan.diff()}"
@@ -179,10 +180,16 @@ def rehearsed(kind: str, plan: Plan, before: dict[str, Any]) -> Rehearsal:
 class Rehearsed:
     """One place with a world and the journal of one run."""
 
+    make_world: type[World] = World
+
     def __init__(self, place: Path, before: dict[str, Any]) -> None:
         self.place = place
-        self.world = World(place / "world")
+        self.world = self.make_world(place / "world")
         self.world.save(before)
+
+    def ports(self, world: Any, texts: Mapping[str, str]) -> Ports:
+        """What a run of this world works with."""
+        return ports(world, texts)
 
     @property
     def lines(self) -> tuple[Any, ...]:
@@ -214,8 +221,7 @@ class Rehearsed:
 
     def _executor(self, log: journal.Journal, kill: tuple[str, str] | None) -> Executor:
         death = Death(kill)
-        world = World(self.world.path, death.halfway)
-        given = ports(world, scripts()[1])
+        given = self.ports(self.make_world(self.world.path, death.halfway), scripts()[1])
         return Executor(
             log.header.run, given, log, budget_s=20, clock=Ticks().clock(), tell=death.hear, perform=death.perform
         )

@@ -48,6 +48,7 @@ from orchestrator.sdk.steps.making import NOTHING, act, covered, in_script, irre
 from orchestrator.sdk.steps.names import add_names, ask_as_client, move_names, put_names_back, put_ttl_back, set_ttl
 from orchestrator.sdk.steps.turning import (
     data_there,
+    grant_from,
     hosts_answer,
     move_spns,
     no_way_back,
@@ -80,6 +81,7 @@ __all__ = [
     "give_names_back",
     "give_spns_back",
     "grant",
+    "grant_from",
     "hosts_answer",
     "in_script",
     "irreversible",

@@ -10,6 +10,7 @@ import msgspec
 from orchestrator.model.ports import Link
 from orchestrator.model.servers import Where
 from orchestrator.model.steps import Step
+from orchestrator.sdk.steps.epochs import grant
 from orchestrator.sdk.steps.making import NOTHING, act
 
 
@@ -71,30 +72,23 @@ def data_there(where: Where, server: str, path: str, *, suffix: str = "") -> Ste
     )
 
 
-def grant(where: Where, server: str, protection: str, epoch: int, *, forced: bool, by: str, budget_s: float) -> Step:
-    """The next epoch is granted, once ``server`` on ``where`` surely serves no more; the undo gives it one of its own again."""
-    given = {"where": where, "protection": protection, "epoch": epoch, "forced": forced, "by": by}
-    return Step(
-        "grant",
-        Where.ORCHESTRATOR,
-        f"make sure that {server} serves no more, and have epoch {epoch} granted",
-        act("epoch-granted", **given),
-        act("grant-epoch", **given),
-        act("give-epoch-back", where=where.other, back=where, protection=protection, epoch=epoch),
-        after=(f"epoch {epoch} is granted",),
-        downtime=True,
-        budget_s=budget_s,
-    )
+def grant_from(
+    where: Where, server: str, protection: str, epoch: int, *, forced: bool, by: str, budget_s: float
+) -> Step:
+    """The next epoch, while both sides answer: the undo gives ``server``, which had the one before, the one after."""
+    step = grant(where, server, protection, epoch, forced=forced, by=by, budget_s=budget_s)
+    back = act("give-epoch-back", where=where.other, back=where, protection=protection, epoch=epoch)
+    return msgspec.structs.replace(step, undo=back)
 
 
 def open_side(where: Where, server: str, protection: str, epoch: int, *, by: str, downtime: bool = True) -> Step:
-    """A side holds a granted epoch and may serve; undone by fencing it."""
+    """A side holds a granted epoch and may serve; asked every time, because that is harmless. Undone by fencing it."""
     given = {"where": where, "protection": protection, "epoch": epoch, "by": by}
     return Step(
         f"epoch-{where}",
         where,
         f"let {server} serve under epoch {epoch}",
-        act("epoch-held", **given),
+        act("never"),
         act("take-epoch", **given),
         act("drop-epoch", **given),
         after=(f"{server} holds epoch {epoch}",),

@@ -1,0 +1,90 @@
+"""Ask both Windows servers, the names and the witness what a file server's protection needs to know. A silent one is a fact, no error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from orchestrator.errors import DtamError
+from orchestrator.model.inventory import AddressFacts, Inventory, Query, SideInventory
+from orchestrator.model.outcomes import TryAgain
+from orchestrator.model.servers import ServerName, Where
+from orchestrator.model.settings import Settings
+from orchestrator.model.windows import RegistryAsk, WindowsAsk
+from orchestrator.sdk.context import Ports
+from plugins.fileserver.asking import domain_of, names_of, witness_of
+from plugins.fileserver.windows import sharing
+
+SERVER_KEY = r"HKLM:\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters"
+LOOPBACK_KEY = r"HKLM:\SYSTEM\CurrentControlSet\Control\Lsa\MSV1_0"
+TCPIP_KEY = r"HKLM:\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters"
+SMB_IN = "@FirewallAPI.dll,-28502"
+"""File and Printer Sharing, by the name that is the same in every language."""
+
+REGISTRY = (
+    RegistryAsk(SERVER_KEY, "OptionalNames"),
+    RegistryAsk(SERVER_KEY, "SrvAllowedServerNames"),
+    RegistryAsk(SERVER_KEY, "DisableStrictNameChecking"),
+    RegistryAsk(LOOPBACK_KEY, "BackConnectionHostNames"),
+    RegistryAsk(TCPIP_KEY, "DisableDynamicUpdate"),
+)
+MODULES = ("SmbShare", "NetTCPIP", "NetSecurity")
+
+
+def inventory(ports: Ports, settings: Settings) -> Inventory:
+    """Everything about the pair, now. The target is asked for the accounts that the source's shares name."""
+    source = _side(ports, settings, Where.SOURCE)
+    sids = [sid for share in sharing.chosen(settings, source.windows) for sid in share.sids]
+    target = _side(ports, settings, Where.TARGET, list(dict.fromkeys(sids)))
+    return Inventory(
+        taken_at_s=ports.now(),
+        source=source,
+        target=target,
+        names=names_of(ports, settings),
+        domain=domain_of(ports, settings, account_of(source), account_of(target)),
+        witness=witness_of(ports, settings),
+    )
+
+
+def account_of(side: SideInventory) -> str:
+    """The name of a server's account in the domain."""
+    return side.windows.computer_name if side.windows and side.windows.computer_name else str(side.name)
+
+
+def asked(settings: Settings, sids: Sequence[str] = ()) -> WindowsAsk:
+    """What is asked of a host beyond the usual."""
+    replica = ("StorageReplica",) if settings.connection.replication == "storage_replica" else ()
+    return WindowsAsk(registry=REGISTRY, firewall_groups=(SMB_IN,), sids=tuple(sids), modules=(*MODULES, *replica))
+
+
+def _side(ports: Ports, settings: Settings, where: Where, sids: Sequence[str] = ()) -> SideInventory:
+    name = ServerName(settings.target if where is Where.TARGET else settings.source)
+    try:
+        return _ask(ports, settings, where, name, sids)
+    except (DtamError, TryAgain) as silence:
+        return SideInventory(name, unreachable=str(silence))
+
+
+def _ask(ports: Ports, settings: Settings, where: Where, name: ServerName, sids: Sequence[str]) -> SideInventory:
+    host = ports.host(where)
+    paths = [root.on(where) for root in settings.connection.roots]
+    wanted: list[dict[str, Any]] = [service.document(where) for service in settings.failover.services]
+    facts, roles = host.facts(paths), host.protections()
+    told = (host.protection_document(protection) for protection, _ in roles)
+    ours = (one for one in told if one is not None and one.get("name") == settings.name)
+    edited = [(protection, script) for protection, _ in roles for script in host.changed_scripts(protection)]
+    at_s = ports.now()
+    return SideInventory(
+        name,
+        hostname=facts.hostname,
+        addresses=tuple(AddressFacts(address, interface) for address, interface in facts.addresses),
+        paths=facts.paths,
+        listening=facts.listening,
+        services=host.services(wanted),
+        protections=tuple(one for one, _ in roles),
+        target_of=tuple(one for one, role in roles if role == "target"),
+        changed_scripts=tuple(edited),
+        takeover=next((dict(one.get("takeover") or {}) for one in ours), None),
+        windows=host.windows(asked(settings, sids)),
+        queries={word: Query(f"WinRM: {word}", name, at_s) for word in ("paths", "services", "protections", "windows")},
+    )
