@@ -162,7 +162,9 @@ function Test-Restarted {
 function Get-StartKind {
     param([string]$Name)
 
-    $service = Get-CimInstance -ClassName Win32_Service -Filter "Name='$($Name -replace "'", "\'")'" -ErrorAction Stop
+    $filter = "Name='{0}'" -f $Name.Replace('\', '\\').Replace("'", "\'")
+    $service = Get-CimInstance -ClassName Win32_Service -Filter $filter -ErrorAction Stop |
+        Select-Object -Property @('StartMode', 'DelayedAutoStart')
     if ($null -eq $service) {
         throw "there is no service $Name on this server"
     }
