@@ -155,7 +155,7 @@ class WindowsDisk(msgspec.Struct, frozen=True):
 
 
 class RegistryValue(msgspec.Struct, frozen=True):
-    """A registry value; ``kind`` is REG_SZ and its like as PowerShell names them (String, DWord, MultiString...). ``exists`` is False where none is."""
+    """A registry value: ``kind`` is String (expanded where it has variables), DWord, QWord, MultiString or Binary (in Base64)."""
 
     key: str
     name: str
@@ -215,6 +215,7 @@ class Windows(msgspec.Struct, frozen=True):
     execution_policy: str = ""
     account: str = ""
     elevated: bool = False
+    pending_reboot: bool = False
     clock_offset_s: float | None = None
     domain_sid: str = ""
     local_sid: str = ""

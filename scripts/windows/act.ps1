@@ -32,20 +32,23 @@ param(
     [long] $Epoch = 0,
     [long] $Number = 0,
     [string] $Boot = '',
-    [object] $UntilSeconds = $null
+    $UntilSeconds = $null
 )
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-. (Join-Path $PSScriptRoot 'state.ps1')
+. (Join-Path -Path $PSScriptRoot -ChildPath 'state.ps1')
 
-function Stop-DtamProtected($Held) {
+function Stop-DtamProtected {
+    param($Held)
     $services = @($Held.services)
-    [array]::Reverse($services)
+    if ($services) { $services = @($services[($services.Count - 1)..0]) }
     foreach ($service in $services) { Stop-DtamUnit ([string]$service.unit) (Get-DtamNumber $service 'grace_s' 30) }
 }
 
-function Start-DtamWanted($Held) {
-    if (Get-DtamReason $Held) { return }
+function Start-DtamWanted {
+    param($Held)
+    if (Get-DtamReason $Held) { return
+}
     foreach ($service in @($Held.services | Where-Object { $_ -and @($Held.wanted) -contains $_.name })) {
         Start-DtamUnit ([string]$service.unit) (Get-DtamNumber $service 'start_timeout_s' 60)
     }

@@ -12,14 +12,16 @@ What the loader read: id, deed, script, arguments; or ask.
 param([Parameter(Mandatory = $true)] $Request)
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-. (Join-Path $PSScriptRoot 'state.ps1')
+. (Join-Path -Path $PSScriptRoot -ChildPath 'state.ps1')
 
-function Get-DtamCallPath([string] $Id, [string] $Ending) {
+function Get-DtamCallPath {
+    param([string] $Id, [string] $Ending)
     if ($Id -cnotmatch '^[0-9a-f]{32}$') { throw "$Id is not the id of a call" }
-    Join-Path (Get-DtamRoot) "calls\$Id.$Ending"
+    Join-Path -Path (Get-DtamRoot) -ChildPath "calls\$Id.$Ending"
 }
 
-function Get-DtamCallState([string] $Id) {
+function Get-DtamCallState {
+    param([string] $Id)
     if (Test-Path -LiteralPath (Get-DtamCallPath $Id 'ended')) { return 'ended' }
     $begun = Get-DtamCallPath $Id 'begun'
     if (-not (Test-Path -LiteralPath $begun)) { return 'unknown' }
@@ -31,11 +33,12 @@ function Get-DtamCallState([string] $Id) {
 
 function Remove-DtamOldCall {
     $old = (Get-Date).AddDays(-1)
-    Get-ChildItem -LiteralPath (Join-Path (Get-DtamRoot) 'calls') -File | Where-Object { $_.LastWriteTime -lt $old } |
+    Get-ChildItem -LiteralPath (Join-Path -Path (Get-DtamRoot) -ChildPath 'calls') -File | Where-Object { $_.LastWriteTime -lt $old } |
         Remove-Item -Force -ErrorAction SilentlyContinue
 }
 
-function ConvertTo-DtamError($Record) {
+function ConvertTo-DtamError {
+    param($Record)
     $at = $Record.InvocationInfo
     @{
         dtam = 'error'
@@ -57,7 +60,7 @@ if ($Request.PSObject.Properties['ask']) {
 
 $name = [string]$Request.script
 if ($name -cnotmatch '^[a-z][a-z0-9_]*\.ps1$') { throw "$name is not the name of a script" }
-$path = Join-Path $PSScriptRoot $name
+$path = Join-Path -Path $PSScriptRoot -ChildPath $name
 $arguments = @{}
 foreach ($property in $Request.arguments.PSObject.Properties) { $arguments[$property.Name] = $property.Value }
 
@@ -68,16 +71,16 @@ if (-not $Request.deed) {
 }
 
 $id = [string]$Request.id
-New-Item -ItemType Directory -Path (Join-Path (Get-DtamRoot) 'calls') -Force | Out-Null
+New-Item -ItemType Directory -Path (Join-Path -Path (Get-DtamRoot) -ChildPath 'calls') -Force | Out-Null
 if ((Get-DtamCallState $id) -ne 'unknown') { throw "the call $id was made before" }
 Remove-DtamOldCall
 Write-DtamText (Get-DtamCallPath $id 'begun') "$PID $((Get-Process -Id $PID).StartTime.ToFileTimeUtc())"
-$lines = New-Object System.Collections.Generic.List[string]
+$lines = New-Object -TypeName System.Collections.ArrayList
 try {
-    & $path @arguments | ForEach-Object { $lines.Add((ConvertTo-Json -InputObject $_ -Compress -Depth 12)) }
-    $lines.Add($end)
+    & $path @arguments | ForEach-Object { $null = $lines.Add((ConvertTo-Json -InputObject $_ -Compress -Depth 12)) }
+    $null = $lines.Add($end)
 } catch {
-    $lines.Add((ConvertTo-DtamError $_))
+    $null = $lines.Add((ConvertTo-DtamError $_))
 }
 Write-DtamText (Get-DtamCallPath $id 'ended') ($lines -join "`n")
 $lines

@@ -21,12 +21,12 @@ param(
 )
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-. (Join-Path $PSScriptRoot 'state.ps1')
+. (Join-Path -Path $PSScriptRoot -ChildPath 'state.ps1')
 
 $null = Get-DtamHeld $Protection
-$folder = Join-Path (Get-DtamFolder $Protection) 'scripts'
-$path = Join-Path $folder "$Name.ps1"
-$note = Join-Path $folder "$Name.sha256"
+$folder = Join-Path -Path (Get-DtamFolder $Protection) -ChildPath 'scripts'
+$path = Join-Path -Path $folder -ChildPath "$Name.ps1"
+$note = Join-Path -Path $folder -ChildPath "$Name.sha256"
 $same = (Test-Path -LiteralPath $path) -and (Get-FileHash -LiteralPath $path -Algorithm SHA256).Hash -eq $Sha256
 if ($PSCmdlet.ShouldProcess($path, 'deliver the script')) {
     New-Item -ItemType Directory -Path $folder -Force | Out-Null

@@ -12,9 +12,10 @@ For how long it looks; 0: for ever.
 param([double] $Seconds = 0)
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-. (Join-Path $PSScriptRoot 'state.ps1')
+. (Join-Path -Path $PSScriptRoot -ChildPath 'state.ps1')
 
-function Stop-DtamHard([string] $Unit) {
+function Stop-DtamHard {
+    param([string] $Unit)
     try {
         Stop-DtamUnit $Unit 10
     } catch {
@@ -23,7 +24,8 @@ function Stop-DtamHard([string] $Unit) {
     }
 }
 
-function Test-DtamLease($Held, [string] $Boot, [double] $Gap) {
+function Test-DtamLease {
+    param($Held, [string] $Boot, [double] $Gap)
     if ([long]$Held.lease.n -eq 0) { return '' }
     if ([string]$Held.lease.boot -ne $Boot) { return 'this host was started anew, and its lease was for the boot before' }
     if ($null -eq $Held.lease.until_s) { return '' }
@@ -32,7 +34,8 @@ function Test-DtamLease($Held, [string] $Boot, [double] $Gap) {
     ''
 }
 
-function Invoke-DtamLook([string] $Boot, [double] $Gap) {
+function Invoke-DtamLook {
+    param([string] $Boot, [double] $Gap)
     foreach ($name in @(Get-DtamProtectionName)) {
         $held = Read-DtamProtection $name
         $why = Test-DtamLease $held $Boot $Gap
@@ -45,7 +48,7 @@ function Invoke-DtamLook([string] $Boot, [double] $Gap) {
             $held.lease_over = $why
             Save-DtamProtection $held
             $services = @($held.services)
-            [array]::Reverse($services)
+            if ($services) { $services = @($services[($services.Count - 1)..0]) }
             foreach ($service in $services) { Stop-DtamHard ([string]$service.unit) }
         } finally {
             $lock.Dispose()
@@ -54,7 +57,7 @@ function Invoke-DtamLook([string] $Boot, [double] $Gap) {
 }
 
 $boot = Get-DtamBoot
-$path = Join-Path (Get-DtamRoot) 'guard.json'
+$path = Join-Path -Path (Get-DtamRoot) -ChildPath 'guard.json'
 $first = Get-DtamTicks
 $last = $first
 while ($true) {

@@ -11,7 +11,8 @@ param([string[]] $Path = @())
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 
-function Get-DtamPath([string] $Wanted) {
+function Get-DtamPath {
+    param([string] $Wanted)
     $item = Get-Item -LiteralPath $Wanted -Force -ErrorAction SilentlyContinue
     $facts = [ordered]@{ path = $Wanted; exists = [bool]$item; kind = 'absent'; bytes = $null; free_bytes = $null; fs = ''; entries = $null }
     if ($item) {
@@ -30,7 +31,7 @@ function Get-DtamPath([string] $Wanted) {
     [pscustomobject]$facts
 }
 
-$addresses = @(Get-NetIPAddress | Where-Object { [string]$_.InterfaceAlias -notlike 'Loopback*' } |
+$addresses = @(Get-NetIPAddress -ErrorAction Stop | Where-Object { [string]$_.InterfaceAlias -notlike 'Loopback*' } |
     ForEach-Object { , @([string]$_.IPAddress, [string]$_.InterfaceAlias) })
 $listening = @(Get-NetTCPConnection -State Listen -ErrorAction SilentlyContinue |
     ForEach-Object { "$($_.LocalAddress):$($_.LocalPort)" } | Sort-Object -Unique)

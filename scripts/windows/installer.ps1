@@ -9,17 +9,17 @@ Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 try {
-    [Console]::OutputEncoding = New-Object System.Text.UTF8Encoding($false)
+    [Console]::OutputEncoding = New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false
     $request = [Console]::In.ReadToEnd() | ConvertFrom-Json
-    $root = Join-Path $env:ProgramFiles 'dtam'
-    $bin = Join-Path $root 'bin'
+    $root = Join-Path -Path $env:ProgramFiles -ChildPath 'dtam'
+    $bin = Join-Path -Path $root -ChildPath 'bin'
     $deed = [string]$request.deed
     if ($deed -eq 'lay') {
         New-Item -ItemType Directory -Path $bin -Force | Out-Null
         foreach ($file in @($request.files)) {
             $name = [string]$file.name
             if ($name -cnotmatch '^[a-z][a-z0-9_]*\.ps1$') { throw "$name is not the name of a script" }
-            $path = Join-Path $bin $name
+            $path = Join-Path -Path $bin -ChildPath $name
             $new = "$path.new"
             [System.IO.File]::WriteAllBytes($new, [Convert]::FromBase64String([string]$file.base64))
             $found = (Get-FileHash -LiteralPath $new -Algorithm SHA256).Hash

@@ -11,19 +11,19 @@ $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 $name = ''
 try {
-    [Console]::OutputEncoding = New-Object System.Text.UTF8Encoding($false)
+    [Console]::OutputEncoding = New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false
     $request = [Console]::In.ReadToEnd() | ConvertFrom-Json
-    $bin = Join-Path $env:ProgramFiles 'dtam\bin'
+    $bin = Join-Path -Path $env:ProgramFiles -ChildPath 'dtam\bin'
     foreach ($file in @($request.files)) {
         $name = [string]$file.name
         if ($name -cnotmatch '^[a-z][a-z0-9_]*\.ps1$') { throw 'that is not the name of a script' }
-        $path = Join-Path $bin $name
+        $path = Join-Path -Path $bin -ChildPath $name
         if (-not (Test-Path -LiteralPath $path -PathType Leaf)) { throw 'dtam-missing' }
         $found = (Get-FileHash -LiteralPath $path -Algorithm SHA256).Hash
         if ($found -ne [string]$file.sha256) { throw "dtam-changed $found" }
     }
     $name = ''
-    & (Join-Path $bin 'call.ps1') -Request $request
+    & (Join-Path -Path $bin -ChildPath 'call.ps1') -Request $request
     exit 0
 } catch {
     $at = $_.InvocationInfo

@@ -12,13 +12,13 @@ One object a protection: id, role, epoch, fenced, fence, held, monitor, lease_n,
 param([string] $Protection = '', [bool] $WithDocument = $false)
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-. (Join-Path $PSScriptRoot 'state.ps1')
+. (Join-Path -Path $PSScriptRoot -ChildPath 'state.ps1')
 
 $names = if ($Protection) { @($Protection) } else { @(Get-DtamProtectionName) }
 $boot = Get-DtamBoot
 $ticks = Get-DtamTicks
 $looked = $null
-$guard = Join-Path (Get-DtamRoot) 'guard.json'
+$guard = Join-Path -Path (Get-DtamRoot) -ChildPath 'guard.json'
 if (Test-Path -LiteralPath $guard) {
     $said = Read-DtamText $guard | ConvertFrom-Json
     if ([string]$said.boot -eq $boot) { $looked = $ticks - [double]$said.ticks }
@@ -30,7 +30,7 @@ foreach ($name in $names) {
     if ([string]$held.lease.boot -eq $boot -and $null -ne $held.lease.until_s) {
         $left = [math]::Max(0, [double]$held.lease.until_s - $ticks)
     }
-    $document = Join-Path (Get-DtamFolder $name) 'document.json'
+    $document = Join-Path -Path (Get-DtamFolder $name) -ChildPath 'document.json'
     [pscustomobject]@{
         id = [string]$held.id
         role = [string]$held.role

@@ -19,12 +19,12 @@ param(
     [Parameter(Mandatory = $true)] [string] $Protection,
     [Parameter(Mandatory = $true)] [ValidateSet('source', 'target')] [string] $Role,
     [Parameter(Mandatory = $true)] [long] $Epoch,
-    [object[]] $Services = @(),
+    $Services = @(),
     [Parameter(Mandatory = $true)] [string] $Document
 )
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-. (Join-Path $PSScriptRoot 'state.ps1')
+. (Join-Path -Path $PSScriptRoot -ChildPath 'state.ps1')
 
 $folder = Get-DtamFolder $Protection
 $lock = Lock-Dtam
@@ -40,12 +40,12 @@ try {
         }
     }
     if ($PSCmdlet.ShouldProcess($folder, 'keep the document')) {
-        New-Item -ItemType Directory -Path (Join-Path $folder 'scripts') -Force | Out-Null
-        New-Item -ItemType Directory -Path (Join-Path $folder 'runs') -Force | Out-Null
+        New-Item -ItemType Directory -Path (Join-Path -Path $folder -ChildPath 'scripts') -Force | Out-Null
+        New-Item -ItemType Directory -Path (Join-Path -Path $folder -ChildPath 'runs') -Force | Out-Null
         $held.role = $Role
         $held.epoch = $Epoch
         $held.services = @($Services)
-        Write-DtamText (Join-Path $folder 'document.json') $Document
+        Write-DtamText (Join-Path -Path $folder -ChildPath 'document.json') $Document
         Save-DtamProtection $held
     }
     [pscustomobject]@{ changed = $true }

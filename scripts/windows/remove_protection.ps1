@@ -10,15 +10,15 @@ Its id.
 param([Parameter(Mandatory = $true)] [string] $Protection)
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-. (Join-Path $PSScriptRoot 'state.ps1')
+. (Join-Path -Path $PSScriptRoot -ChildPath 'state.ps1')
 
 $folder = Get-DtamFolder $Protection
 $lock = Lock-Dtam
 try {
-    $there = Test-Path -LiteralPath (Join-Path $folder 'protection.json')
+    $there = Test-Path -LiteralPath (Join-Path -Path $folder -ChildPath 'protection.json')
     if ($there -and $PSCmdlet.ShouldProcess($folder, 'forget the protection')) {
         foreach ($name in 'protection.json', 'protection.json.old', 'document.json', 'document.json.old', 'scripts', 'taken') {
-            $path = Join-Path $folder $name
+            $path = Join-Path -Path $folder -ChildPath $name
             if (Test-Path -LiteralPath $path) { Remove-Item -LiteralPath $path -Recurse -Force }
         }
     }

@@ -16,16 +16,16 @@ param(
 )
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-. (Join-Path $PSScriptRoot 'state.ps1')
+. (Join-Path -Path $PSScriptRoot -ChildPath 'state.ps1')
 
 $folder = Get-DtamFolder $Protection
-$script = Join-Path $folder "scripts\$Name.ps1"
-$begin = Join-Path $folder "runs\$RunId.$Name"
+$script = Join-Path -Path $folder -ChildPath "scripts\$Name.ps1"
+$begin = Join-Path -Path $folder -ChildPath "runs\$RunId.$Name"
 Write-DtamText "$begin.begun" ([string](Get-DtamTicks))
 $code = 70
 $said = ''
 try {
-    $delivered = (Read-DtamText (Join-Path $folder "scripts\$Name.sha256")).Trim()
+    $delivered = (Read-DtamText (Join-Path -Path $folder -ChildPath "scripts\$Name.sha256")).Trim()
     if ((Get-FileHash -LiteralPath $script -Algorithm SHA256).Hash -ne $delivered) { throw "the script $Name was changed on this host" }
     $ErrorActionPreference = 'Continue'
     $lines = @(& powershell.exe -NoProfile -NonInteractive -File $script -RequestFile "$begin.request.json" 2>&1)

@@ -15,13 +15,13 @@ param(
 )
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-. (Join-Path $PSScriptRoot 'state.ps1')
+. (Join-Path -Path $PSScriptRoot -ChildPath 'state.ps1')
 
 $task = "$RunId.$Name"
-$root = Join-Path (Get-DtamRoot) 'protections'
+$root = Join-Path -Path (Get-DtamRoot) -ChildPath 'protections'
 if (-not (Test-Path -LiteralPath $root)) { return }
 foreach ($folder in @(Get-ChildItem -LiteralPath $root -Directory)) {
-    $begin = Join-Path $folder.FullName "runs\$task"
+    $begin = Join-Path -Path $folder.FullName -ChildPath "runs\$task"
     if (-not (Test-Path -LiteralPath "$begin.request.json")) { continue }
     $lines = @()
     if (Test-Path -LiteralPath "$begin.jsonl") { $lines = @([System.IO.File]::ReadAllLines("$begin.jsonl")) }

@@ -12,13 +12,13 @@ One object a script: name, changed, base64.
 param([Parameter(Mandatory = $true)] [string] $Protection, [string] $Text = '')
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-. (Join-Path $PSScriptRoot 'state.ps1')
+. (Join-Path -Path $PSScriptRoot -ChildPath 'state.ps1')
 
-$folder = Join-Path (Get-DtamFolder $Protection) 'scripts'
+$folder = Join-Path -Path (Get-DtamFolder $Protection) -ChildPath 'scripts'
 if (-not (Test-Path -LiteralPath $folder)) { return }
 foreach ($item in @(Get-ChildItem -LiteralPath $folder -File | Where-Object { $_.Name -like '*.ps1' })) {
     $name = [System.IO.Path]::GetFileNameWithoutExtension($item.Name)
-    $note = Join-Path $folder "$name.sha256"
+    $note = Join-Path -Path $folder -ChildPath "$name.sha256"
     $delivered = if (Test-Path -LiteralPath $note) { (Read-DtamText $note).Trim() } else { '' }
     [pscustomobject]@{
         name = $name

@@ -7,12 +7,13 @@ Services as protections have them: name and unit, the short name of the Windows 
 One object a service: name, state, healthy, fenced, managed, start_type, says.
 #>
 [CmdletBinding()]
-param([object[]] $Wanted = @())
+param($Wanted = @())
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-. (Join-Path $PSScriptRoot 'state.ps1')
+. (Join-Path -Path $PSScriptRoot -ChildPath 'state.ps1')
 
-function Get-DtamServiceState($Service, [bool] $Managed, [string] $Fence) {
+function Get-DtamServiceState {
+    param($Service, [bool] $Managed, [string] $Fence)
     $found = Get-Service -Name ([string]$Service.unit) -ErrorAction SilentlyContinue
     $state = 'unknown'
     $start = 'unknown'

@@ -13,20 +13,20 @@ $ErrorActionPreference = 'Stop'
 $known = Get-ScheduledTask -TaskPath '\dtam\' -TaskName 'guard' -ErrorAction SilentlyContinue
 if (-not $Wanted) {
     if ($known -and $PSCmdlet.ShouldProcess('guard', 'remove the scheduled task')) {
-        Stop-ScheduledTask -TaskPath '\dtam\' -TaskName 'guard'
-        Unregister-ScheduledTask -TaskPath '\dtam\' -TaskName 'guard' -Confirm:$false
+        Stop-ScheduledTask -TaskPath '\dtam\' -TaskName 'guard' -ErrorAction Stop
+        Unregister-ScheduledTask -TaskPath '\dtam\' -TaskName 'guard' -Confirm:$false -ErrorAction Stop
     }
     [pscustomobject]@{ changed = [bool]$known }
     return
 }
 if ($PSCmdlet.ShouldProcess('guard', 'register the scheduled task')) {
-    $words = "-NoProfile -NonInteractive -File `"$(Join-Path $PSScriptRoot 'guard.ps1')`""
-    $action = New-ScheduledTaskAction -Execute 'powershell.exe' -Argument $words
-    $boot = New-ScheduledTaskTrigger -AtStartup
-    $again = New-ScheduledTaskTrigger -Once -At (Get-Date) -RepetitionInterval (New-TimeSpan -Minutes 1)
-    $principal = New-ScheduledTaskPrincipal -UserId 'NT AUTHORITY\SYSTEM' -LogonType ServiceAccount -RunLevel Highest
-    $settings = New-ScheduledTaskSettingsSet -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries -MultipleInstances IgnoreNew -ExecutionTimeLimit ([timespan]::Zero) -StartWhenAvailable
-    Register-ScheduledTask -TaskPath '\dtam\' -TaskName 'guard' -Action $action -Trigger $boot, $again -Principal $principal -Settings $settings -Force | Out-Null
-    Start-ScheduledTask -TaskPath '\dtam\' -TaskName 'guard'
+    $words = "-NoProfile -NonInteractive -File `"$(Join-Path -Path $PSScriptRoot -ChildPath 'guard.ps1')`""
+    $action = New-ScheduledTaskAction -Execute 'powershell.exe' -Argument $words -ErrorAction Stop
+    $boot = New-ScheduledTaskTrigger -AtStartup -ErrorAction Stop
+    $again = New-ScheduledTaskTrigger -Once -At (Get-Date) -RepetitionInterval (New-TimeSpan -Minutes 1) -ErrorAction Stop
+    $principal = New-ScheduledTaskPrincipal -UserId 'NT AUTHORITY\SYSTEM' -LogonType ServiceAccount -RunLevel Highest -ErrorAction Stop
+    $settings = New-ScheduledTaskSettingsSet -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries -MultipleInstances IgnoreNew -ExecutionTimeLimit ([timespan]::Zero) -StartWhenAvailable -ErrorAction Stop
+    Register-ScheduledTask -TaskPath '\dtam\' -TaskName 'guard' -Action $action -Trigger $boot, $again -Principal $principal -Settings $settings -Force -ErrorAction Stop | Out-Null
+    Start-ScheduledTask -TaskPath '\dtam\' -TaskName 'guard' -ErrorAction Stop
 }
 [pscustomobject]@{ changed = -not $known }

@@ -19,16 +19,16 @@ param(
     [Parameter(Mandatory = $true)] [string] $Protection,
     [Parameter(Mandatory = $true)] [ValidatePattern('^[a-z][a-z0-9_]*$')] [string] $Name,
     [Parameter(Mandatory = $true)] [ValidatePattern('^[A-Za-z0-9][A-Za-z0-9-]{0,79}$')] [string] $RunId,
-    [Parameter(Mandatory = $true)] [object] $Request
+    [Parameter(Mandatory = $true)] $Request
 )
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-. (Join-Path $PSScriptRoot 'state.ps1')
+. (Join-Path -Path $PSScriptRoot -ChildPath 'state.ps1')
 
 $null = Get-DtamHeld $Protection
 $folder = Get-DtamFolder $Protection
-$script = Join-Path $folder "scripts\$Name.ps1"
-$note = Join-Path $folder "scripts\$Name.sha256"
+$script = Join-Path -Path $folder -ChildPath "scripts\$Name.ps1"
+$note = Join-Path -Path $folder -ChildPath "scripts\$Name.sha256"
 if (-not (Test-Path -LiteralPath $script)) { throw "protection $Protection has no script $Name on this host" }
 if ((Get-FileHash -LiteralPath $script -Algorithm SHA256).Hash -ne (Read-DtamText $note).Trim()) {
     throw "the script $Name was changed on this host since it was delivered; it is not run"
@@ -40,18 +40,18 @@ if ($known -and [string]$known.State -eq 'Running') {
     return
 }
 if ($PSCmdlet.ShouldProcess($script, "run it as $RunId")) {
-    $begin = Join-Path $folder "runs\$task"
+    $begin = Join-Path -Path $folder -ChildPath "runs\$task"
     foreach ($ending in 'ended', 'begun') {
         if (Test-Path -LiteralPath "$begin.$ending") { Remove-Item -LiteralPath "$begin.$ending" -Force }
     }
     Write-DtamText "$begin.request.json" (ConvertTo-Json -InputObject $Request -Compress -Depth 8)
     Write-DtamText "$begin.asked" ([string](Get-DtamTicks))
-    $runner = Join-Path $PSScriptRoot 'run_now.ps1'
+    $runner = Join-Path -Path $PSScriptRoot -ChildPath 'run_now.ps1'
     $words = "-NoProfile -NonInteractive -File `"$runner`" -Protection $Protection -Name $Name -RunId $RunId"
-    $action = New-ScheduledTaskAction -Execute 'powershell.exe' -Argument $words
-    $principal = New-ScheduledTaskPrincipal -UserId 'NT AUTHORITY\SYSTEM' -LogonType ServiceAccount -RunLevel Highest
-    $settings = New-ScheduledTaskSettingsSet -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries -MultipleInstances IgnoreNew
-    Register-ScheduledTask -TaskPath '\dtam\' -TaskName $task -Action $action -Principal $principal -Settings $settings -Force | Out-Null
-    Start-ScheduledTask -TaskPath '\dtam\' -TaskName $task
+    $action = New-ScheduledTaskAction -Execute 'powershell.exe' -Argument $words -ErrorAction Stop
+    $principal = New-ScheduledTaskPrincipal -UserId 'NT AUTHORITY\SYSTEM' -LogonType ServiceAccount -RunLevel Highest -ErrorAction Stop
+    $settings = New-ScheduledTaskSettingsSet -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries -MultipleInstances IgnoreNew -ErrorAction Stop
+    Register-ScheduledTask -TaskPath '\dtam\' -TaskName $task -Action $action -Principal $principal -Settings $settings -Force -ErrorAction Stop | Out-Null
+    Start-ScheduledTask -TaskPath '\dtam\' -TaskName $task -ErrorAction Stop
 }
 [pscustomobject]@{ changed = $true }

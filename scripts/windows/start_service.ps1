@@ -12,7 +12,7 @@ The name that the protection gives it.
 param([Parameter(Mandatory = $true)] [string] $Name)
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-. (Join-Path $PSScriptRoot 'state.ps1')
+. (Join-Path -Path $PSScriptRoot -ChildPath 'state.ps1')
 
 $lock = Lock-Dtam
 try {

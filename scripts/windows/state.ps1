@@ -6,20 +6,26 @@ A protection's folder holds protection.json (role, epoch, fence, lease, wanted s
 A file is written beside its place, flushed to the disk, and put there whole, so that a power cut leaves the old one or the new one.
 #>
 
-function Get-DtamRoot { Join-Path $env:ProgramData 'dtam' }
+function Get-DtamRoot { Join-Path -Path $env:ProgramData -ChildPath 'dtam' }
 
-function Get-DtamFolder([string] $Protection) {
+function Get-DtamFolder {
+    param([string] $Protection)
     if ($Protection -cnotmatch '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$') { throw "$Protection is not the id of a protection" }
-    Join-Path (Get-DtamRoot) "protections\$Protection"
+    Join-Path -Path (Get-DtamRoot) -ChildPath "protections\$Protection"
 }
 
-function Read-DtamText([string] $Path) { [System.IO.File]::ReadAllText($Path) }
-
-function Write-DtamText([string] $Path, [string] $Text) {
-    Write-DtamBytes $Path ((New-Object System.Text.UTF8Encoding($false)).GetBytes($Text))
+function Read-DtamText {
+    param([string] $Path)
+    [System.IO.File]::ReadAllText($Path)
 }
 
-function Write-DtamBytes([string] $Path, [byte[]] $Bytes) {
+function Write-DtamText {
+    param([string] $Path, [string] $Text)
+    Write-DtamBytes $Path ((New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false).GetBytes($Text))
+}
+
+function Write-DtamBytes {
+    param([string] $Path, [byte[]] $Bytes)
     $new = "$Path.$PID.new"
     $stream = [System.IO.File]::Open($new, 'Create', 'Write', 'None')
     try {
@@ -40,7 +46,7 @@ function Get-DtamTicks {
 }
 
 function Get-DtamBoot {
-    $path = Join-Path (Get-DtamRoot) 'boot.json'
+    $path = Join-Path -Path (Get-DtamRoot) -ChildPath 'boot.json'
     $now = Get-DtamTicks
     $up = (Get-CimInstance -ClassName Win32_OperatingSystem).LastBootUpTime
     $booted = [string]$up.ToUniversalTime().ToFileTimeUtc()
@@ -56,39 +62,44 @@ function Get-DtamBoot {
 }
 
 function Get-DtamProtectionName {
-    $folder = Join-Path (Get-DtamRoot) 'protections'
+    $folder = Join-Path -Path (Get-DtamRoot) -ChildPath 'protections'
     if (Test-Path -LiteralPath $folder) {
         foreach ($item in @(Get-ChildItem -LiteralPath $folder -Directory | Sort-Object -Property Name)) {
-            if (Test-Path -LiteralPath (Join-Path $item.FullName 'protection.json')) { $item.Name }
+            if (Test-Path -LiteralPath (Join-Path -Path $item.FullName -ChildPath 'protection.json')) { $item.Name }
         }
     }
 }
 
-function Read-DtamProtection([string] $Protection) {
-    $path = Join-Path (Get-DtamFolder $Protection) 'protection.json'
+function Read-DtamProtection {
+    param([string] $Protection)
+    $path = Join-Path -Path (Get-DtamFolder $Protection) -ChildPath 'protection.json'
     if (Test-Path -LiteralPath $path) { Read-DtamText $path | ConvertFrom-Json }
 }
 
-function Get-DtamReason($State) {
+function Get-DtamReason {
+    param($State)
     if ($State.fence) { return [string]$State.fence }
     if ([long]$State.held -ne [long]$State.epoch) { return "epoch $($State.epoch) is not held here" }
     if ($State.lease_over) { return [string]$State.lease_over }
     ''
 }
 
-function Save-DtamProtection($State) {
+function Save-DtamProtection {
+    param($State)
     $State.fenced = Get-DtamReason $State
-    $path = Join-Path (Get-DtamFolder ([string]$State.id)) 'protection.json'
+    $path = Join-Path -Path (Get-DtamFolder ([string]$State.id)) -ChildPath 'protection.json'
     Write-DtamText $path (ConvertTo-Json -InputObject $State -Compress -Depth 8)
 }
 
-function Get-DtamHeld([string] $Protection) {
+function Get-DtamHeld {
+    param([string] $Protection)
     $state = Read-DtamProtection $Protection
     if (-not $state) { throw "this host has no part in protection $Protection" }
     $state
 }
 
-function Find-DtamService([string] $Name) {
+function Find-DtamService {
+    param([string] $Name)
     foreach ($protection in @(Get-DtamProtectionName)) {
         $state = Read-DtamProtection $protection
         foreach ($service in @($state.services)) {
@@ -99,7 +110,7 @@ function Find-DtamService([string] $Name) {
 
 function Lock-Dtam {
     New-Item -ItemType Directory -Path (Get-DtamRoot) -Force | Out-Null
-    $path = Join-Path (Get-DtamRoot) 'state.lock'
+    $path = Join-Path -Path (Get-DtamRoot) -ChildPath 'state.lock'
     foreach ($attempt in 1..200) {
         try {
             return [System.IO.File]::Open($path, 'OpenOrCreate', 'ReadWrite', 'None')
@@ -110,7 +121,8 @@ function Lock-Dtam {
     throw "another script has held $path for ten seconds"
 }
 
-function Stop-DtamUnit([string] $Unit, [double] $Seconds) {
+function Stop-DtamUnit {
+    param([string] $Unit, [double] $Seconds)
     $service = Get-Service -Name $Unit -ErrorAction SilentlyContinue
     if (-not $service -or [string]$service.Status -eq 'Stopped') { return }
     Stop-Service -Name $Unit -Force -NoWait
@@ -121,8 +133,10 @@ function Stop-DtamUnit([string] $Unit, [double] $Seconds) {
     }
 }
 
-function Start-DtamUnit([string] $Unit, [double] $Seconds) {
-    if ([string](Get-Service -Name $Unit).Status -eq 'Running') { return }
+function Start-DtamUnit {
+    param([string] $Unit, [double] $Seconds)
+    if ([string](Get-Service -Name $Unit).Status -eq 'Running') { return
+}
     Start-Service -Name $Unit
     $until = (Get-DtamTicks) + $Seconds
     while ([string](Get-Service -Name $Unit).Status -ne 'Running') {
@@ -131,7 +145,8 @@ function Start-DtamUnit([string] $Unit, [double] $Seconds) {
     }
 }
 
-function Get-DtamNumber($Service, [string] $Name, [double] $Usual) {
+function Get-DtamNumber {
+    param($Service, [string] $Name, [double] $Usual)
     $property = $Service.PSObject.Properties[$Name]
     if ($property -and $null -ne $property.Value) { [double]$property.Value } else { $Usual }
 }

@@ -12,7 +12,7 @@ The short name of the Windows service, where no protection of this host has it y
 param([Parameter(Mandatory = $true)] [string] $Name, [string] $Unit = '')
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-. (Join-Path $PSScriptRoot 'state.ps1')
+. (Join-Path -Path $PSScriptRoot -ChildPath 'state.ps1')
 
 $lock = Lock-Dtam
 try {

@@ -21,9 +21,9 @@ Commands to look for.
 [CmdletBinding()]
 param(
     [string[]] $Services = @(),
-    [object[]] $Registry = @(),
+    $Registry = @(),
     [string[]] $FirewallGroups = @(),
-    [object[]] $Events = @(),
+    $Events = @(),
     [string[]] $Sids = @(),
     [string[]] $Modules = @(),
     [string[]] $Commands = @()
@@ -31,7 +31,8 @@ param(
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 
-function Get-DtamSeconds([datetime] $Time) {
+function Get-DtamSeconds {
+    param([datetime] $Time)
     ($Time.ToUniversalTime() - [datetime]::SpecifyKind([datetime]'1970-01-01', 'Utc')).TotalSeconds
 }
 
@@ -40,7 +41,7 @@ function Get-DtamComputer {
     $computer = Get-CimInstance -ClassName Win32_ComputerSystem
     $os = Get-CimInstance -ClassName Win32_OperatingSystem
     $identity = [System.Security.Principal.WindowsIdentity]::GetCurrent()
-    $principal = New-Object System.Security.Principal.WindowsPrincipal -ArgumentList $identity
+    $principal = New-Object -TypeName System.Security.Principal.WindowsPrincipal -ArgumentList $identity
     $member = [bool]$computer.PartOfDomain
     $pending = Test-Path -Path 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending'
     [pscustomobject]@{
@@ -87,7 +88,7 @@ function Get-DtamServicePart {
 }
 
 function Get-DtamSharePart {
-    foreach ($one in @(Get-SmbShare)) {
+    foreach ($one in @(Get-SmbShare -ErrorAction Stop)) {
         [pscustomobject]@{
             part = 'shares'
             name = [string]$one.Name
@@ -110,7 +111,7 @@ function Get-DtamSharePart {
 }
 
 function Get-DtamServerPart {
-    $found = Get-SmbServerConfiguration
+    $found = Get-SmbServerConfiguration -ErrorAction Stop
     [pscustomobject]@{
         part = 'smb_server'
         EnableStrictNameChecking = [bool]$found.EnableStrictNameChecking
@@ -127,7 +128,7 @@ function Get-DtamServerPart {
 }
 
 function Get-DtamAddressPart {
-    foreach ($one in @(Get-NetIPAddress | Where-Object { [string]$_.InterfaceAlias -notlike 'Loopback*' })) {
+    foreach ($one in @(Get-NetIPAddress -ErrorAction Stop | Where-Object { [string]$_.InterfaceAlias -notlike 'Loopback*' })) {
         [pscustomobject]@{
             part = 'addresses'
             address = [string]$one.IPAddress
@@ -142,7 +143,7 @@ function Get-DtamAddressPart {
 }
 
 function Get-DtamDnsPart {
-    foreach ($one in @(Get-DnsClient | Where-Object { [string]$_.InterfaceAlias -notlike 'Loopback*' })) {
+    foreach ($one in @(Get-DnsClient -ErrorAction Stop | Where-Object { [string]$_.InterfaceAlias -notlike 'Loopback*' })) {
         $asked = @(Get-DnsClientServerAddress -InterfaceIndex $one.InterfaceIndex -ErrorAction SilentlyContinue)
         [pscustomobject]@{
             part = 'dns_clients'
@@ -159,7 +160,7 @@ function Get-DtamVolumePart {
     foreach ($one in @(Get-Partition -ErrorAction SilentlyContinue)) {
         foreach ($path in @($one.AccessPaths | Where-Object { $_ })) { $mounts[[string]$path] = $one }
     }
-    foreach ($one in @(Get-Volume)) {
+    foreach ($one in @(Get-Volume -ErrorAction Stop)) {
         $id = [string]$one.UniqueId
         $partition = $mounts[$id]
         $paths = if ($partition) { @($partition.AccessPaths | Where-Object { $_ -and [string]$_ -ne $id } | ForEach-Object { [string]$_ }) } else { @() }
@@ -181,7 +182,7 @@ function Get-DtamVolumePart {
 }
 
 function Get-DtamDiskPart {
-    foreach ($one in @(Get-Disk)) {
+    foreach ($one in @(Get-Disk -ErrorAction Stop)) {
         [pscustomobject]@{
             part = 'disks'
             number = [int]$one.Number
@@ -196,28 +197,40 @@ function Get-DtamDiskPart {
     }
 }
 
-function Get-DtamValue($Wanted) {
-    $item = Get-Item -LiteralPath ([string]$Wanted.key) -ErrorAction SilentlyContinue
+function Get-DtamValue {
+    param($Wanted)
     $name = [string]$Wanted.name
-    $there = $item -and @($item.GetValueNames()) -contains $name
-    $value = if ($there) { $item.GetValue($name) } else { $null }
+    $value = $null
+    $found = Get-ItemProperty -LiteralPath ([string]$Wanted.key) -Name $name -ErrorAction SilentlyContinue
+    if ($found) { $value = $found.PSObject.Properties[$name].Value }
+    $kind = ''
+    if ($value -is [string]) { $kind = 'String' }
+    elseif ($value -is [int]) { $kind = 'DWord' }
+    elseif ($value -is [long]) { $kind = 'QWord' }
+    elseif ($value -is [byte[]]) { $kind = 'Binary' }
+    elseif ($found) { $kind = 'MultiString' }
+    if ($kind -eq 'MultiString') { $value = @($value | ForEach-Object { [string]$_ }) }
+    if ($kind -eq 'Binary') { $value = [Convert]::ToBase64String($value) }
     [pscustomobject]@{
         part = 'registry'
         key = [string]$Wanted.key
         name = $name
-        exists = [bool]$there
-        kind = if ($there) { [string]$item.GetValueKind($name) } else { '' }
+        exists = [bool]$found
+        kind = $kind
         value = $value
     }
 }
 
 function Get-DtamOptionalName {
-    $key = Get-Item -LiteralPath 'HKLM:\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters'
-    $names = @($key.GetValue('OptionalNames')) | Where-Object { $_ } | ForEach-Object { ([string]$_).Split(' ') }
-    [pscustomobject]@{ part = 'optional_names'; names = @($names) }
+    $key = 'HKLM:\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters'
+    $found = Get-ItemProperty -LiteralPath $key -Name 'OptionalNames' -ErrorAction SilentlyContinue
+    $names = @()
+    if ($found) { $names = @($found.OptionalNames | ForEach-Object { ([string]$_).Split(' ') } | Where-Object { $_ }) }
+    [pscustomobject]@{ part = 'optional_names'; names = $names }
 }
 
-function Get-DtamFirewall([string] $Group) {
+function Get-DtamFirewall {
+    param([string] $Group)
     $rules = @(Get-NetFirewallRule -Group $Group -ErrorAction SilentlyContinue)
     $open = @($rules | Where-Object { [string]$_.Direction -eq 'Inbound' -and [string]$_.Enabled -eq 'True' })
     [pscustomobject]@{
@@ -229,8 +242,10 @@ function Get-DtamFirewall([string] $Group) {
     }
 }
 
-function Get-DtamEvent($Wanted) {
-    $filter = @{ LogName = [string]$Wanted.log; StartTime = (Get-Date).AddSeconds(-[double]$Wanted.within_s) }
+function Get-DtamEvent {
+    param($Wanted)
+    $filter = @{ LogName = [string]$Wanted.log; StartTime = (Get-Date).AddSeconds(-[double]$Wanted.within_s)
+}
     if (@($Wanted.ids)) { $filter.ID = @($Wanted.ids) }
     foreach ($one in @(Get-WinEvent -FilterHashtable $filter -MaxEvents ([int]$Wanted.limit) -ErrorAction SilentlyContinue)) {
         [pscustomobject]@{
@@ -246,7 +261,7 @@ function Get-DtamEvent($Wanted) {
 }
 
 function Get-DtamHostsLine {
-    $path = Join-Path $env:SystemRoot 'System32\drivers\etc\hosts'
+    $path = Join-Path -Path $env:SystemRoot -ChildPath 'System32\drivers\etc\hosts'
     if (-not (Test-Path -LiteralPath $path)) { return }
     foreach ($line in @(Get-Content -LiteralPath $path)) {
         $words = @(([string]$line -replace '#.*$', '').Trim() -split '\s+' | Where-Object { $_ })
@@ -258,7 +273,7 @@ function Get-DtamHostsLine {
 
 function Get-DtamTask {
     foreach ($one in @(Get-ScheduledTask -TaskPath '\dtam\' -ErrorAction SilentlyContinue)) {
-        $info = Get-ScheduledTaskInfo -TaskPath '\dtam\' -TaskName $one.TaskName
+        $info = Get-ScheduledTaskInfo -TaskPath '\dtam\' -TaskName $one.TaskName -ErrorAction Stop
         [pscustomobject]@{ part = 'tasks'; name = [string]$one.TaskName; state = [string]$one.State; last_result = [long]$info.LastTaskResult }
     }
 }
@@ -269,7 +284,7 @@ function Get-DtamSidPart {
     if ($account) { $local = ([string]$account.SID) -replace '-\d+$', '' }
     $strange = @(foreach ($sid in $Sids) {
         try {
-            $null = (New-Object System.Security.Principal.SecurityIdentifier -ArgumentList $sid).Translate([System.Security.Principal.NTAccount])
+            $null = (New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList $sid).Translate([System.Security.Principal.NTAccount])
         } catch {
             $sid
         }
@@ -280,7 +295,7 @@ function Get-DtamSidPart {
 function Get-DtamPresence {
     $features = @()
     if (Get-Command -Name Get-WindowsFeature -ErrorAction SilentlyContinue) {
-        $features = @(Get-WindowsFeature | Where-Object { [string]$_.InstallState -eq 'Installed' } | ForEach-Object { [string]$_.Name })
+        $features = @(Get-WindowsFeature -ErrorAction Stop | Where-Object { [string]$_.InstallState -eq 'Installed' } | ForEach-Object { [string]$_.Name })
     }
     [pscustomobject]@{
         part = 'presence'
@@ -290,7 +305,8 @@ function Get-DtamPresence {
     }
 }
 
-function Invoke-DtamPart([string] $Of, [scriptblock] $Question) {
+function Invoke-DtamPart {
+    param([string] $Of, [scriptblock] $Question)
     try {
         & $Question
     } catch {
