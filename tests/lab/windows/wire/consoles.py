@@ -5,7 +5,6 @@ They are what the remote shell is shown with; programs that change anything are 
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 
 from tests.lab.windows.wire.execution import STOPPED_BY_CTRL_C, Call
@@ -76,11 +75,25 @@ CONSOLES: dict[str, Console] = {"hostname": hostname, "whoami": whoami, "more": 
 
 
 def words_of(line: str) -> list[str]:
-    """A command line's words as the C runtime of a program splits them, near enough for these programs."""
-    try:
-        return shlex.split(line.replace("\\", "\\\\"))
-    except ValueError:
-        return line.split()
+    """A command line's words as the C runtime splits them: quotes, and backslashes that count only before a quote."""
+    words: list[str] = []
+    word, quoted, begun, position = "", False, False, 0
+    while position < len(line):
+        here = line[position]
+        slashes = len(line[position:]) - len(line[position:].lstrip("\\"))
+        before_quote = slashes and line[position + slashes : position + slashes + 1] == '"'
+        if before_quote:
+            word, begun, position = word + "\\" * (slashes // 2), True, position + slashes
+            if slashes % 2:
+                word, position = word + '"', position + 1
+        elif here == '"':
+            quoted, begun, position = not quoted, True, position + 1
+        elif here in " \t" and not quoted:
+            words += [word] if begun else []
+            word, begun, position = "", False, position + 1
+        else:
+            word, begun, position = word + here, True, position + 1
+    return words + ([word] if begun else [])
 
 
 def console(line: str, call: Call, name: str) -> int | None:
