@@ -57,6 +57,7 @@ from orchestrator.sdk.steps.turning import (
     return_spns,
     turn,
 )
+from orchestrator.sdk.steps.windows import open_firewall, set_dns_registration, set_smb_server
 
 __all__ = [
     "NOTHING",
@@ -92,6 +93,7 @@ __all__ = [
     "move_names",
     "move_spns",
     "no_way_back",
+    "open_firewall",
     "open_side",
     "own_keytab",
     "pair_engines",
@@ -104,6 +106,8 @@ __all__ = [
     "replication_set",
     "return_spns",
     "run_script",
+    "set_dns_registration",
+    "set_smb_server",
     "set_start_type",
     "set_ttl",
     "settle",

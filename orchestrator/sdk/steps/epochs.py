@@ -64,7 +64,14 @@ def lift_fence(where: Where, server: str, protection: str) -> Step:
 
 
 def grant(
-    where: Where, server: str, protection: str, epoch: int, *, forced: bool = False, by: str = "", budget_s: float = 600.0
+    where: Where,
+    server: str,
+    protection: str,
+    epoch: int,
+    *,
+    forced: bool = False,
+    by: str = "",
+    budget_s: float = 600.0,
 ) -> Step:
     """The next epoch, where no engine asks for it: ``server`` on ``where``, which had the one before, has surely stopped."""
     given = {"where": where, "protection": protection, "epoch": epoch, "forced": forced, "by": by}

@@ -1,0 +1,18 @@
+#Requires -Version 5.1
+<#
+.SYNOPSIS
+Let an interface register its addresses in DNS by itself, or not.
+.DESCRIPTION
+A server that was failed over and comes back would lead clients to itself again.
+#>
+[CmdletBinding()]
+param(
+    [Parameter(Mandatory = $true)][string]$interface,
+    [Parameter(Mandatory = $true)][bool]$registers
+)
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+$ProgressPreference = 'SilentlyContinue'
+
+Set-DnsClient -InterfaceAlias $interface -RegisterThisConnectionsAddress $registers -Confirm:$false -ErrorAction Stop
+[pscustomobject]@{ changed = $true }
