@@ -7,7 +7,7 @@ Each option by its name as Set-SmbServerConfiguration has it. Only what differs 
 #>
 [CmdletBinding()]
 param(
-    [Parameter(Mandatory = $true)][object]$options
+    [Parameter(Mandatory = $true)]$options
 )
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
@@ -15,10 +15,14 @@ $ProgressPreference = 'SilentlyContinue'
 
 $now = Get-SmbServerConfiguration -ErrorAction Stop
 foreach ($property in $options.PSObject.Properties) {
-    if ($now.PSObject.Properties[$property.Name].Value -ne $property.Value) {
-        $wanted = @{ Force = $true; Confirm = $false; ErrorAction = 'Stop' }
-        $wanted[$property.Name] = $property.Value
-        Set-SmbServerConfiguration @wanted
+    $value = $property.Value
+    if ($now.PSObject.Properties[$property.Name].Value -eq $value) { continue }
+    switch ($property.Name) {
+        'EnableStrictNameChecking' { Set-SmbServerConfiguration -EnableStrictNameChecking $value -Force -Confirm:$false -ErrorAction Stop }
+        'EnableSMB1Protocol' { Set-SmbServerConfiguration -EnableSMB1Protocol $value -Force -Confirm:$false -ErrorAction Stop }
+        'RequireSecuritySignature' { Set-SmbServerConfiguration -RequireSecuritySignature $value -Force -Confirm:$false -ErrorAction Stop }
+        'EncryptData' { Set-SmbServerConfiguration -EncryptData $value -Force -Confirm:$false -ErrorAction Stop }
+        default { throw "$($property.Name) is not an option that this script sets" }
     }
 }
 [pscustomobject]@{ changed = $true }

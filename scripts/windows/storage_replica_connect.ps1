@@ -28,27 +28,20 @@ Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 
-$held = @(Get-SRPartnership | Where-Object { ($_.SourceRGName -eq $group) -and ($_.DestinationRGName -eq $partner_group) })
+$held = @(Get-SRPartnership -ErrorAction Stop | Where-Object { ($_.SourceRGName -eq $group) -and ($_.DestinationRGName -eq $partner_group) })
 if ($held.Count -eq 0) {
-    $wanted = @{
-        SourceComputerName       = $computer
-        SourceRGName             = $group
-        SourceVolumeName         = $volumes
-        SourceLogVolumeName      = $log_volume
-        DestinationComputerName  = $partner
-        DestinationRGName        = $partner_group
-        DestinationVolumeName    = $partner_volumes
-        DestinationLogVolumeName = $partner_log_volume
-        LogSizeInBytes           = $log_size_bytes
-        ReplicationMode          = $mode
-        Force                    = $true
-    }
-    if ($mode -eq 'Asynchronous') { $wanted['AsyncRPO'] = $recovery_point_s }
-    if ($seeded) { $wanted['Seeded'] = $true }
-    if ($consistency) { $wanted['EnableConsistencyGroups'] = $true }
-    if ($encryption) { $wanted['EnableEncryption'] = $true }
-    if ($compression) { $wanted['EnableCompression'] = $true }
-    $null = New-SRPartnership @wanted
+    New-SRPartnership -SourceComputerName $computer -SourceRGName $group -SourceVolumeName $volumes -SourceLogVolumeName $log_volume `
+        -DestinationComputerName $partner -DestinationRGName $partner_group -DestinationVolumeName $partner_volumes `
+        -DestinationLogVolumeName $partner_log_volume -LogSizeInBytes $log_size_bytes -ReplicationMode $mode -Seeded:$seeded `
+        -EnableConsistencyGroups:$consistency -EnableEncryption:$encryption -Force -ErrorAction Stop | Out-Null
+}
+if ($mode -eq 'Asynchronous') {
+    Set-SRPartnership -SourceComputerName $computer -SourceRGName $group -DestinationComputerName $partner `
+        -DestinationRGName $partner_group -AsyncRPO $recovery_point_s -Confirm:$false -ErrorAction Stop | Out-Null
+}
+if ($compression) {
+    Set-SRPartnership -SourceComputerName $computer -SourceRGName $group -DestinationComputerName $partner `
+        -DestinationRGName $partner_group -Compression $true -Confirm:$false -ErrorAction Stop | Out-Null
 }
 $mark = Join-Path -Path $env:ProgramData -ChildPath "dtam\storage_replica\$group.left"
 if (Test-Path -LiteralPath $mark) { Remove-Item -LiteralPath $mark -Force }

@@ -20,23 +20,17 @@ $ProgressPreference = 'SilentlyContinue'
 
 $folder = Join-Path -Path $env:ProgramData -ChildPath 'dtam\storage_replica'
 $mark = Join-Path -Path $folder -ChildPath "$group.left"
-foreach ($one in @(Get-SRPartnership | Where-Object { ($_.SourceRGName -eq $group) -or ($_.DestinationRGName -eq $group) })) {
-    $named = @{
-        SourceComputerName      = $one.SourceComputerName
-        SourceRGName            = $one.SourceRGName
-        DestinationComputerName = $one.DestinationComputerName
-        DestinationRGName       = $one.DestinationRGName
-        Force                   = $true
-        Confirm                 = $false
-    }
-    if ($alone) { $named['IgnoreRemovalFailure'] = $true }
-    Remove-SRPartnership @named
+$held = @(Get-SRPartnership -ErrorAction Stop | Where-Object { ($_.SourceRGName -eq $group) -or ($_.DestinationRGName -eq $group) })
+foreach ($one in $held) {
+    Remove-SRPartnership -SourceComputerName $one.SourceComputerName -SourceRGName $one.SourceRGName `
+        -DestinationComputerName $one.DestinationComputerName -DestinationRGName $one.DestinationRGName `
+        -IgnoreRemovalFailure:$alone -Force -Confirm:$false -ErrorAction Stop
 }
-if (@(Get-SRGroup | Where-Object { $_.Name -eq $group }).Count -gt 0) {
-    Remove-SRGroup -Name $group -Force -Confirm:$false
+if (@(Get-SRGroup -ErrorAction Stop | Where-Object { $_.Name -eq $group }).Count -gt 0) {
+    Remove-SRGroup -Name $group -Force -Confirm:$false -ErrorAction Stop
 }
 if ($left) {
-    if (-not (Test-Path -LiteralPath $folder)) { $null = New-Item -ItemType Directory -Path $folder -Force }
+    if (-not (Test-Path -LiteralPath $folder)) { New-Item -ItemType Directory -Path $folder -Force | Out-Null }
     Set-Content -LiteralPath $mark -Value $partner -Encoding ASCII
 } elseif (Test-Path -LiteralPath $mark) {
     Remove-Item -LiteralPath $mark -Force

@@ -13,5 +13,5 @@ Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 
-$null = Sync-SRGroup -Name $group -Force
+Sync-SRGroup -Name $group -Force -ErrorAction Stop | Out-Null
 [pscustomobject]@{ group = $group; suspended = $false }

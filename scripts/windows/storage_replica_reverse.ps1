@@ -18,16 +18,9 @@ Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 
-$held = @(Get-SRPartnership | Where-Object { $_.SourceRGName -eq $group })
+$held = @(Get-SRPartnership -ErrorAction Stop | Where-Object { $_.SourceRGName -eq $group })
 if ($held.Count -eq 0) {
-    $wanted = @{
-        NewSourceComputerName   = $computer
-        SourceRGName            = $group
-        DestinationComputerName = $partner
-        DestinationRGName       = $partner_group
-        Confirm                 = $false
-    }
-    if ($force) { $wanted['Force'] = $true }
-    $null = Set-SRPartnership @wanted
+    Set-SRPartnership -NewSourceComputerName $computer -SourceRGName $group -DestinationComputerName $partner `
+        -DestinationRGName $partner_group -Force:$force -Confirm:$false -ErrorAction Stop | Out-Null
 }
 [pscustomobject]@{ group = $group; source = $computer }

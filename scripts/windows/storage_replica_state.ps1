@@ -24,7 +24,7 @@ $answer = [ordered]@{
     left     = (Test-Path -LiteralPath $mark)
     replicas = @()
 }
-$held = @(Get-SRGroup | Where-Object { $_.Name -eq $group })
+$held = @(Get-SRGroup -ErrorAction Stop | Where-Object { $_.Name -eq $group })
 if ($held.Count -gt 0) {
     $answer['group'] = $group
     $now = Get-Date
@@ -44,7 +44,7 @@ if ($held.Count -gt 0) {
         }
     }
     $answer['replicas'] = @($replicas)
-    foreach ($one in @(Get-SRPartnership)) {
+    foreach ($one in @(Get-SRPartnership -ErrorAction Stop)) {
         if (($one.SourceRGName -eq $group) -and ($one.SourceComputerName.Split('.')[0] -eq $env:COMPUTERNAME)) {
             $answer['role'] = 'source'
             $answer['partner'] = [string]$one.DestinationComputerName

@@ -13,5 +13,5 @@ Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 
-Suspend-SRGroup -Name $group -Force -Confirm:$false
+Suspend-SRGroup -Name $group -Force -Confirm:$false -ErrorAction Stop
 [pscustomobject]@{ group = $group; suspended = $true }
