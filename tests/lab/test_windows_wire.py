@@ -26,6 +26,7 @@ from winrm.protocol import Protocol
 
 from tests.lab.clock import clock_off
 from tests.lab.domain import Lab
+from tests.lab.waiting import until
 from tests.lab.windows.starting import WindowsHost, windows_host
 from tests.lab.windowshosts import Windows
 
@@ -151,7 +152,8 @@ def test_wrong_credentials_for_pypsrp(host: WindowsHost) -> None:
 
 
 def test_a_certificate_that_is_mapped_to_nobody(host: WindowsHost, tmp_path: Path) -> None:
-    from tests.lab.windows.starting import client_certificate
+    from tests.lab.waiting import until
+from tests.lab.windows.starting import client_certificate
 
     certificate, key = client_certificate(host.authority, tmp_path, "somebody@else")
     with pytest.raises(InvalidCredentialsError):
@@ -524,3 +526,17 @@ def test_power_and_restart_of_a_server_in_the_lab(lab: Lab, server: Windows) -> 
     server.control.ask("reboot")
     server.after_restart(before)
     assert in_the_lab(lab, kerberos_winrm, server.http, "hostname")[0] == b"WINALPHA\r\n"
+
+
+# -- behind it --------------------------------------------------------------------------------------------------------
+def test_a_share_of_the_model_is_offered_to_real_clients(lab: Lab, server: Windows) -> None:
+    place = server.control.ask("machine", call="files.open_path", arguments=["E:\\Offered"])
+    server.host.path(place).mkdir(parents=True)
+    server.host.write(f"{place}/note.txt", "read me")
+    server.control.ask("share", name="Offered", path="E:\\Offered")
+    client, ticket = lab.host("client"), lab.ticket("client", "writer")
+    words = ["smbclient", "-k", f"//{server.host.fqdn}/Offered", "-c", "get note.txt -"]
+    until("the share is offered", lambda: "read me" in client.run(words, env=ticket, check=False).stdout)
+    server.control.ask("machine", call="shares.remove", arguments=["Offered"])
+    until("the share is gone", lambda: "BAD_NETWORK_NAME" in client.run(words, env=ticket, check=False).stdout)
+    assert server.control.ask("failures") == []

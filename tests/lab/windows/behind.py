@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.lab.places import PLACES
 from tests.lab.windows.machine.machine import Machine
 from tests.lab.windows.machine.settings import AddressSettings, Hooks, MachineSettings, VolumeSettings
 from tests.lab.windows.powershell.commands import PROGRAMS, ProgramCall, Session
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from tests.lab.windows.wire.remoting import Pipeline
 
 LOG = logging.getLogger(__name__)
-REPLICA_PORT = 445  # Storage Replica goes over SMB; the simulation has its own words on this port
+REPLICA_PORT = 5445  # Storage Replica goes over SMB; the simulation's own words go over a port of their own
 SHELLS = {"powershell", "powershell.exe"}
 
 
@@ -37,13 +38,16 @@ def machine_settings(settings: HostSettings) -> MachineSettings:
         given["addresses"] = tuple(AddressSettings(**one) for one in given["addresses"])
     own = settings.own_address or settings.address
     base = MachineSettings(name=settings.name, domain=settings.domain or None, addresses=(AddressSettings(own),))
-    given.pop("peers", None)
+    for name in ("peers", "replica_port"):
+        given.pop(name, None)
     return replace(base, **given)
 
 
 def boot(settings: HostSettings, restart: Callable[[], None]) -> Machine:
     """Power on. In the lab (an own address is told) the machine has the card, the resolver and the domain of its host."""
     peers = {name: (address, int(port)) for name, (address, port) in settings.machine.get("peers", {}).items()}
+    if settings.own_address:
+        peers |= {one.name.upper(): (one.address, REPLICA_PORT) for one in PLACES.values() if one.role == "windows"}
     hooks = Hooks(peers=peers)
     if settings.own_address:
         from tests.lab.windows import lending
@@ -55,7 +59,7 @@ def boot(settings: HostSettings, restart: Callable[[], None]) -> Machine:
     register_cmdlets()
     machine.boot()
     if peers:
-        machine.replica.listen(settings.own_address or settings.address, REPLICA_PORT if settings.own_address else 0)
+        machine.replica.listen(settings.address, int(settings.machine.get("replica_port", REPLICA_PORT)))
     return machine
 
 

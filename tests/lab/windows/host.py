@@ -72,6 +72,7 @@ class Back:
     def __init__(self, settings: HostSettings, restart: Callable[[], None]) -> None:
         self._settings = settings
         self.machine = self._boot(restart)
+        self.follower = self._file_server()
 
     def _boot(self, restart: Callable[[], None]) -> Any:
         try:
@@ -80,6 +81,25 @@ class Back:
             LOG.warning("no machine here: a stand-in that knows console programs only")
             return None
         return behind.boot(self._settings, restart)
+
+    def _file_server(self) -> Any:
+        if self.machine is None or not self._settings.own_address:
+            return None
+        from tests.lab.windows.fileserver import FileServer
+
+        return FileServer(self.machine)
+
+    def tick(self) -> None:
+        """Let the machine do what is due."""
+        if self.machine is not None:
+            self.machine.tick()
+        if self.follower is not None:
+            self.follower.follow()
+
+    def close(self) -> None:
+        """The machine ends in good order."""
+        if self.follower is not None:
+            self.follower.stop()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -193,11 +213,10 @@ class Host:
         sys.stdout.flush()
         self._count_boot()
         while not self._over.wait(TICK_S):
-            if self.back.machine is not None:
-                try:
-                    self.back.machine.tick()
-                except Exception as error:  # noqa: BLE001 - told, and the host goes on as a real one would
-                    self._failed(error)
+            try:
+                self.back.tick()
+            except Exception as error:  # noqa: BLE001 - told, and the host goes on as a real one would
+                self._failed(error)
         stop()
         self._close()
         return self._restart.is_set()
@@ -214,6 +233,7 @@ class Host:
             threading.Thread(target=listener.shutdown, daemon=True).start()
             listener.server_close()
         self.shells.end_all()
+        self.back.close()
 
     def end(self) -> None:
         """End it in good order."""
