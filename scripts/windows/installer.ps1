@@ -3,7 +3,7 @@
 Lays the scripts below Program Files\dtam\bin, says what lies there, or takes it away.
 .DESCRIPTION
 This text is sent, never laid. One JSON request comes on standard input: {"deed": "look" | "lay" | "remove", "files": [{"name", "sha256", "base64"}]}.
-The folder is for administrators alone to write. A file is written beside its place, checked, and then put there. Answers are JSON lines.
+The folder is for administrators alone to write; so is ProgramData\dtam, below which every user could make files otherwise. A file is written beside its place, checked, and then put there. Answers are JSON lines.
 #>
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
@@ -15,7 +15,14 @@ try {
     $bin = Join-Path -Path $root -ChildPath 'bin'
     $deed = [string]$request.deed
     if ($deed -eq 'lay') {
-        New-Item -ItemType Directory -Path $bin -Force | Out-Null
+        $state = Join-Path -Path $env:ProgramData -ChildPath 'dtam'
+        New-Item -ItemType Directory -Path $bin, $state -Force | Out-Null
+        if (Get-Command -Name icacls.exe -ErrorAction SilentlyContinue) {
+            $null = icacls.exe $state /setowner '*S-1-5-32-544' /T /Q
+            if ($LASTEXITCODE -ne 0) { throw "the owner of $state cannot be set" }
+            $null = icacls.exe $state /inheritance:r /grant:r '*S-1-5-18:(OI)(CI)F' '*S-1-5-32-544:(OI)(CI)F' /Q
+            if ($LASTEXITCODE -ne 0) { throw "$state cannot be closed to others than administrators" }
+        }
         foreach ($file in @($request.files)) {
             $name = [string]$file.name
             if ($name -cnotmatch '^[a-z][a-z0-9_]*\.ps1$') { throw "$name is not the name of a script" }

@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parents[3] / "scripts" / "windows"
 SCRIPTS = sorted(one.name for one in FOLDER.glob("*.ps1") if not one.name.startswith(("storage_", "external_")))
 WANTED = re.compile(
     r"\$path is called with arguments that nobody can check"  # the scripts of this folder, by their digests
-    r"|there is no command powershell\.exe"
+    r"|there is no command (powershell|icacls)\.exe"
     r"|Stopwatch\]::(Frequency|GetTimestamp) is not in the subset"
     r"|(WindowsBuiltInRole\]|SecurityIdentifier|NTAccount\]|\.Translate\(\)) is not in the subset"
 )
