@@ -1,10 +1,13 @@
-#Requires -Version 5.1
 <#
 .SYNOPSIS
 Run a command of the user's own and give what it said.
 .DESCRIPTION
 For replication by a tool of somebody else's: the command says how the data stands, or is told of a failover. The first word is a program
 or script by its full path, the others are its arguments, as they are. timeout_s is kept by the caller.
+.PARAMETER command
+A program by its full path, and its arguments.
+.PARAMETER timeout_s
+Kept by the caller, in seconds.
 #>
 [CmdletBinding()]
 param(

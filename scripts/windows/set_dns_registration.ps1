@@ -1,9 +1,12 @@
-#Requires -Version 5.1
 <#
 .SYNOPSIS
 Let an interface register its addresses in DNS by itself, or not.
 .DESCRIPTION
 A server that was failed over and comes back would lead clients to itself again.
+.PARAMETER interface
+The interface by its alias.
+.PARAMETER registers
+Whether it is to register its addresses.
 #>
 [CmdletBinding()]
 param(

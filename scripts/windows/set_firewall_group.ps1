@@ -1,9 +1,12 @@
-#Requires -Version 5.1
 <#
 .SYNOPSIS
 Enable or disable the inbound rules of a group of the firewall.
 .DESCRIPTION
 The group by the name that is the same in every language, such as @FirewallAPI.dll,-28502.
+.PARAMETER group
+The group of rules, as the firewall names it in every language.
+.PARAMETER enabled
+Whether the rules are to be enabled.
 #>
 [CmdletBinding()]
 param(

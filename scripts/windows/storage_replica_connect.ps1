@@ -1,10 +1,39 @@
-#Requires -Version 5.1
 <#
 .SYNOPSIS
 Replicate volumes of this server to its partner by Storage Replica.
 .DESCRIPTION
 Makes a group of volumes on each side and the partnership between them; this server is the source. A partnership that is there
 already is left as it is. The partner's volumes are overwritten and dismounted.
+.PARAMETER group
+The group of Storage Replica on this server.
+.PARAMETER computer
+This server's name.
+.PARAMETER partner
+The other server's name.
+.PARAMETER partner_group
+The group on the other server.
+.PARAMETER volumes
+The volumes of data here, such as E:.
+.PARAMETER log_volume
+The volume of the log here.
+.PARAMETER partner_volumes
+The volumes of data on the other server, in the same order.
+.PARAMETER partner_log_volume
+The volume of the log on the other server.
+.PARAMETER log_size_bytes
+How large each log is, in bytes.
+.PARAMETER mode
+Synchronous or Asynchronous.
+.PARAMETER recovery_point_s
+How old an asynchronous replica may become before Storage Replica says so, in seconds.
+.PARAMETER seeded
+The partner's volumes are copies already.
+.PARAMETER consistency
+Writes keep their order over all volumes of the group.
+.PARAMETER encryption
+What travels is encrypted.
+.PARAMETER compression
+What travels is compressed.
 #>
 [CmdletBinding()]
 param(

@@ -1,10 +1,19 @@
-#Requires -Version 5.1
 <#
 .SYNOPSIS
 End a partnership of Storage Replica; both sides keep their data.
 .DESCRIPTION
 The partnership goes, then this server's group. alone: this server's part only, whatever the partner says, because that is gone or has
 no part any more. left: note that the volumes live on their own here, because the source was gone. What is gone already is no error.
+.PARAMETER group
+The group of Storage Replica on this server.
+.PARAMETER partner
+The other server's name.
+.PARAMETER partner_group
+The group on the other server.
+.PARAMETER alone
+This server's part only, whatever the partner says.
+.PARAMETER left
+Note that the volumes live on their own here.
 #>
 [CmdletBinding()]
 param(

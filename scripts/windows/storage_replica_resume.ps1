@@ -1,9 +1,10 @@
-#Requires -Version 5.1
 <#
 .SYNOPSIS
 Let a group of Storage Replica go on.
 .DESCRIPTION
 What was written meanwhile is sent.
+.PARAMETER group
+The group of Storage Replica on this server.
 #>
 [CmdletBinding()]
 param(

@@ -1,10 +1,19 @@
-#Requires -Version 5.1
 <#
 .SYNOPSIS
 Make this server the source of its partnership of Storage Replica.
 .DESCRIPTION
 Its volumes come up here, and those of the partner are dismounted. Windows refuses it while the first copy is under way. force: also
 when the partner does not answer. What is so already is left as it is.
+.PARAMETER group
+The group of Storage Replica on this server.
+.PARAMETER computer
+This server's name.
+.PARAMETER partner
+The other server's name.
+.PARAMETER partner_group
+The group on the other server.
+.PARAMETER force
+Also when the partner does not answer.
 #>
 [CmdletBinding()]
 param(

@@ -1,4 +1,3 @@
-#Requires -Version 5.1
 <#
 .SYNOPSIS
 How a group of Storage Replica stands on this server.
@@ -6,6 +5,10 @@ How a group of Storage Replica stands on this server.
 One object: group, role (source, destination or none), partner, left, replicas. Changes nothing.
 Ages are seconds by this server's clock; a replica that never was in sync has none. left: this server left its partnership when
 the source was gone, and its volumes live on their own (storage_replica_remove notes it).
+.PARAMETER group
+The group of Storage Replica on this server.
+.PARAMETER volumes
+The volumes of data here, such as E:.
 #>
 [CmdletBinding()]
 param(

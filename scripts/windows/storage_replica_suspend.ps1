@@ -1,9 +1,10 @@
-#Requires -Version 5.1
 <#
 .SYNOPSIS
 Hold a group of Storage Replica back until storage_replica_resume.
 .DESCRIPTION
 What is written meanwhile is noted and sent then.
+.PARAMETER group
+The group of Storage Replica on this server.
 #>
 [CmdletBinding()]
 param(
