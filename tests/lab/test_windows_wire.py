@@ -27,7 +27,7 @@ from winrm.protocol import Protocol
 from tests.lab.clock import clock_off
 from tests.lab.domain import Lab
 from tests.lab.waiting import until
-from tests.lab.windows.starting import WindowsHost, windows_host
+from tests.lab.windows.starting import WindowsHost, client_certificate, windows_host
 from tests.lab.windowshosts import Windows
 
 LIMITS = {"max_shells_per_user": 4, "max_envelope_size_kb": 64, "max_processes_per_shell": 3}
@@ -152,9 +152,6 @@ def test_wrong_credentials_for_pypsrp(host: WindowsHost) -> None:
 
 
 def test_a_certificate_that_is_mapped_to_nobody(host: WindowsHost, tmp_path: Path) -> None:
-    from tests.lab.waiting import until
-from tests.lab.windows.starting import client_certificate
-
     certificate, key = client_certificate(host.authority, tmp_path, "somebody@else")
     with pytest.raises(InvalidCredentialsError):
         winrm(
