@@ -2,6 +2,38 @@
 
 from __future__ import annotations
 
-from tests.lab.windows.cmdlets import content, items, properties, services, smb_access, smb_server, smb_shares
+from tests.lab.windows.cmdlets import (
+    adapters,
+    addresses,
+    cim,
+    computer,
+    content,
+    events,
+    firewall,
+    items,
+    properties,
+    services,
+    smb_access,
+    smb_server,
+    smb_shares,
+    storage,
+    tasks,
+)
 
-ROOMS = (content, items, properties, services, smb_access, smb_server, smb_shares)
+ROOMS = (
+    adapters,
+    addresses,
+    cim,
+    computer,
+    content,
+    events,
+    firewall,
+    items,
+    properties,
+    services,
+    smb_access,
+    smb_server,
+    smb_shares,
+    storage,
+    tasks,
+)
