@@ -24,6 +24,7 @@ from orchestrator.errors import DtamError
 from orchestrator.hosts import winrm_scripts as laid
 from orchestrator.hosts.errors import HostScriptChanged, HostScriptFailed, HostScriptMissing, ScriptsForbidden
 from orchestrator.hosts.winrm_failures import explained, of_words
+from orchestrator.hosts.winrm_login import LoginFailed
 from orchestrator.hosts.winrm_shell import Ended, Shell
 from orchestrator.hosts.winrm_wire import LinkLost, NotReached
 
@@ -158,7 +159,7 @@ class Caller:
             self._shell = self._shell or self._made()
             try:
                 return self._shell.run(laid.PROGRAM, laid.arguments_of(text), given, budget_s)
-            except (WinRMError, WinRMTransportError, SpnegoError, ssl.SSLError, ValueError) as error:
+            except (WinRMError, WinRMTransportError, LoginFailed, SpnegoError, ssl.SSLError, ValueError) as error:
                 raise explained(error, self._server, self._where, self._account) from error
 
     def _lines(self, ended: Ended) -> tuple[Line, ...]:

@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Iterator
 
 from spnego.exceptions import SpnegoError
-from winrm.exceptions import InvalidCredentialsError, WinRMError, WinRMTransportError, WSManFaultError
+from winrm.exceptions import InvalidCredentialsError, WinRMTransportError, WSManFaultError
 
 from orchestrator.errors import DtamError
 from orchestrator.hosts.errors import (
@@ -23,6 +23,7 @@ from orchestrator.hosts.errors import (
     WinRmQuota,
     WinRmUnreachable,
 )
+from orchestrator.hosts.winrm_login import LoginFailed
 
 ACCESS_DENIED = frozenset({5, 2147942405})
 QUOTA = frozenset({2150858815, *range(2150859173, 2150859177), 2150859179, *range(2150859236, 2150859241)})
@@ -52,7 +53,7 @@ def explained(error: Exception, server: str, where: str, account: str) -> DtamEr
             return _fault(error, refused)
         case WinRMTransportError() if error.code == FORBIDDEN:
             return WinRmNotAuthorised(server=server, account=account, why="HTTP 403")
-        case SpnegoError():
+        case SpnegoError() | LoginFailed():
             return _of_security(error, refused)
         case _:
             return WinRmUnreachable(server=server, where=where, why=_said(error))
@@ -67,7 +68,7 @@ def _fault(error: WSManFaultError, refused: dict[str, str]) -> DtamError:
     return WinRmUnreachable(server=refused["server"], where=refused["where"], why=f"{reason} (code {code})")
 
 
-def _of_security(error: SpnegoError, refused: dict[str, str]) -> DtamError:
+def _of_security(error: Exception, refused: dict[str, str]) -> DtamError:
     said = _line(str(error))
     small = " ".join(map(str, _chain(error))).lower()
     if any(words in small for words in SKEW):
@@ -116,7 +117,3 @@ def _line(text: str) -> str:
 
 def _said(error: Exception) -> str:
     return _line(str(error)) if str(error) else type(error).__name__
-
-
-Failures = (WinRMError, WinRMTransportError, SpnegoError, ssl.SSLError, ValueError)
-"""What the wire and pywinrm raise, but for ``LinkLost`` and ``NotReached``."""

@@ -7,11 +7,13 @@ longer than the connection needs it.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import spnego
 from spnego.channel_bindings import GssChannelBindings
+from spnego.exceptions import SpnegoError
 
 from orchestrator.model.accounts import AccountName
 from orchestrator.model.servers import Transport, WinRmAddress
@@ -20,6 +22,23 @@ SERVICE = "HTTP"
 MUTUAL_TLS = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual"
 
 Bindings = GssChannelBindings | None
+
+
+class LoginFailed(Exception):
+    """No ticket or token could be made: the domain refused, or nobody of it answered."""
+
+
+@contextmanager
+def one_failure() -> Iterator[None]:
+    """What the libraries of Kerberos raise by classes of their own is one class of ours."""
+    try:
+        yield
+    except SpnegoError as error:
+        raise LoginFailed(str(error)) from error
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in {"krb5", "gssapi"}:
+            raise
+        raise LoginFailed(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)

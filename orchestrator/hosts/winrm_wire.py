@@ -19,7 +19,7 @@ from cryptography import x509
 from spnego.channel_bindings import GssChannelBindings
 from winrm.exceptions import InvalidCredentialsError, WinRMTransportError
 
-from orchestrator.hosts.winrm_login import Bindings, Login
+from orchestrator.hosts.winrm_login import Bindings, Login, one_failure
 from orchestrator.hosts.winrm_sealing import CONTENT_TYPE, is_sealed, seal, unseal
 from orchestrator.model.servers import WinRmAddress
 
@@ -61,7 +61,7 @@ class Wire:
         Raises:
             NotReached, LinkLost: see there.
             InvalidCredentialsError, WinRMTransportError: what pywinrm makes faults of.
-            SpnegoError, ssl.SSLError: the login or the certificate.
+                LoginFailed, SpnegoError, ssl.SSLError: the login, a seal, or the certificate.
         """
         text = message.encode() if isinstance(message, str) else message
         fresh = self._connection is None
@@ -111,7 +111,8 @@ class Wire:
         if self._login.context is None:
             return connection
         try:
-            self._log_in(connection, self._login.context(_bindings(connection)))
+            with one_failure():
+                self._log_in(connection, self._login.context(_bindings(connection)))
         except BaseException:
             self.close_session()
             raise
