@@ -15,14 +15,17 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 import urllib3
+import yaml
 
 from demo.hosts import DemoHost, wait_until
 from demo.stage import CLIENT_NAME, CONTROL_PORT, DNS_PORT, SERVICE_PORT, Stage, program
+from orchestrator.engine.client import Bandwidth, EngineClient, LineSettings
 from orchestrator.hosts.clients import NameClients
 
 ID = "fileprint_alpha_beta"
@@ -71,6 +74,23 @@ class Play:
         for name, content in FILES.items():
             (data / name).write_bytes(content)
         self.stage.write_protection()
+        self._protect_more()
+
+    def _protect_more(self) -> None:
+        """A second directory beside the first, with a set and a connection of its own."""
+        more = [self.more(host) for host in (self.stage.alpha, self.stage.beta)]
+        more[0].mkdir()
+        (more[0] / "ledger.txt").write_bytes(b"1, 2, 3")
+        given = yaml.safe_load(self.stage.protection_file.read_text())
+        given["connection"]["roots"].append({"source_path": str(more[0]), "target_path": str(more[1])})
+        self.stage.protection_file.write_text(yaml.safe_dump(given, sort_keys=False))
+
+    def more(self, host: DemoHost) -> Path:
+        """The second directory."""
+        return self.stage.data(host).with_name("more")
+
+    def engine(self, host: DemoHost) -> EngineClient:
+        return EngineClient.local(str(host.directory / "engine" / "control.sock"))
 
     def add_host(self, host: DemoHost) -> None:
         where = ("--address", host.address, "--port", str(CONTROL_PORT))
@@ -160,14 +180,14 @@ def _set_up(play: Play) -> None:
 
 def _verify(play: Play) -> None:
     """The target's data is the source's; what was spoilt there is found by its content, and sent when that is asked for."""
-    (found,) = play.json("--fileprint", "verify-data")["sets"]
+    found, _ = play.json("--fileprint", "verify-data")["sets"]
     assert (found["same"], found["files_different"], found["orphans"]) == (True, 0, 0)
     spoilt = play.stage.data(play.stage.beta) / "letter-4.txt"
     before = spoilt.stat()
     spoilt.write_bytes(b"x" * before.st_size)
     os.utime(spoilt, ns=(before.st_atime_ns, before.st_mtime_ns))
     told = play.json("verify-data", code=1)
-    assert (told["same"], told["sets"][0]["files_different"]) == (False, 1)
+    assert (told["same"], [one["files_different"] for one in told["sets"]]) == (False, [1, 0])
     assert spoilt.read_bytes() != FILES["letter-4.txt"]
     assert "1 different" in play.dtam("verify-data", "--remirror").stdout
     assert spoilt.read_bytes() == FILES["letter-4.txt"]
@@ -176,8 +196,11 @@ def _verify(play: Play) -> None:
 
 def _keep_and_go_back(play: Play) -> None:
     """A snapshot by hand; the target set back to it and, once it is resumed, in step again."""
-    (shelf,) = play.json("--fileprint", "snapshots", "take", "--label", "as set up")
-    (taken,) = shelf["snapshots"]
+    shelf, other = sorted(
+        play.json("--fileprint", "snapshots", "take", "--label", "as set up"), key=lambda one: one["root"]
+    )
+    (taken,), (same,) = shelf["snapshots"], other["snapshots"]
+    assert taken["id"] == same["id"], "those taken together share their id"
     assert (taken["label"], taken["good"], shelf["protection"]) == ("as set up", True, ID)
     play.write("after-the-snapshot.txt", b"later")
     replica = play.stage.data(play.stage.beta) / "after-the-snapshot.txt"
@@ -189,8 +212,8 @@ def _keep_and_go_back(play: Play) -> None:
     play.dtam("--fileprint", "snapshots", "resume")
     play.until(lambda: play.status()["condition"] == "healthy", "in step again", within_s=90)
     assert replica.read_bytes() == b"later"
-    (shelf,) = play.json("--fileprint", "snapshots", "delete", taken["id"], "--yes")
-    assert taken["id"] not in [one["id"] for one in shelf["snapshots"]]
+    shelves = play.json("--fileprint", "snapshots", "delete", taken["id"], "--yes")
+    assert taken["id"] not in [one["id"] for shelf in shelves for one in shelf["snapshots"]]
 
 
 def _lose_the_source(play: Play) -> None:
@@ -223,18 +246,38 @@ def _copy_to_another_server(play: Play) -> None:
     play.stage.start_engine(third)
     play.stage.make_token(third)
     play.add_host(third)
-    place = third.directory / "restored"
-    planned = play.dtam("restore", "--to", "third", "--into", str(place), "--plan").stdout
+    place, other = third.directory / "restored", third.directory / "more"
+    assert "say which directory" in play.dtam("restore", "--to", "third", "--into", str(place), code=2).stderr
+    letters = f"{play.stage.data(play.stage.alpha)}={place}"
+    to_third = ("restore", "--to", "THIRD", "--into", letters, "--into", f"{play.more(play.stage.alpha)}={other}")
+    planned = play.dtam(*to_third, "--plan").stdout
     assert "from beta to third" in planned
     assert "fence" not in planned
-    assert play.json("restore", "--to", "THIRD", "--into", str(place))["state"] == "done"
+    _cut_in_the_middle(play, *to_third)
+    assert play.json("restore", "--resume")["state"] == "done"
     copied = {path.name: path.read_bytes() for path in place.iterdir() if not path.name.startswith(".")}
     assert copied == content_of(play, play.stage.beta)
+    assert (other / "ledger.txt").read_bytes() == b"1, 2, 3"
+    with play.engine(play.stage.beta) as beta:
+        assert beta.connections() == [], "a copy ends by itself"
     status = play.status()
     assert (status["stage"], status["epoch"]) == ("failed_over", 2)
     assert play.address() == play.stage.beta.address
     play.dtam("hosts", "remove", "third", "--yes")
     assert "third is not known" in play.dtam("restore", "--to", "third", code=15).stderr
+
+
+def _cut_in_the_middle(play: Play, *words: str) -> None:
+    """``dtam`` is killed while the data travels, on a line so slow that it cannot be there yet."""
+    slow = LineSettings(address=play.stage.third.address, bandwidth=Bandwidth(bytes_per_s=1024))
+    with play.engine(play.stage.beta) as beta:
+        beta.save_line(slow)
+        env = {**os.environ, "DTAM_HOME": str(play.stage.home)}
+        with subprocess.Popen([program("dtam"), *words], env=env, stdin=subprocess.DEVNULL) as cut:
+            play.until(lambda: [bool(one.sent_bytes) for one in beta.connections()] == [True] * 2, "data on its way")
+            cut.kill()
+        assert {one.target_data_state for one in beta.connections()} != {"good"}
+        beta.save_line(slow.model_copy(update={"bandwidth": None}))
 
 
 def _come_back(play: Play) -> None:
