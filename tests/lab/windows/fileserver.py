@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.lab.windows.machine.descriptors import parse
 from tests.lab.windows.machine.machine import Machine
 
 CONFIGURATION = Path("/etc/samba/smb.conf")
@@ -30,6 +31,13 @@ class Offer:
     aliases: tuple[str, ...]
 
 
+def plain(sddl: str) -> str:
+    """A descriptor whose rights are numbers and whose accounts are SIDs: Samba takes FA for less than it is."""
+    read = parse(sddl)
+    entries = "".join(f"({one.kind};{''.join(one.flags)};{one.mask:#x};;;{one.sid})" for one in read.dacl or ())
+    return f"O:{read.owner or 'BA'}G:{read.group or 'BA'}D:{entries}"
+
+
 def offer_of(machine: Machine) -> Offer | None:
     """What the model offers now; None while the Server service does not run."""
     if not machine.services.is_running("LanmanServer"):
@@ -41,7 +49,7 @@ def offer_of(machine: Machine) -> Offer | None:
     )
     own = {machine.computer.name.lower(), machine.computer.fqdn.lower()}
     aliases = tuple(name for name in machine.computer.served_names() if name.lower() not in own)
-    return Offer(sections, tuple((one["name"], one["sddl"]) for one in shares), aliases)
+    return Offer(sections, tuple((one["name"], plain(one["sddl"])) for one in shares), aliases)
 
 
 def _names(aliases: tuple[str, ...]) -> str:
