@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orchestrator.store.errors import StoreUnusable
@@ -47,7 +47,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        _make(path)
         connection = sqlite3.connect(path, timeout=10.0, isolation_level=None)
         _prepare(connection, path)
     except (OSError, sqlite3.Error) as error:
@@ -55,6 +55,12 @@ def connect(path: Path) -> sqlite3.Connection:
         advice = "is the directory of DTAM_HOME yours, and is there room? a damaged store can be moved away: engines keep their own state"
         raise StoreUnusable(path=path, why=why, advice=advice) from error
     return connection
+
+
+def _make(path: Path) -> None:
+    """An empty file with its mode. One that is there is never opened here: to close it would drop the locks of this process's other connections."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
