@@ -52,7 +52,14 @@ class Binder:
         self.signature = signature
         self.name = name
 
-    def fail(self, error_id: str, message: str, exception: str = BINDING, category: str = "InvalidArgument", target: Any = None) -> NoReturn:
+    def fail(
+        self,
+        error_id: str,
+        message: str,
+        exception: str = BINDING,
+        category: str = "InvalidArgument",
+        target: Any = None,
+    ) -> NoReturn:
         """A binding error of this command."""
         record = ErrorRecord(error_id, message, category, target, exception)
         record.activity = self.name
@@ -87,7 +94,11 @@ class Binder:
                 left.extend(self._unknown(one))
                 continue
             name, parameter = found
-            is_switch = parameter.is_switch if parameter is not None else name in COMMON_SWITCHES or name in ("WhatIf", "Confirm")
+            is_switch = (
+                parameter.is_switch
+                if parameter is not None
+                else name in COMMON_SWITCHES or name in ("WhatIf", "Confirm")
+            )
             if not one.has_value and is_switch:
                 value, token = True, ""
             elif one.has_value:
@@ -96,14 +107,19 @@ class Binder:
                 following = waiting.pop(0) if waiting and waiting[0].name is None else None
                 if following is None:
                     kind = parameter.type_name if parameter is not None else "System.String"
-                    self.fail("MissingArgument", f"Missing an argument for parameter '{name}'. Specify a parameter of type '{kind}' and try again.")
+                    self.fail(
+                        "MissingArgument",
+                        f"Missing an argument for parameter '{name}'. Specify a parameter of type '{kind}' and try again.",
+                    )
                 value, token = following.value, following.token
             self._put(name, parameter, value, token, bound)
         return left
 
     def _unknown(self, one: Given) -> list[Given]:
         if not self.signature.advanced:
-            return [Given(None, f"-{one.name}", f"-{one.name}")] + ([Given(None, one.value, one.token)] if one.has_value else [])
+            return [Given(None, f"-{one.name}", f"-{one.name}")] + (
+                [Given(None, one.value, one.token)] if one.has_value else []
+            )
         message = f"A parameter cannot be found that matches parameter name '{one.name}'."
         return self.fail("NamedParameterNotFound", message)
 
@@ -122,13 +138,15 @@ class Binder:
     def _common(self, name: str, value: Any) -> Any:
         if name in ("ErrorAction", "WarningAction", "InformationAction"):
             text = to_text(value)
-            fitting = [one for one in PREFERENCES if one.casefold() == text.casefold()] or [PREFERENCES[int(text)] if text in "01234" and text else ""]
+            fitting = [one for one in PREFERENCES if one.casefold() == text.casefold()] or [
+                PREFERENCES[int(text)] if text in "01234" and text else ""
+            ]
             order = ("SilentlyContinue", "Stop", "Continue", "Inquire", "Ignore")
             if text.isdigit() and int(text) < 5:
                 fitting = [order[int(text)]]
             if not fitting[0]:
                 message = (
-                    f"Cannot bind parameter '{name}'. Cannot convert value \"{text}\" to type \"System.Management.Automation.ActionPreference\". Error: "
+                    f'Cannot bind parameter \'{name}\'. Cannot convert value "{text}" to type "System.Management.Automation.ActionPreference". Error: '
                     f'"Unable to match the identifier name {text} to a valid enumerator name. Specify one of the following enumerator names and try '
                     'again:\nSilentlyContinue, Stop, Continue, Inquire, Ignore, Suspend"'
                 )
@@ -147,7 +165,13 @@ class Binder:
                 return one.name, one
         if not self.signature.advanced:
             fitting = [one for name, one in parameters.items() if name.startswith(folded)]
-            return (fitting[0].name, fitting[0]) if len(fitting) == 1 else self._ambiguous(written, [one.name for one in fitting]) if fitting else None
+            return (
+                (fitting[0].name, fitting[0])
+                if len(fitting) == 1
+                else self._ambiguous(written, [one.name for one in fitting])
+                if fitting
+                else None
+            )
         common = {one.casefold(): one for one in vocabulary.document()["common"]}
         common |= {"whatif": "WhatIf", "confirm": "Confirm"} if self.signature.should_process else {}
         short = {name.casefold(): full for name, full in vocabulary.document()["common_aliases"].items()}
@@ -187,7 +211,9 @@ class Binder:
                 bound.rest.append(one.value)
                 continue
             text = to_text(one.value)
-            self.fail("PositionalParameterNotFound", f"A positional parameter cannot be found that accepts argument '{text}'.")
+            self.fail(
+                "PositionalParameterNotFound", f"A positional parameter cannot be found that accepts argument '{text}'."
+            )
 
     def _bind_position(self, one: Given, bound: Bound) -> bool:
         order = sorted(bound.candidates, key=lambda found: not found.default)
@@ -211,7 +237,10 @@ class Binder:
         found = [
             one
             for one in self.signature.parameters.values()
-            if one.position is not None and one.name in candidate.members and one.name not in bound.values and not one.rest
+            if one.position is not None
+            and one.name in candidate.members
+            and one.name not in bound.values
+            and not one.rest
         ]
         return min(found, key=lambda one: one.position or 0, default=None)
 
@@ -219,7 +248,9 @@ class Binder:
         """Whether a value is of a parameter's type already."""
         kind = parameter.type_name.removesuffix("[]") if isinstance(value, list) is False else parameter.type_name
         if parameter.enumeration:
-            return isinstance(value, EnumValue) or (isinstance(value, str) and value.casefold() in {one.casefold() for one in parameter.values})
+            return isinstance(value, EnumValue) or (
+                isinstance(value, str) and value.casefold() in {one.casefold() for one in parameter.values}
+            )
         if kind == "System.Management.Automation.PSObject":
             return True
         if not parameter.known or isinstance(value, PsObject):
@@ -240,7 +271,11 @@ class Binder:
         if parameter.enumeration:
             return self._enumeration(parameter, value)
         if not parameter.known:
-            return [value] if parameter.type_name.endswith("[]") and not isinstance(value, list) and value is not None else value
+            return (
+                [value]
+                if parameter.type_name.endswith("[]") and not isinstance(value, list) and value is not None
+                else value
+            )
         if parameter.type_name == "System.Boolean":
             return self._boolean(parameter, value)
         if token and isinstance(value, int | float) and parameter.type_name.startswith("System.String"):
@@ -264,14 +299,19 @@ class Binder:
         if kind == "System.String" and isinstance(value, list):
             raise Terminating(ErrorRecord("CannotConvertArgument", "Cannot convert value to type System.String."))
         if kind == "System.Management.Automation.ScriptBlock" and not is_type(value, kind) and value is not None:
-            raise Terminating(ErrorRecord("CannotConvertArgument", f'Cannot convert the "{to_text(value)}" value of type "{type_name(value)}" to type "{kind}".'))
+            raise Terminating(
+                ErrorRecord(
+                    "CannotConvertArgument",
+                    f'Cannot convert the "{to_text(value)}" value of type "{type_name(value)}" to type "{kind}".',
+                )
+            )
         return cast(value, kind)
 
     def _boolean(self, parameter: SignatureParameter, value: Any) -> Any:
         if isinstance(value, bool | int | float):
             return bool(value)
         message = (
-            f"Cannot convert value \"{type_name(value) if value is not None else ''}\" to type \"System.Boolean\". Boolean parameters accept only Boolean "
+            f'Cannot convert value "{type_name(value) if value is not None else ""}" to type "System.Boolean". Boolean parameters accept only Boolean '
             "values and numbers, such as $True, $False, 1 or 0 instead."
         )
         self._refuse_conversion(parameter, value, Terminating(ErrorRecord("", message)))
@@ -292,11 +332,15 @@ class Binder:
                 return item.name
             text = to_text(item)
             fitting = [name for name in parameter.values if name.casefold() == text.casefold()]
-            fitting = fitting or [name for name in parameter.values if text and name.casefold().startswith(text.casefold())]
+            fitting = fitting or [
+                name for name in parameter.values if text and name.casefold().startswith(text.casefold())
+            ]
             if len(fitting) == 1:
                 return fitting[0]
             if isinstance(item, int) and not isinstance(item, bool):
-                raise OutsideSubset(f"-{parameter.name} {item}: enumerations by number lie outside the subset; write the name")
+                raise OutsideSubset(
+                    f"-{parameter.name} {item}: enumerations by number lie outside the subset; write the name"
+                )
             kind = parameter.type_name.removesuffix("[]")
             raise Terminating(
                 ErrorRecord(
@@ -324,24 +368,37 @@ class Binder:
         texts = parameter.type_name in ("System.String", "System.String[]")
         if isinstance(value, list) and not value and "allowemptycollection" not in allowed:
             kind = "array" if parameter.type_name.endswith("[]") else "collection"
-            self._refuse_bound(parameter, f"ParameterArgumentValidationErrorEmpty{kind.title()}NotAllowed", f"because it is an empty {kind}.")
+            self._refuse_bound(
+                parameter,
+                f"ParameterArgumentValidationErrorEmpty{kind.title()}NotAllowed",
+                f"because it is an empty {kind}.",
+            )
         for item in value if isinstance(value, list) else [value]:
             if texts and isinstance(item, str) and item == "" and "allowemptystring" not in allowed:
-                self._refuse_bound(parameter, "ParameterArgumentValidationErrorEmptyStringNotAllowed", "because it is an empty string.")
+                self._refuse_bound(
+                    parameter, "ParameterArgumentValidationErrorEmptyStringNotAllowed", "because it is an empty string."
+                )
 
     def _refuse_bound(self, parameter: SignatureParameter, error_id: str, why: str) -> NoReturn:
         self.fail(error_id, f"Cannot bind argument to parameter '{parameter.name}' {why}", VALIDATION, "InvalidData")
 
     def refuse_value(self, parameter: SignatureParameter, why: str) -> NoReturn:
         """An argument does not pass its validation."""
-        self.fail("ParameterArgumentValidationError", f"Cannot validate argument on parameter '{parameter.name}'. {why}", VALIDATION, "InvalidData")
+        self.fail(
+            "ParameterArgumentValidationError",
+            f"Cannot validate argument on parameter '{parameter.name}'. {why}",
+            VALIDATION,
+            "InvalidData",
+        )
 
     # What the pipeline brings -------------------------------------------------
 
     def takes_input(self, bound: Bound) -> bool:
         """Whether any parameter that is still free takes something from the pipeline."""
         return any(
-            (one.by_value or one.by_name) and one.name not in bound.values for one in self.signature.parameters.values() if self._open(one, bound)
+            (one.by_value or one.by_name) and one.name not in bound.values
+            for one in self.signature.parameters.values()
+            if self._open(one, bound)
         )
 
     def _open(self, parameter: SignatureParameter, bound: Bound) -> bool:
@@ -351,7 +408,9 @@ class Binder:
         """The binding with one object of the pipeline added, or None when nothing takes it."""
         made = Bound(bound.signature, Table(bound.values), dict(bound.common), list(bound.rest), list(bound.candidates))
         took = False
-        free = [one for one in self.signature.parameters.values() if one.name not in made.values and self._open(one, made)]
+        free = [
+            one for one in self.signature.parameters.values() if one.name not in made.values and self._open(one, made)
+        ]
         default = next((one for one in made.candidates if one.default), None)
         free.sort(key=lambda one: default is not None and one.name not in default.members)
         for exact in (True, False):
@@ -373,7 +432,12 @@ class Binder:
             return False
         if exact and not self.fits(parameter, value):
             return False
-        if not exact and not parameter.known and not parameter.enumeration and not same_kind(value, parameter.type_name.removesuffix("[]")):
+        if (
+            not exact
+            and not parameter.known
+            and not parameter.enumeration
+            and not same_kind(value, parameter.type_name.removesuffix("[]"))
+        ):
             return False
         try:
             made.values[parameter.name] = self.convert(parameter, value, "")
@@ -394,17 +458,28 @@ class Binder:
         whole = [one for one in bound.candidates if not lacking[one.name]]
         if not whole:
             default = next((one for one in bound.candidates if one.default), None)
-            chosen = default or (bound.candidates[0] if len(bound.candidates) == 1 or not self.signature.default_set() else None)
+            chosen = default or (
+                bound.candidates[0] if len(bound.candidates) == 1 or not self.signature.default_set() else None
+            )
             if len(bound.candidates) > 1 and default is None and chosen is None:
-                self.fail("AmbiguousParameterSet", "Parameter set cannot be resolved using the specified named parameters.")
+                self.fail(
+                    "AmbiguousParameterSet", "Parameter set cannot be resolved using the specified named parameters."
+                )
             if chosen is None or (len(bound.candidates) > 1 and default is None):
-                self.fail("AmbiguousParameterSet", "Parameter set cannot be resolved using the specified named parameters.")
+                self.fail(
+                    "AmbiguousParameterSet", "Parameter set cannot be resolved using the specified named parameters."
+                )
             names = " ".join(lacking[chosen.name])
-            self.fail("MissingMandatoryParameter", f"Cannot process command because of one or more missing mandatory parameters: {names}.")
+            self.fail(
+                "MissingMandatoryParameter",
+                f"Cannot process command because of one or more missing mandatory parameters: {names}.",
+            )
         if len(whole) > 1:
             strict = [one for one in whole if not self._lacking(one, bound, coming=False)]
             whole = strict if len(strict) == 1 and not any(one.default for one in whole) else whole
         default = next((one for one in whole if one.default), None)
+        if default is None and not self.signature.default_set():
+            default = whole[0]
         if default is None and len(whole) > 1 and not coming and not self._same(whole):
             self.fail("AmbiguousParameterSet", "Parameter set cannot be resolved using the specified named parameters.")
         bound.candidates = whole if coming else [default or whole[0]]

@@ -89,6 +89,11 @@ class Call:
     spec: CmdletSpec
     parameter_set: str = ""
     has_input: bool = False
+    frame: Any = None
+    at: Any = None
+    common: dict[str, Any] = field(default_factory=dict)
+    failed: bool = False
+    shell: Any = None
 
     def get(self, name: str, default: Any = None) -> Any:
         """A bound parameter, or the default."""

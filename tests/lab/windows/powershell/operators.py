@@ -50,7 +50,10 @@ def runtime(error_id: str, message: str, category: str = "InvalidOperation", tar
 
 def no_operator(left: Any, operator: str) -> Terminating:
     """There is no such operator for this type."""
-    return runtime("MethodNotFound", f"Method invocation failed because [{type_name(left)}] does not contain a method named '{operator}'.")
+    return runtime(
+        "MethodNotFound",
+        f"Method invocation failed because [{type_name(left)}] does not contain a method named '{operator}'.",
+    )
 
 
 def number(value: Any) -> int | float | Decimal:
@@ -70,7 +73,9 @@ def number(value: Any) -> int | float | Decimal:
             return 0
         made = number_of(value)
         if made is None:
-            raise invalid_cast(value, "System.Int32", "Input string was not in a correct format.", "InvalidCastFromStringToInteger")
+            raise invalid_cast(
+                value, "System.Int32", "Input string was not in a correct format.", "InvalidCastFromStringToInteger"
+            )
         return made
     raise invalid_cast(value, "System.Int32")
 
@@ -114,8 +119,12 @@ def add_tables(left: Table, right: Any) -> Table:
         raise runtime("AddHashTableToNonHashTable", "A hash table can only be added to another hash table.")
     for key in right:
         if key in left:
-            message = f"Item has already been added. Key in dictionary: '{to_text(key)}'  Key being added: '{to_text(key)}'"
-            raise Terminating(ErrorRecord("System.ArgumentException", message, "OperationStopped", None, "System.ArgumentException"))
+            message = (
+                f"Item has already been added. Key in dictionary: '{to_text(key)}'  Key being added: '{to_text(key)}'"
+            )
+            raise Terminating(
+                ErrorRecord("System.ArgumentException", message, "OperationStopped", None, "System.ArgumentException")
+            )
     return Table([*left.items(), *right.items()], ordered=left.ordered)
 
 
@@ -177,7 +186,9 @@ def remainder(left: Any, right: Any) -> Any:
     a, b = number(left), number(right)
     if b == 0 and not isinstance(a, float) and not isinstance(b, float):
         raise divided_by_zero()
-    return arithmetic(a, b, lambda x, y: x - y * int(x / y) if isinstance(x, int) and abs(x) < 2**52 else math.fmod(x, y))
+    return arithmetic(
+        a, b, lambda x, y: x - y * int(x / y) if isinstance(x, int) and abs(x) < 2**52 else math.fmod(x, y)
+    )
 
 
 def bits(work: Callable[[int, int], int]) -> Callable[[Any, Any], Any]:
@@ -215,7 +226,11 @@ def compare(left: Any, right: Any, *, cased: bool = False) -> int:
         Terminating: they cannot be compared.
     """
     if left is None or right is None:
-        return (left is not None) - (right is not None) if left is None or not isinstance(left, int | float) else compare(left, 0)
+        return (
+            (left is not None) - (right is not None)
+            if left is None or not isinstance(left, int | float)
+            else compare(left, 0)
+        )
     if isinstance(left, str):
         a, b = (str(left), to_text(right)) if cased else (str(left).casefold(), to_text(right).casefold())
         return (a > b) - (a < b)
@@ -248,7 +263,13 @@ def enum_number(left: EnumValue, right: Any) -> int:
         return right.number
     if isinstance(right, str):
         made = number_of(right)
-        return left.number if right.casefold() == left.name.casefold() else int(made) if made is not None else left.number + 1
+        return (
+            left.number
+            if right.casefold() == left.name.casefold()
+            else int(made)
+            if made is not None
+            else left.number + 1
+        )
     return int(number(right))
 
 
@@ -262,7 +283,11 @@ def equal(left: Any, right: Any, *, cased: bool = False) -> bool:
     if isinstance(left, list | Table | NetException | ErrorRecord):
         return left is right
     if isinstance(left, PsObject) and left.type_names[0] != "System.Version":
-        return left is right or (left.text is not None and left.text.casefold() == to_text(right).casefold() and not isinstance(right, PsObject))
+        return left is right or (
+            left.text is not None
+            and left.text.casefold() == to_text(right).casefold()
+            and not isinstance(right, PsObject)
+        )
     if not isinstance(left, str | bool | int | float | Decimal | EnumValue | dt.datetime | dt.timedelta | PsObject):
         try:
             return bool(left == cast(right, type_name(left)))
@@ -306,7 +331,10 @@ def replace(left: Any, right: Any, *, cased: bool = False) -> Any:
     """`-replace`."""
     parts = right if isinstance(right, list) else [right]
     if len(parts) > 2:
-        raise runtime("BadReplaceArgument", "The -ireplace operator allows only two elements to follow it, not " + f"{len(parts)}.")
+        raise runtime(
+            "BadReplaceArgument",
+            "The -ireplace operator allows only two elements to follow it, not " + f"{len(parts)}.",
+        )
     pattern = compile_pattern(to_text(parts[0]), cased=cased)
     put = net_replacement(to_text(parts[1]) if len(parts) > 1 else "", pattern)
     if isinstance(left, list):
@@ -326,7 +354,9 @@ def split(left: Any, right: Any, *, cased: bool = False) -> list[Any]:
         raise OutsideSubset("-split with a negative limit lies outside the subset")
     found: list[Any] = []
     for item in left if isinstance(left, list) else [left]:
-        found.extend(part or "" for part in pattern.split(to_text(item), maxsplit=max(limit - 1, 0) if limit else 0)) if limit != 1 else found.append(to_text(item))
+        found.extend(
+            part or "" for part in pattern.split(to_text(item), maxsplit=max(limit - 1, 0) if limit else 0)
+        ) if limit != 1 else found.append(to_text(item))
     return found
 
 
@@ -374,7 +404,9 @@ def format_text(pattern: Any, values: Any) -> str:
         if found[1] is None:
             raise _format_error("Input string was not in a correct format.")
         if int(found[1]) >= len(items):
-            raise _format_error("Index (zero based) must be greater than or equal to zero and less than the size of the argument list.")
+            raise _format_error(
+                "Index (zero based) must be greater than or equal to zero and less than the size of the argument list."
+            )
         text = formatted(items[int(found[1])], found[3] or "")
         width = int(found[2] or 0)
         return text.rjust(width) if width > 0 else text.ljust(-width)
@@ -386,7 +418,13 @@ def _format_error(why: str) -> Terminating:
     inner = NetException("System.FormatException", why)
     message = f"Error formatting a string: {why}."
     return Terminating(
-        ErrorRecord("FormatError", message, "InvalidOperation", None, NetException("System.Management.Automation.RuntimeException", message, inner))
+        ErrorRecord(
+            "FormatError",
+            message,
+            "InvalidOperation",
+            None,
+            NetException("System.Management.Automation.RuntimeException", message, inner),
+        )
     )
 
 
@@ -439,7 +477,11 @@ def number_text(value: int | float | Decimal, pattern: str) -> str:
     if kind in "DX":
         if not isinstance(value, int):
             raise _format_error("Format specifier was invalid.")
-        whole = int(value) if kind == "D" or value >= 0 else int(value) + (1 << (64 if integer_kind(value) is Int64 else 32))
+        whole = (
+            int(value)
+            if kind == "D" or value >= 0
+            else int(value) + (1 << (64 if integer_kind(value) is Int64 else 32))
+        )
         text = f"{abs(whole):d}" if kind == "D" else f"{whole:X}" if letter == "X" else f"{whole:x}"
         return ("-" if whole < 0 else "") + text.rjust(digits or 0, "0")
     exact = Decimal(str(value)) if not isinstance(value, Decimal) else value

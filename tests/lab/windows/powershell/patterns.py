@@ -29,7 +29,13 @@ def wildcard(pattern: str, *, cased: bool = False) -> re.Pattern[str]:
             if end < 0:
                 message = f"The specified wildcard character pattern is not valid: {pattern}"
                 raise Terminating(
-                    ErrorRecord("RuntimeException", message, "NotSpecified", None, "System.Management.Automation.WildcardPatternException")
+                    ErrorRecord(
+                        "RuntimeException",
+                        message,
+                        "NotSpecified",
+                        None,
+                        "System.Management.Automation.WildcardPatternException",
+                    )
                 )
             made.append("[" + re.sub(r"([\\^])", r"\\\1", pattern[place + 1 : end]) + "]")
             place = end
@@ -72,7 +78,11 @@ def compile_pattern(pattern: str, *, cased: bool = False, flags: int = 0) -> re.
                 f"The regular expression pattern {pattern} is not valid.",
                 "InvalidOperation",
                 pattern,
-                NetException("System.Management.Automation.RuntimeException", f"The regular expression pattern {pattern} is not valid.", NetException("System.ArgumentException", why)),
+                NetException(
+                    "System.Management.Automation.RuntimeException",
+                    f"The regular expression pattern {pattern} is not valid.",
+                    NetException("System.ArgumentException", why),
+                ),
             )
         ) from error
 

@@ -239,15 +239,48 @@ class Position:
 
 
 class Terminating(Exception):
-    """A terminating error, which `catch` can take."""
+    """A terminating error, which `catch` can take. `everywhere`: it ends the script (`throw`, ErrorAction Stop), not the statement alone."""
 
-    def __init__(self, record: ErrorRecord) -> None:
+    def __init__(self, record: ErrorRecord, *, everywhere: bool = False) -> None:
         super().__init__(record.message)
         self.record = record
+        self.everywhere = everywhere
 
 
 class OutsideSubset(BaseException):
     """The script asks for something Windows could do and the simulation cannot. Nothing in the script can catch it."""
+
+
+class Flow(Exception):
+    """A statement that leaves its place: break, continue, return."""
+
+
+class BreakFlow(Flow):
+    """`break`."""
+
+
+class ContinueFlow(Flow):
+    """`continue`."""
+
+
+class ReturnFlow(Flow):
+    """`return`."""
+
+
+class ExitFlow(Flow):
+    """`exit`."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Cancelled(BaseException):
+    """The process was ended from outside: nothing of the script runs any more."""
+
+
+NOTHING = object()
+"""What a pipeline that put out nothing gives: `$null` everywhere but in a pipeline, where it is no object."""
 
 
 def as_list(value: Any) -> list[Any]:

@@ -72,13 +72,24 @@ def signature(name: str) -> Signature | None:
         ParameterSet("(All)", frozenset(), loose, True)
     ]
     compiled = entry["m"].startswith((REQUIRED_PREFIX, "CimCmdlets", "FailoverClusters", "ActiveDirectory"))
-    return Signature(published, {one.name.casefold(): one for one in parameters}, tuple(sets), bool(entry.get("w")), compiled, entry["m"])
+    return Signature(
+        published,
+        {one.name.casefold(): one for one in parameters},
+        tuple(sets),
+        bool(entry.get("w")),
+        compiled,
+        entry["m"],
+    )
 
 
 def _parameter(name: str, fields: dict[str, Any]) -> SignatureParameter:
     written = fields["t"]
     pipeline = fields.get("p", "")
-    resolved = SWITCH if written == "switch" else resolve_type(written.replace("System.", "", 1) if written.startswith("System.") else written)
+    resolved = (
+        SWITCH
+        if written == "switch"
+        else resolve_type(written.replace("System.", "", 1) if written.startswith("System.") else written)
+    )
     enumeration = bool(fields.get("v")) and resolved not in STRINGS
     if resolved is None and written.split(".")[-1].split("[")[0].startswith("Nullable"):
         resolved = "System.Object"
