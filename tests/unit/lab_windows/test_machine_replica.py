@@ -1,0 +1,126 @@
+"""Storage Replica between two machines, over TCP."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.lab.windows.machine.refusals import Refused
+from tests.lab.windows.machine.replica_wire import Unreachable
+from tests.lab.windows.machine.settings import GIB, Hooks, VolumeSettings
+
+LOG = 1 << 30
+
+
+@pytest.fixture
+def pair(build):
+    """A source and a destination that know of each other, with groups."""
+    machines = [build(name, Hooks(peers={}), features=("Storage-Replica",)) for name in ("A1", "B1")]
+    for machine, other in (
+        (machines, reversed(machines)) if False else ((machines[0], machines[1]), (machines[1], machines[0]))
+    ):
+        other.hooks.peers[machine.computer.name] = machine.hooks.peers[machine.computer.name] = machine.replica.listen(
+            "127.0.0.1"
+        )
+    for machine in machines:
+        machine.replica.create(f"rg{machine.computer.name}", ["E:"], "L:", LOG)
+    return machines
+
+
+def partner(source, destination):
+    group = source.replica.get(f"rg{source.computer.name}")
+    there = f"rg{destination.computer.name}"
+    join = {
+        "op": "join",
+        "group": there,
+        "source": source.computer.name,
+        "source_group": group["name"],
+        "generation": 1,
+        "mode": "Synchronous",
+    }
+    source.replica.ask(destination.computer.name, join)
+    source.replica.make_source(group, destination.computer.name, there, mode="Synchronous")
+    return group, destination.replica.get(there)
+
+
+def test_the_destination_has_the_last_consistent_state_after_the_source_died(pair, build):
+    a, b = pair
+    here, there = partner(a, b)
+    assert a.replica.status(here) == "InitialBlockCopy"
+    a.files.open_path("E:\\f").write_text("one")
+    a.tick()
+    assert (a.replica.status(here), b.replica.status(there)) == ("ContinuouslyReplicating", "ContinuouslyReplicating")
+    with pytest.raises(Refused, match="not ready"):
+        b.files.locate("E:\\f")
+    a.power_cut()
+    build.clock.sleep(10)
+    assert b.replica.status(there) == "ConnectingToSource"
+    b.replica.switch(there)
+    assert b.files.open_path("E:\\f").read_text() == "one"
+    b.tick()
+    assert b.replica.status(there) == "WaitingForDestination"
+
+
+def test_a_source_that_comes_back_becomes_the_destination(pair, build):
+    a, b = pair
+    here, there = partner(a, b)
+    a.tick()
+    address = a.hooks.peers["A1"]
+    a.power_cut()
+    b.replica.switch(there)
+    b.files.open_path("E:\\f").write_text("newer")
+    a.boot()
+    a.replica.listen(*address)
+    assert here["role"] == "Secondary"
+    build.clock.sleep(1)
+    b.tick()
+    a.replica.switch(here)
+    assert a.files.open_path("E:\\f").read_text() == "newer"
+    assert there["role"] == "Secondary"
+
+
+def test_the_direction_is_not_switched_before_the_first_copy_is_whole(pair):
+    a, b = pair
+    _, there = partner(a, b)
+    with pytest.raises(Refused, match="initial block copy"):
+        b.replica.switch(there)
+
+
+@pytest.mark.parametrize(
+    ("volumes", "log", "size", "message"),
+    [
+        (["C:"], "L:", LOG, "operating system"),
+        (["Q:"], "L:", LOG, "Unable to find"),
+        (["E:"], "E:", LOG, "another disk"),
+        (["E:"], "L:", 1 << 20, "log size"),
+        (["M:"], "L:", LOG, "GPT"),
+        (["F:"], "L:", LOG, "NTFS or ReFS"),
+    ],
+)
+def test_volumes_that_cannot_be_replicated(build, volumes, log, size, message):
+    more = (
+        VolumeSettings("C"),
+        VolumeSettings("E"),
+        VolumeSettings("L"),
+        VolumeSettings("M", style="MBR"),
+        VolumeSettings("F", file_system="FAT32"),
+    )
+    machine = build("A1", features=("Storage-Replica",), volumes=more)
+    with pytest.raises(Refused, match=message):
+        machine.replica.create("rg", volumes, log, size)
+
+
+@pytest.mark.parametrize(
+    ("release", "edition", "size"), [("2016", "Standard", 64 * GIB), ("2022", "Standard", 3 << 40)]
+)
+def test_the_standard_edition_may_less(build, release, edition, size):
+    volumes = (VolumeSettings("C"), VolumeSettings("E", size=size), VolumeSettings("L"))
+    machine = build("A1", features=("Storage-Replica",), volumes=volumes, release=release, edition=edition)
+    with pytest.raises(Refused, match="edition"):
+        machine.replica.create("rg", ["E:"], "L:", LOG)
+
+
+def test_nobody_answers_without_power(pair):
+    a, b = pair
+    b.power_cut()
+    with pytest.raises(Unreachable):
+        a.replica.ask("B1", {"op": "groups"})
