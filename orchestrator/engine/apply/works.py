@@ -207,7 +207,8 @@ class Works:
             if self._overflow:
                 with self._overflow_lock:
                     self._drain()
-            self._measure()
+            if self.backlog or self.queue_full or self._percent:
+                self._measure()
             if self.position.applied != self.position.checkpointed and time.monotonic() >= self._checkpoint_due_s:
                 self._checkpoint()
 

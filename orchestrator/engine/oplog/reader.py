@@ -10,7 +10,6 @@ One thread uses a reader at a time; several readers may read one log.
 from __future__ import annotations
 
 import contextlib
-import os
 import select
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,9 +29,10 @@ from orchestrator.engine.oplog.format import (
     measure,
 )
 from orchestrator.engine.oplog.segments import HEADER_BYTES, LogPlace, MappedSegment
+from orchestrator.engine.oplog.waking import Sleeper, barrier
 
-WAIT_SLICE_S = 0.02
-"""Several readers share one FIFO, and one of them may drain another's wake-up: none sleeps longer than this on it alone."""
+LOOK_S = 0.02
+"""How often a reader looks that nobody wakes."""
 
 
 class LogState(Protocol):
@@ -74,11 +74,11 @@ class LogReader:
             mem_dir: where memory segments are.
             disk_dir: where disk segments are; may be the same.
             state: the log's state page.
-            wake: the FIFO that the writer writes to when somebody waits; without it ``wait`` looks every 20 ms.
+            wake: the FIFO that the writer writes to when somebody waits; without it ``wait`` looks every ``LOOK_S``.
         """
         self._place = LogPlace(mem_dir, disk_dir)
         self._state = state
-        self._wake = None if wake is None else _open_fifo(wake)
+        self._sleeper = None if wake is None else Sleeper(wake)
         self._segment: MappedSegment | None = None
         self._offset = 0
         self.position = 0
@@ -214,13 +214,13 @@ class LogReader:
         Returns whether there is something to read.
         """
         self._state.reader_waiting = 1
+        barrier()  # else the writer may not see the word, nor we the record that it has just written
         if self._state.committed_sequence > self.position:
             return True
-        watched = list(also) if self._wake is None else [self._wake, *also]
-        ready, _, _ = select.select(watched, [], [], min(timeout_s, WAIT_SLICE_S))
-        if self._wake is not None and self._wake in ready:
-            with contextlib.suppress(BlockingIOError):
-                os.read(self._wake, 4096)
+        if self._sleeper is not None:
+            self._sleeper.sleep(timeout_s, also)
+        else:
+            select.select(list(also), [], [], min(timeout_s, LOOK_S))
         return self._state.committed_sequence > self.position
 
     def release(self, sequence: int) -> None:
@@ -230,9 +230,9 @@ class LogReader:
     def close(self) -> None:
         """Let go of the segment and the FIFO. Views handed out stay valid."""
         self._segment = None
-        if self._wake is not None:
-            os.close(self._wake)
-            self._wake = None
+        if self._sleeper is not None:
+            self._sleeper.close()
+            self._sleeper = None
 
 
 def split(data: memoryview) -> list[memoryview]:
@@ -243,9 +243,3 @@ def split(data: memoryview) -> list[memoryview]:
         records.append(data[offset : offset + total])
         offset += total
     return records
-
-
-def _open_fifo(path: Path) -> int:
-    with contextlib.suppress(FileExistsError):
-        os.mkfifo(path, 0o600)
-    return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)  # read-write, so that it never ends

@@ -61,7 +61,7 @@ from orchestrator.engine.transfer.tls import Channel, Identity
 from orchestrator.engine.transfer.translate import FileNames, PathMapping, Rules, Translator
 
 log = logging.getLogger(__name__)
-TICK_S = 0.25
+TICK_S = 0.5
 USEFUL_SESSION_S = 2.0  # a session that lasted so long had worked: after it the first pause is short again
 
 

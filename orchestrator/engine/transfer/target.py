@@ -61,6 +61,9 @@ from orchestrator.engine.transfer.tls import Channel, Identity, Peer, server_con
 
 log = logging.getLogger(__name__)
 TICK_S = 0.05
+"""How long word of what was done may wait to be told together."""
+IDLE_TICK_S = 0.25
+"""How often time passes for a session in which there is nothing to tell."""
 
 
 class Replicas(Protocol):
@@ -209,6 +212,7 @@ class TargetConnection:
         self._something = threading.Condition(self._lock)
         self._sender = threading.Thread(target=self._send_for_ever, name="session-sender", daemon=True)
         self._received_bytes = 0
+        self._is_dozing = False
         self._is_answering = False
         """No session comes of it: nothing but the answer is sent, however long it takes."""
 
@@ -266,7 +270,8 @@ class TargetConnection:
                 elif isinstance(action, Hangup):
                     log.info("session with %s: %s", self.peer.name, action.says)
                     self._outbox.append(None)
-            if actions:
+            if actions or (self._is_dozing and self._core.has_unsaid):
+                self._is_dozing = False
                 self._something.notify()
         for action in actions:
             self._do(action)
@@ -359,7 +364,8 @@ class TargetConnection:
         """The next message to send; None when the session is over. Time passes for the core while nothing is to be sent."""
         with self._something:
             while not self._outbox:
-                if not self._something.wait(TICK_S) and not self._is_answering:
+                self._is_dozing = not self._core.has_unsaid
+                if not self._something.wait(IDLE_TICK_S if self._is_dozing else TICK_S) and not self._is_answering:
                     self._note_signs_of_life()
                     for action in self._core.handle(Tick(), time.monotonic()):
                         if isinstance(action, Hangup):

@@ -201,6 +201,11 @@ class TargetSession:
         )
         return [Send(ack)]
 
+    @property
+    def has_unsaid(self) -> bool:
+        """Whether the next tick has something to tell."""
+        return self._unsaid
+
     def _tick(self, now_s: float) -> list[TargetAction]:
         if self.phase not in {Phase.GREETING, Phase.STREAMING}:
             return []

@@ -14,6 +14,7 @@ from orchestrator.engine.oplog.errors import CorruptRecord, LogUnusable
 from orchestrator.engine.oplog.format import Kind, Operation
 from orchestrator.engine.oplog.reader import LogReader
 from orchestrator.engine.oplog.segments import LogPlace
+from orchestrator.engine.oplog.waking import Sleeper
 from orchestrator.engine.oplog.writer import GroupCommit, LogWriter
 
 SEGMENT_BYTES = 4096
@@ -189,6 +190,24 @@ def test_waiting_ends_when_something_comes(tmp_path: Path) -> None:
     writer.commit()
     assert reader.wait(1)
     reader.close()
+
+
+def test_one_byte_wakes_every_reader_of_a_log(tmp_path: Path) -> None:
+    """Whoever takes it nudges the others: nobody looks by itself, nobody sleeps on."""
+    fifo, awake = tmp_path / "wake", threading.Barrier(4)
+    sleepers = [Sleeper(fifo) for _ in range(3)]
+
+    def sleep(sleeper: Sleeper) -> None:
+        sleeper.sleep(3600)
+        awake.wait(30)
+
+    for sleeper in sleepers:
+        threading.Thread(target=sleep, args=(sleeper,), daemon=True).start()
+    with fifo.open("r+b", buffering=0) as writer:
+        writer.write(b"\1")
+        awake.wait(30)
+    for sleeper in sleepers:
+        sleeper.close()
 
 
 def test_opening_a_long_log_reads_its_last_segment_and_finds_damage_before_it_when_that_is_read(tmp_path: Path) -> None:
