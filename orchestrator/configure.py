@@ -8,7 +8,7 @@ told at once, each with file, line and column where it has them.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from orchestrator.model.errors import FileUnreadable, ServerUnknown, SettingsInv
 from orchestrator.model.located import Located, load
 from orchestrator.model.protections import Protection
 from orchestrator.model.provenance import DEFAULT, Layer, Origin
-from orchestrator.model.servers import Pair, Server
+from orchestrator.model.servers import Pair, Platform, Server
 from orchestrator.model.settings import Settings
 
 HABITS = (
@@ -134,6 +134,9 @@ def agree(settings: Settings, servers: Mapping[str, Server], protections: Iterab
         raise refused(
             [f"source {source.name} and target {target.name} are the same server: their engines have one key"]
         )
+    unfit = list(_unfit(settings, source, target))
+    if unfit:
+        raise refused(unfit)
     for other in protections:
         same = (other.settings.source.lower(), other.settings.target.lower()) == (
             source.name.lower(),
@@ -149,6 +152,20 @@ def agree(settings: Settings, servers: Mapping[str, Server], protections: Iterab
     if inside:
         raise refused(inside)
     return Pair(source, target)
+
+
+def _unfit(settings: Settings, source: Server, target: Server) -> Iterator[str]:
+    """Why the way to replicate is none for these servers."""
+    way = settings.connection.replication
+    if source.platform is not target.platform:
+        yield f"{source.name} runs {source.platform} and {target.name} {target.platform}: a pair is of one platform"
+    elif source.platform is Platform.WINDOWS and way == "native":
+        yield (
+            f"connection.replication: {source.name} and {target.name} run Windows, where no engine replicates: choose storage_replica, "
+            "with connection.storage_replica.source_log_volume, or external"
+        )
+    elif source.platform is Platform.LINUX and way == "storage_replica":
+        yield f"connection.replication: Storage Replica is of Windows, and {source.name} runs Linux: choose native or external"
 
 
 def _known(name: str, known: Mapping[str, Server]) -> Server:

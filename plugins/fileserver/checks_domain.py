@@ -16,6 +16,7 @@ from orchestrator.sdk import steps
 from orchestrator.sdk.checks import View, check
 from plugins.fileserver.checks_servers import serving
 from plugins.fileserver.checks_shares import shared
+from plugins.fileserver.facts import clock_offset_s, hosts_lines, hosts_path, networks
 from plugins.fileserver.inventory import account_of, target_keys
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
@@ -48,8 +49,12 @@ def account_missing(view: View) -> Iterator[Finding]:
                 f"the domain {domain.domain} has {'no' if account is None else 'a disabled'} account {account_of(side)}$ for {side.name}",
                 where=f"{domain.controller}, {view.place('failover.directory.domain')}",
                 why="its service names cannot be moved; both servers must be members of one domain",
-                remedy=f"join it: net ads join on {side.name}" if account is None else "enable the account",
+                remedy=_join(view, str(side.name)) if account is None else "enable the account",
             )
+
+
+def _join(view: View, server: str) -> str:
+    return f"join it: {'Add-Computer' if view.settings.failover.windows else 'net ads join'} on {server}"
 
 
 @check("domains-differ", sets=("basic", "names"), passed="both servers are members of one domain")
@@ -116,9 +121,9 @@ def domain_clock(view: View) -> Iterator[Finding]:
     ahead_s = view.inventory.domain.clock_ahead_s
     offsets = [(view.inventory.domain.controller, ahead_s)] if view.inventory.domain.asked else []
     for where in (SOURCE, TARGET):
-        engine = view.inventory.on(where).engine
-        if engine is not None and view.inventory.domain.asked:
-            offsets.append((engine.name, engine.clock_offset_s - ahead_s))
+        clock = clock_offset_s(view.inventory.on(where))
+        if clock is not None and view.inventory.domain.asked:
+            offsets.append((clock[0], clock[1] - ahead_s))
     for name, offset_s in offsets:
         if abs(offset_s) > KERBEROS_LIMIT_S * 0.8:
             yield view.error(
@@ -164,13 +169,13 @@ def hosts_file(view: View) -> Iterator[Finding]:
     for where in (SOURCE, TARGET):
         side = view.inventory.on(where)
         own = {one.address for one in side.addresses}
-        for line in side.samba.hosts if side.samba else ():
+        for line in hosts_lines(side):
             held = sorted({short, full} & set(line.names))
             itself = where is SOURCE and (line.address.startswith("127.") or line.address in own)
             if held and not itself:
                 yield view.error(
-                    f"/etc/hosts on {side.name} leads {', '.join(held)} to {line.address}",
-                    where=f"{side.name}, /etc/hosts",
+                    f"{hosts_path(side)} on {side.name} leads {', '.join(held)} to {line.address}",
+                    where=f"{side.name}, {hosts_path(side)}",
                     why="it goes before DNS: that machine would not follow a failover",
                     remedy=f"remove the line on {side.name}; look at the clients' hosts files, too",
                 )
@@ -185,8 +190,8 @@ def address_leased(view: View) -> Iterator[Finding]:
         TARGET: [one.target for one in failover.dns.addresses],
     }
     for where, addresses in wanted.items():
-        found = view.inventory.on(where).samba
-        leased = [one for one in dict.fromkeys(addresses) if found and (net := found.network(one)) and net.dynamic]
+        found = {net.address for net in networks(view.inventory.on(where)) if net.dynamic}
+        leased = [one for one in dict.fromkeys(addresses) if one in found]
         if leased:
             yield view.warning(
                 f"{', '.join(leased)} of {view.inventory.on(where).name} is leased, not fixed",
@@ -201,22 +206,22 @@ def address_leased(view: View) -> Iterator[Finding]:
 )
 def across_subnets(view: View) -> Iterator[Finding]:
     """The guide: with source and target on different subnets the address must not be failed over."""
-    failover, theirs = view.settings.failover, view.inventory.target.samba
-    if not failover.fails_over("addresses") or theirs is None:
+    failover, theirs = view.settings.failover, networks(view.inventory.target)
+    if not failover.fails_over("addresses") or view.inventory.target.unreachable:
         return
     for position, taken in enumerate(failover.identity.addresses):
-        networks = [one for one in theirs.networks if one.interface == taken.interface]
+        beside = [one for one in theirs if one.interface == taken.interface]
         place = view.place(f"failover.identity.addresses.{position}")
-        if not networks:
-            has = ", ".join(sorted({one.interface for one in theirs.networks})) or "none"
+        if not beside:
+            has = ", ".join(sorted({one.interface for one in theirs})) or "none"
             yield view.error(
                 f"{view.inventory.target.name} has no interface {taken.interface} with an address",
                 where=place,
                 why=f"{taken.source} could not be taken over there",
                 remedy=f"name one of its interfaces: {has}",
             )
-        elif not on_link(taken.source, [f"{one.address}/{one.prefix}" for one in networks]):
-            where = ", ".join(f"{one.address}/{one.prefix}" for one in networks)
+        elif not on_link(taken.source, [f"{one.address}/{one.prefix}" for one in beside]):
+            where = ", ".join(f"{one.address}/{one.prefix}" for one in beside)
             yield view.error(
                 f"{taken.source} is not in a subnet of {taken.interface} on {view.inventory.target.name} ({where})",
                 where=place,
@@ -242,7 +247,8 @@ def engine_address(view: View) -> Iterator[Finding]:
 @check("engine-name-taken", sets=("basic", "failover"), passed="the source's engine is known by a name that stays")
 def engine_name(view: View) -> Iterator[Finding]:
     """A ticket for a service name that was moved is made for the target's account: the source's engine cannot read it."""
-    pair, account = view.protection.pair, view.protection.pair.source.own_engine.account
+    pair, engine = view.protection.pair, view.protection.pair.source.engine
+    account = engine.account if engine else None
     if account is None or not account.kerberos_host or not view.settings.failover.fails_over("spns"):
         return
     found = view.inventory.domain.source

@@ -139,12 +139,16 @@ def service_starts_by_itself(view: View) -> Iterator[Finding]:
         side = view.inventory.on(where)
         for service in view.settings.failover.services:
             facts = side.service(service.name)
-            if facts is not None and facts.start_type == "automatic":
+            windows = view.settings.failover.windows is not None
+            meanwhile = windows and where is TARGET and not service.must_be_stopped_on_target
+            if facts is not None and facts.start_type == "automatic" and not meanwhile:
+                unit = service.on(where).unit or service.name
+                by_hand = f"Set-Service -Name {unit} -StartupType Manual" if windows else f"systemctl disable {unit}"
                 yield view.error(
                     f"service {service.name} starts by itself on {side.name}",
                     where=side.name,
                     why="after a boot it would serve before anybody confirmed that this side may",
-                    remedy=f"systemctl disable {service.on(where).unit or service.name}",
+                    remedy=by_hand,
                     fix=[steps.set_start_type(where, side.name, service.document(where), "manual")],
                 )
 
