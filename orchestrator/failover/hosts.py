@@ -104,7 +104,7 @@ def _phase(protection: Protection, watch: Kept, *, busy: bool) -> str:
         return "done"
     if busy:
         return "running_script"
-    return "detected" if watch.waiting else "idle"
+    return "detected" if watch.waiting and not watch.approved else "idle"
 
 
 def _data(protection: Protection, ports: Ports, where: Where) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from orchestrator.service import deciding
 from tests.simulation import leases
 from tests.simulation.leases import LASTS_S, LEASE_S, LOOK_S, STOP_S, Scene, patched, run
 
-SCHEDULES = int(os.environ.get("DTAM_SIMULATION_SCHEDULES", "600"))
+SCHEDULES = int(os.environ.get("DTAM_SIMULATION_SCHEDULES", "500"))
 BUG_SCHEDULES = 800
 LONG = (0.5, 5.0, 20.0)
 FENCED = Scene(fence_command=True, freezes_s=LONG, pauses=True)
@@ -45,13 +45,13 @@ def test_never_both_sides_serve_under_automatic_failover(scene: Scene) -> None:
 
 def test_what_a_lease_cannot_do_is_bounded_where_the_clock_goes_on() -> None:
     """A source that stood still for longer than the grace serves until its guard has looked once and stopped its services."""
-    worst_s = max(run(seed, Scene(freezes_s=LONG)).both_s for seed in range(400))
+    worst_s = max(run(seed, Scene(freezes_s=LONG)).both_s for seed in range(250))
     assert 0 < worst_s <= LOOK_S + 1.0 + STOP_S + 0.1
 
 
 def test_what_a_lease_cannot_do_is_as_long_as_the_lease_where_the_clock_stands_still() -> None:
     """A paused machine does not know that time has passed: no program in it can. That is what the fence command is for."""
-    worst_s = max(run(seed, Scene(freezes_s=LONG, pauses=True)).both_s for seed in range(400))
+    worst_s = max(run(seed, Scene(freezes_s=LONG, pauses=True)).both_s for seed in range(250))
     assert LOOK_S < worst_s <= LEASE_S + LOOK_S + 1.0 + STOP_S + 0.1
 
 
