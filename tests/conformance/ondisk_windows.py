@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+import msgspec
+
 from orchestrator.model.inventory import EngineFacts, PathFacts
 from orchestrator.model.outcomes import GiveUp, TryAgain
 from orchestrator.model.ports import HealthProbe, Host, HostFacts, ProtectionView
@@ -17,10 +19,12 @@ from orchestrator.model.servers import Where
 from orchestrator.model.shares import Samba
 from orchestrator.model.windows import (
     USUAL,
+    DnsClient,
     FirewallGroup,
     Windows,
     WindowsAddress,
     WindowsAsk,
+    WindowsDisk,
     WindowsService,
     WindowsShare,
     WindowsVolume,
@@ -28,6 +32,14 @@ from orchestrator.model.windows import (
 from tests.conformance.ondisk import ALIVE, SIDES, DiskHost, State, World, new_world
 from tests.conformance.replica_hosts import ReplicaHost, new_servers
 
+SMB_IN = "@FirewallAPI.dll,-28502"
+SMB_SERVER: dict[str, Any] = {
+    "EnableStrictNameChecking": False,
+    "SmbServerNameHardeningLevel": 0,
+    "RequireSecuritySignature": True,
+    "EncryptData": False,
+    "EnableSMB1Protocol": False,
+}
 NAMES = {"source": "alpha", "target": "beta"}
 SHARE = {"name": "data", "path": r"E:\data", "sddl": "O:SYG:SYD:(A;;0x1301bf;;;S-1-5-21-1-2-3-513)"}
 
@@ -80,6 +92,15 @@ class WindowsDiskHost(DiskHost):
         return state
 
     def call(self, script: str, arguments: Mapping[str, Any], *, deed: bool = True) -> tuple[Mapping[str, Any], ...]:
+        mends: dict[str, Callable[[State, Mapping[str, Any]], None]] = {
+            "set_smb_server": _set_smb_server,
+            "set_firewall_group": _set_firewall,
+            "set_dns_registration": _set_registration,
+        }
+        if script in mends:
+            with self._world.change() as state:
+                mends[script](self._own(state).setdefault("facts", {}), arguments)
+            return ({"changed": True},)
         return self._replica.call(script, arguments, deed=deed)
 
     def engine(self) -> EngineFacts:
@@ -89,29 +110,37 @@ class WindowsDiskHost(DiskHost):
         raise GiveUp(f"{self.name} runs Windows: it has no Samba")
 
     def windows(self, ask: WindowsAsk = USUAL) -> Windows:
-        state = self._answers()
-        side = self._own(state)
+        """What stands in the world, with what was planted over it."""
+        side = self._own(self._answers())
+        built: dict[str, Any] = msgspec.to_builtins(self._sound(side)) | side.get("facts", {})
+        unknown = [one for one in built["unresolved_sids"] if one in ask.sids]
+        return msgspec.convert(built | {"unresolved_sids": unknown}, Windows)
+
+    def _sound(self, side: State) -> Windows:
+        state = side["services"]["server"]
         return Windows(
             computer_name=self.name.upper(),
             dns_name=f"{self.name}.lab.example",
             domain="lab.example",
             role="member-server",
             os_version="10.0.17763",
+            account="LAB\\dtam",
             elevated=True,
             language_mode="FullLanguage",
             clock_offset_s=0.0,
-            services=(
-                WindowsService("LanmanServer", "Server", side["services"]["server"], side["start_types"]["server"]),
-            ),
+            local_sid="S-1-5-21-9-9-9" if self._side == "source" else "S-1-5-21-8-8-8",
+            services=(WindowsService("LanmanServer", "Server", state, side["start_types"]["server"]),),
             shares=tuple(WindowsShare(one["name"], one["path"], sddl=one["sddl"]) for one in side["shares"]),
-            smb_server={"EnableStrictNameChecking": False, "SmbServerNameHardeningLevel": 0},
+            smb_server=SMB_SERVER,
             addresses=(WindowsAddress(side["address"], 24, "LAN"),),
+            dns_clients=(DnsClient("LAN", ("10.0.0.53",), registers=False),),
             volumes=tuple(
-                WindowsVolume(letter, paths=(f"{letter}:\\",), bytes=10**9, free_bytes=10**8)
-                for letter in ("C", "E", "L")
+                WindowsVolume(letter, paths=(f"{letter}:\\",), bytes=10**11, free_bytes=10**10, disk=number)
+                for number, letter in enumerate("CEL")
             ),
-            features=("Storage-Replica",),
-            firewall=(FirewallGroup("@FirewallAPI.dll,-28502", rules=4, enabled_inbound=4),),
+            disks=tuple(WindowsDisk(number, partition_style="GPT", sector_bytes=512) for number in range(3)),
+            features=("FS-FileServer", "Storage-Replica"),
+            firewall=(FirewallGroup(SMB_IN, "File and Printer Sharing", rules=4, enabled_inbound=4),),
         )
 
     def facts(self, paths: Sequence[str] = ()) -> HostFacts:
@@ -203,6 +232,22 @@ class WindowsDiskHost(DiskHost):
         field, value = puts[takes.get(segment, segment)]
         with self._world.change() as state:
             self._own(state)[field] = [] if (segment in takes) != undo else value
+
+
+def _set_smb_server(facts: State, given: Mapping[str, Any]) -> None:
+    facts["smb_server"] = SMB_SERVER | facts.get("smb_server", {}) | given["options"]
+
+
+def _set_firewall(facts: State, given: Mapping[str, Any]) -> None:
+    for group in facts["firewall"]:
+        if group["group"] == given["group"]:
+            group["enabled_inbound"] = group["rules"] if given["enabled"] else 0
+
+
+def _set_registration(facts: State, given: Mapping[str, Any]) -> None:
+    for client in facts["dns_clients"]:
+        if client["interface"] == given["interface"]:
+            client["registers"] = given["registers"]
 
 
 class DiskGrants:
