@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.lab.windows.cmdlets import (
+    acl,
     adapters,
     addresses,
     cim,
@@ -27,6 +28,7 @@ from tests.lab.windows.cmdlets import (
 )
 
 ROOMS = (
+    acl,
     adapters,
     addresses,
     cim,

@@ -224,6 +224,7 @@ def _remove(call: Call, at: Place) -> None:
         "Remove Directory" if folder else "Remove File",
     ):
         shutil.rmtree(real) if folder else real.unlink()
+        call.machine.acls.forget(at.file.windows)
         wrote(call, at)
 
 

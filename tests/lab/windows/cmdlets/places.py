@@ -17,7 +17,6 @@ HIVE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 OTHER_DRIVE = re.compile(r"([A-Za-z][\w]+):")
-PROTECTED = ("C:\\WINDOWS", "C:\\PROGRAM FILES", "C:\\PROGRAM FILES (X86)")
 
 
 @dataclass(frozen=True)
@@ -128,13 +127,10 @@ def may_write(call: Call, at: Place, error_id: str) -> None:
     """Refused where the session has no right, the volume no room, the place no writing at all."""
     denied = call.name.lower() in call.machine.faults.denied
     if at.file:
-        where = at.file.windows.upper()
-        system = any(where.startswith(one) for one in PROTECTED) and not where.startswith("C:\\WINDOWS\\TEMP")
-        if (
-            denied
-            or not at.file.writable
-            or (not call.session.elevated and (system or (where.count("\\") < 2 and where.startswith("C:"))))
-        ):
+        acls = call.machine.acls
+        parent = at.file.windows.rstrip("\\").rpartition("\\")[0]
+        judged = at.file.windows if at.file.real.exists() else parent
+        if denied or not at.file.writable or not acls.allows(judged, acls.of_session(call.session)):
             message = f"Access to the path '{at.file.windows}' is denied."
             raise Refused(
                 message, error_id, "PermissionDenied", "System.UnauthorizedAccessException", at.file.windows, 5

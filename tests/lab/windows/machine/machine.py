@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.lab.windows.machine.accounts import Accounts
+from tests.lab.windows.machine.acls import Acls
 from tests.lab.windows.machine.cluster import Cluster
 from tests.lab.windows.machine.computer import Computer
 from tests.lab.windows.machine.events import Events
@@ -62,6 +63,7 @@ class Machine:
         self.services = Services(self)
         self.volumes = Volumes(self)
         self.files = Files(self)
+        self.acls = Acls(self)
         self.network = Network(self)
         self.firewall = Firewall(self)
         self.shares = Shares(self)
@@ -83,7 +85,7 @@ class Machine:
             self.firewall,
             self.shares,
         )
-        return (*early, self.shadows, self.replica, self.services, self.cluster, self.tasks)
+        return (*early, self.acls, self.shadows, self.replica, self.services, self.cluster, self.tasks)
 
     def now(self) -> float:
         """The machine's clock in epoch seconds (with its offset)."""
