@@ -32,6 +32,9 @@ def main() -> None:
     )
     parser.add_argument("--machine", default="{}", help="JSON: settings of the machine")
     parser.add_argument("--boot-s", type=float, default=0.0, help="how long a restart takes")
+    parser.add_argument(
+        "--shutdown-s", type=float, default=0.5, help="how long it goes on after a restart was asked for"
+    )
     given = vars(parser.parse_args())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("spnego").setLevel(logging.WARNING)

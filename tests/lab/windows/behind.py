@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.lab.places import PLACES
 from tests.lab.windows.machine.machine import Machine
 from tests.lab.windows.machine.settings import AddressSettings, Hooks, MachineSettings, VolumeSettings
+from tests.lab.windows.powershell import run
 from tests.lab.windows.powershell.commands import PROGRAMS, ProgramCall, Session
+from tests.lab.windows.powershell.convert import to_text
+from tests.lab.windows.powershell.evaluate import Interpreter
+from tests.lab.windows.powershell.frames import Frame
+from tests.lab.windows.powershell.reading import read_script
+from tests.lab.windows.powershell.values import Cancelled, ErrorRecord, ExitFlow, OutsideSubset, Terminating
 from tests.lab.windows.wire.accounts import Identity
 from tests.lab.windows.wire.consoles import words_of
-from tests.lab.windows.wire.execution import Call
+from tests.lab.windows.wire.execution import STOPPED_BY_CTRL_C, Call
 
 if TYPE_CHECKING:
     from tests.lab.windows.host import HostSettings
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 REPLICA_PORT = 5445  # Storage Replica goes over SMB; the simulation's own words go over a port of their own
 SHELLS = {"powershell", "powershell.exe"}
+UTF_8 = 65001
 
 
 def machine_settings(settings: HostSettings) -> MachineSettings:
@@ -56,20 +62,11 @@ def boot(settings: HostSettings, restart: Callable[[], None]) -> Machine:
         hooks = lending.hooks(peers)
     hooks.restart = lambda _: restart()
     machine = Machine(settings.state / "machine", machine_settings(settings), hooks)
-    register_cmdlets()
+    run.load_cmdlets()
     machine.boot()
     if peers:
         machine.replica.listen(settings.address, int(settings.machine.get("replica_port", REPLICA_PORT)))
     return machine
-
-
-def register_cmdlets() -> None:
-    """Load what registers cmdlets and programs."""
-    for module in ("tests.lab.windows.cmdlets.all", "tests.lab.windows.powershell.run"):
-        try:
-            importlib.import_module(module)
-        except ImportError as error:
-            LOG.warning("not all of the simulation is there: %s", error)
 
 
 def session_of(identity: Identity, machine: Machine, directory: str) -> Session:
@@ -100,7 +97,7 @@ def program(machine: Machine, line: str, call: Call) -> int | None:
     found = PROGRAMS.get(name) or PROGRAMS.get(f"{name}.exe") or PROGRAMS.get(f"{name}.com")
     if found is None:
         return None
-    given = call.stdin.read().decode("utf-8", "replace") if call.stdin.ended else ""
+    given = call.stdin.read().decode(_page(call), "replace") if call.stdin.ended else ""
     done = found(ProgramCall(tuple(words[1:]), machine, session, given, dict(call.environment)))
     call.out(done.stdout.encode(_page(call), "replace"))
     call.err(done.stderr.encode(_page(call), "replace"))
@@ -108,13 +105,99 @@ def program(machine: Machine, line: str, call: Call) -> int | None:
 
 
 def _page(call: Call) -> str:
-    return "utf-8" if call.code_page == 65001 else f"cp{call.code_page}"
+    return "utf-8" if call.code_page == UTF_8 else f"cp{call.code_page}"
 
 
-def _powershell(machine: Machine, line: str, call: Call, session: Session) -> int | None:
-    raise NotImplementedError
+class _Console:
+    """Standard input as PowerShell reads it, out of the code page of its console."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._lines = call.stdin.lines()
+
+    def read(self) -> bytes:
+        """All that is left."""
+        return self._plain(b"".join(self._lines))
+
+    def readline(self) -> bytes:
+        """One line, empty at the end."""
+        return self._plain(next(self._lines, b""))
+
+    def _plain(self, data: bytes) -> bytes:
+        return data.decode(_page(self._call), "replace").encode()
 
 
-def pipeline(machine: Machine, run: Pipeline) -> None:
-    """One pipeline of PowerShell remoting."""
-    raise NotImplementedError
+def _powershell(machine: Machine, line: str, call: Call, session: Session) -> int:
+    def written(data: bytes) -> bytes:
+        return data.decode("utf-8", "replace").encode(_page(call), "replace")
+
+    process: Any = run.start(
+        line,
+        machine,
+        session,
+        lambda data: call.out(written(data)),
+        lambda data: call.err(written(data)),
+        _Console(call),
+    )
+    shell = process.running.shell
+    shell.cancelled = call.stopped.is_set
+    shell.environment.update(call.environment)
+    try:
+        return int(process()) & 0xFFFFFFFF
+    except Cancelled:
+        return STOPPED_BY_CTRL_C
+
+
+class _Streams:
+    """Where the streams of a pipeline of remoting end: at its caller. There is no console."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+
+    def out(self, text: str) -> None:
+        """[Console]::Out leads nowhere in a remote runspace."""
+
+    def err(self, text: str) -> None:
+        """Nor does [Console]::Error."""
+
+    def emit(self, stream: str, value: Any) -> None:
+        """A record."""
+        if stream == "error":
+            self.pipeline.error(value)
+        elif stream in {"warning", "verbose", "debug"}:
+            self.pipeline.say(stream, to_text(value))
+        elif stream in {"information", "host"}:
+            self.pipeline.say("information", to_text(value).rstrip("\r\n"))
+
+    def read_all(self) -> str:
+        """There is no standard input."""
+        return ""
+
+    def read_line(self) -> str | None:
+        """None either."""
+        return None
+
+
+def pipeline(machine: Machine, asked: Pipeline) -> None:
+    """One pipeline of PowerShell remoting. Variables and functions stay in its runspace."""
+    run.load_cmdlets()
+    session = replace(session_of(asked.identity, machine, ""), language_mode=asked.configuration.language_mode)
+    streams = _Streams(asked)
+    shell = asked.runspace.get("shell")
+    if shell is None:
+        shell = asked.runspace["shell"] = Interpreter(machine, session, streams)
+    shell.host, shell.cancelled = streams, asked.stopped.is_set
+    code = read_script(asked.script)
+    assert code.source is not None
+    frame = Frame(shell.global_scope, shell.global_scope, code.source)
+    try:
+        shell.check_requirements(code, "")
+        for value in shell._run_code(code, [], frame, asked.items(), frame):
+            if isinstance(value, ErrorRecord):
+                asked.error(value)
+            else:
+                asked.output(value)
+    except ExitFlow:
+        LOG.info("exit in a pipeline of remoting ends the pipeline")
+    except OutsideSubset as refusal:
+        raise Terminating(ErrorRecord("OutsideSubset", str(refusal), "NotImplemented")) from refusal

@@ -58,6 +58,7 @@ class HostSettings:
     configuration: dict[str, Any] = field(default_factory=dict)
     machine: dict[str, Any] = field(default_factory=dict)
     boot_s: float = 0.0
+    shutdown_s: float = 0.5
     own_address: str = ""
 
     @property
@@ -217,6 +218,8 @@ class Host:
                 self.back.tick()
             except Exception as error:  # noqa: BLE001 - told, and the host goes on as a real one would
                 self._failed(error)
+        if self._restart.is_set():
+            time.sleep(self.settings.shutdown_s)  # the answer of the command that asked for it still goes out
         stop()
         self._close()
         return self._restart.is_set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -148,9 +149,10 @@ def start(executes: Executes, call: Call, told: Callable[[BaseException], None])
             code = executes.run(call)
         except Broken:
             code = STOPPED_BY_CTRL_C
-        except Exception as error:  # noqa: BLE001 - a fault of the simulation must be seen by the test, not lost in a thread
+        except BaseException as error:  # noqa: BLE001 - a fault of the simulation must be seen by the test, not lost in a thread
             told(error)
-            call.output.write("stderr", f"simulation failed: {type(error).__name__}: {error}\r\n".encode())
+            with contextlib.suppress(Broken):
+                call.output.write("stderr", f"simulation failed: {type(error).__name__}: {error}\r\n".encode())
             code = 1
         call.output.end(code)
 

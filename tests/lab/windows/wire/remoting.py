@@ -56,6 +56,7 @@ class Pipeline:
     given: queue.Queue[Any]
     server: psrpcore.ServerPipeline
     tell: Callable[[Callable[[], None]], None]
+    runspace: dict[str, Any]  # what outlives the pipeline in its runspace
 
     def items(self) -> Iterator[Any]:
         """The objects of its input, until the end of them."""
@@ -96,6 +97,7 @@ class Pool:
     server: psrpcore.ServerRunspacePool = field(default_factory=psrpcore.ServerRunspacePool)
     lock: threading.RLock = field(default_factory=threading.RLock)
     given: dict[str, queue.Queue[Any]] = field(default_factory=dict)
+    runspace: dict[str, Any] = field(default_factory=dict)
 
     def flush(self) -> None:
         """Bring what is to be sent where its receivers look for it."""
@@ -283,6 +285,7 @@ class PowerShellPlugin:
             pool.given[name],
             server,
             pool.tell,
+            pool.runspace,
         )
         server.start()
         threading.Thread(target=self._run, args=(pool, command, run), daemon=True, name=f"pipeline {name}").start()
@@ -293,7 +296,9 @@ class PowerShellPlugin:
             self._back.pipeline(run)
         except v.Terminating as error:
             failed = error_record(error.record)
-        except Exception as error:  # noqa: BLE001 - a fault of the simulation must be seen by the client, not lost in a thread
+        except v.Cancelled:
+            pass
+        except BaseException as error:  # noqa: BLE001 - a fault of the simulation must be seen by the client, not lost in a thread
             failed = error_record(v.ErrorRecord("SimulationFailed", f"simulation failed: {error!r}"))
         with pool.lock:
             if command.call.stopped.is_set():
