@@ -16,6 +16,7 @@ from typing import Protocol
 from orchestrator.engine.witness.errors import WitnessUnreachable
 from orchestrator.engine.witness.rules import GrantAnswer
 from orchestrator.errors import DtamError
+from orchestrator.leasing.giving import renew
 from orchestrator.leasing.ledger import Ledger
 from orchestrator.model.outcomes import GiveUp, TryAgain
 from orchestrator.model.ports import Host
@@ -89,6 +90,12 @@ class LedgerGrants:
         """The step is taken back: leases are given again where the epoch was never granted."""
         if self.granted(protection) < epoch:
             self._ledger.give_again(protection)
+
+    def lease(self, protection: str, epoch: int, holder: Host) -> None:
+        """A lease without an end for the side that a plan opens; TryAgain until the host takes it."""
+        renewed = renew(self._ledger, holder, protection, epoch, None)
+        if not renewed.taken:
+            raise TryAgain(renewed.says, after_s=ASK_AGAIN_S)
 
     def _make_sure(self, protection: str, holder: Host) -> None:
         left_s = self._ledger.sure_in_s(protection, self._settings.grace_s)

@@ -26,3 +26,9 @@ def grant_epoch(ports: Ports, given: Given, _found: Found) -> None:
 def take_grant_back(ports: Ports, given: Given, _found: Found) -> None:
     """Leases are given again, where nothing was granted; a granted epoch stays, because epochs never fall."""
     ports.epoch_grants.give_again(given["protection"], given["epoch"])
+
+
+@deed("give-lease")
+def give_lease(ports: Ports, given: Given, _found: Found) -> None:
+    """The side that a plan opens may serve while its present boot lasts, also where it was restarted since its last lease."""
+    ports.epoch_grants.lease(given["protection"], given["epoch"], ports.host(given["where"]))
