@@ -447,6 +447,10 @@ class Grants(Protocol):
         """``holder`` has surely stopped, then the epoch is granted; TryAgain while it waits, GiveUp on a clear no."""
         ...
 
+    def lease(self, protection: str, epoch: int, holder: Host) -> None:
+        """``holder`` may serve under this epoch while its present boot lasts; TryAgain until it takes that."""
+        ...
+
     def give_again(self, protection: str, epoch: int) -> None:
         """Leases are given again where that epoch was never granted."""
         ...

@@ -17,7 +17,7 @@ from orchestrator.sdk.steps.data import (
     replication_set,
     settle,
 )
-from orchestrator.sdk.steps.epochs import fail_over, fence, grant, lift_fence, monitor, release_lease, take_epoch
+from orchestrator.sdk.steps.epochs import fail_over, fence, give_lease, grant, lift_fence, monitor, release_lease, take_epoch
 from orchestrator.sdk.steps.hosts import (
     deliver_script,
     engines_answer,
@@ -79,6 +79,7 @@ __all__ = [
     "fence",
     "give_addresses_back",
     "give_document",
+    "give_lease",
     "give_names_back",
     "give_spns_back",
     "grant",

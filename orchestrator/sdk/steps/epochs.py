@@ -88,6 +88,20 @@ def grant(
     )
 
 
+def give_lease(where: Where, server: str, protection: str, epoch: int) -> Step:
+    """Before services are started on a host that holds leases: after a restart of it none of its old ones counts."""
+    return Step(
+        f"lease-{where}",
+        where,
+        f"let {server} serve under epoch {epoch} while it is up",
+        act("never"),
+        act("give-lease", where=where, protection=protection, epoch=epoch),
+        act("nothing"),
+        after=(f"{server} has a lease",),
+        downtime=True,
+    )
+
+
 def take_epoch(where: Where, server: str, protection: str, epoch: int, *, by: str = "", downtime: bool = True) -> Step:
     """A side takes the epoch and may serve."""
     given = {"where": where, "protection": protection, "epoch": epoch, "by": by}
