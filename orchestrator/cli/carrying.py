@@ -69,7 +69,7 @@ def carry_out(desk: Desk, screen: Screen, planned: Planned, how: How) -> Finishe
     screen.say(f"{plan.kind} of {plan.protection}, {len(plan.steps)} steps, plan {plan.checksum[:12]}")
     with telling(screen) as tell:
         finished = desk.pipeline.execute(planned, tell)
-    return _told(screen, finished)
+    return told(screen, finished)
 
 
 def _go_on(desk: Desk, screen: Screen, protection: Protection, run: Run | None, how: How) -> Finished | None:
@@ -79,7 +79,7 @@ def _go_on(desk: Desk, screen: Screen, protection: Protection, run: Run | None, 
         return None
     screen.say(f"{'undoing' if how.undo else 'going on with'} {run.id}: {run.says}")
     with telling(screen) as tell:
-        return _told(screen, desk.pipeline.go_on(run, protection, tell, undo=how.undo))
+        return told(screen, desk.pipeline.go_on(run, protection, tell, undo=how.undo))
 
 
 def _ask_first(screen: Screen, plan: Plan, how: How) -> None:
@@ -101,7 +101,12 @@ def plan_document(plan: Plan) -> dict[str, object]:
     return {"plan": msgspec.to_builtins(plan), "id": plan.checksum}
 
 
-def _told(screen: Screen, finished: Finished) -> Finished:
+def told(screen: Screen, finished: Finished) -> Finished:
+    """How a run ended, for a person.
+
+    Raises:
+        StepFailed: it stopped, with the cause's exit code.
+    """
     run = finished.run
     if run.state in {RunState.DONE, RunState.UNDONE}:
         screen.say(run.says, "passed")

@@ -6,13 +6,15 @@ import re
 
 import click
 
-from orchestrator.cli.carrying import How, carry, run_document
+from orchestrator.cli import served
+from orchestrator.cli.carrying import How, carry, run_document, told
 from orchestrator.cli.desk import Desk
 from orchestrator.cli.examples import Command
 from orchestrator.cli.options import changing_options, protection_option
 from orchestrator.cli.screen import Screen
 from orchestrator.failover.guards import Wish
 from orchestrator.model.plan import PlanKind
+from orchestrator.running import Finished
 
 
 def checked_data(_context: click.Context, _option: click.Parameter, value: str) -> str:
@@ -45,7 +47,7 @@ def checked_data(_context: click.Context, _option: click.Parameter, value: str) 
 @changing_options
 @click.pass_obj
 def command(desk: Desk, *, name: str | None, graceful: bool, forced: bool, data: str, how: How, as_json: bool) -> None:
-    """Let the target take over. The target's engine does it by itself; here it is asked for and followed.
+    """Let the target take over. The target's engine, or a running dtam serve, does it by itself; here it is asked for and followed.
 
     Without --graceful the source is taken for lost and nothing is asked of it; the witness grants only when its lease has run out.
     --graceful hands over: the source stops, everything is settled, nothing is lost. --force is your word that the source is down.
@@ -55,6 +57,9 @@ def command(desk: Desk, *, name: str | None, graceful: bool, forced: bool, data:
     screen = Screen(as_json)
     protection = desk.protection(name, "failover")
     wish = Wish("failover", graceful=graceful, forced=forced, data=data)
-    finished = carry(desk, screen, protection, PlanKind.FAILOVER, wish=wish, how=how)
+    if served.does(desk, protection, how):
+        finished: Finished | None = told(screen, served.fail_over(desk, screen, protection, wish))
+    else:
+        finished = carry(desk, screen, protection, PlanKind.FAILOVER, wish=wish, how=how)
     if finished is not None:
         screen.document(run_document(finished.run))

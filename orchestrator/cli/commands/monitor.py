@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from orchestrator.cli import overview
+from orchestrator.cli import overview, served
 from orchestrator.cli.desk import Desk
 from orchestrator.cli.examples import Command
 from orchestrator.cli.options import json_option, protection_option
@@ -71,9 +71,12 @@ def command(
 
 
 def _switch(desk: Desk, screen: Screen, protection: Protection, *, on: bool) -> None:
-    target = desk.pipeline.reach.ports(protection.pair, protection.settings).host(Where.TARGET)
-    target.act(protection.id, "enable_monitor" if on else "disable_monitor", {"by": desk.pipeline.by})
-    says = f"{target.name} {'watches' if on else 'no longer watches'} {protection.pair.source.name}"
+    if protection.pair.target.engine is None:
+        says = served.switch(desk, protection, on=on)
+    else:
+        target = desk.pipeline.reach.ports(protection.pair, protection.settings).host(Where.TARGET)
+        target.act(protection.id, "enable_monitor" if on else "disable_monitor", {"by": desk.pipeline.by})
+        says = f"{target.name} {'watches' if on else 'no longer watches'} {protection.pair.source.name}"
     desk.pipeline.store.audit(desk.pipeline.by, protection.id, "monitor", says)
     screen.say(says)
     screen.document({"protection": protection.id, "monitor": on, "says": says})
