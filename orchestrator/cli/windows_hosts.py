@@ -16,7 +16,7 @@ from orchestrator.cli.desk import Desk
 from orchestrator.cli.screen import Screen, confirm
 from orchestrator.errors import DtamError
 from orchestrator.hosts.errors import ServerDiffers
-from orchestrator.hosts.winrm_laying import PLACE, addresses_of, greet, lay, looked, take_away
+from orchestrator.hosts.winrm_laying import PLACE, addresses_of, computer_of, greet, lay, looked, take_away
 from orchestrator.model.accounts import AccountName
 from orchestrator.model.servers import (
     WINRM_PORT,
@@ -130,7 +130,8 @@ def know_windows(desk: Desk, screen: Screen, name: str, address: WinRmAddress, p
     server = Server(ServerName(name), (), winrm=address)
     with _password(desk, server, password_file):
         caller = desk.pipeline.reach.caller(server)
-        server = msgspec.structs.replace(server, addresses=addresses_of(server, caller))
+        named = msgspec.structs.replace(address, computer=computer_of(caller))
+        server = msgspec.structs.replace(server, addresses=addresses_of(server, caller), winrm=named)
         _, says = greet(server, caller)
     desk.pipeline.know(server)
     screen.say(f"{name} is known at {address.url}, addresses {', '.join(server.addresses)}: {says}")

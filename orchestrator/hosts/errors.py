@@ -82,6 +82,13 @@ class NotOnThisPlatform(GiveUp):
         super().__init__(f"{what}: {server} runs {platform}", "see docs/how-to/windows-hosts.md for what differs")
 
 
+class HostIsAnother(ServerDiffers):
+    """An address led to another computer than the one that is known: nothing was done there."""
+
+    template = "server {server} at {where} is the computer {found}, not {expected}: nothing was done there"
+    hint_template = "was its address taken over? reach it by one of its own: dtam hosts add {server} --winrm ADDRESS"
+
+
 class WinRmUnreachable(DtamError):
     """Nobody answers at the address, or the connection broke off."""
 

@@ -22,7 +22,13 @@ from winrm.exceptions import WinRMError, WinRMTransportError
 
 from orchestrator.errors import DtamError
 from orchestrator.hosts import winrm_scripts as laid
-from orchestrator.hosts.errors import HostScriptChanged, HostScriptFailed, HostScriptMissing, ScriptsForbidden
+from orchestrator.hosts.errors import (
+    HostIsAnother,
+    HostScriptChanged,
+    HostScriptFailed,
+    HostScriptMissing,
+    ScriptsForbidden,
+)
 from orchestrator.hosts.winrm_failures import explained, of_words
 from orchestrator.hosts.winrm_login import LoginFailed
 from orchestrator.hosts.winrm_shell import Ended, Shell
@@ -44,7 +50,7 @@ class _StillRuns(Exception):
 
 
 class Caller:
-    """The scripts of one host. ``shell`` is opened at the first call and kept. Times are seconds."""
+    """The scripts of one host. ``shell`` is opened at the first call and kept; ``computer`` must be its own name. Times are seconds."""
 
     def __init__(
         self,
@@ -52,11 +58,14 @@ class Caller:
         where: str,
         account: str,
         shell: Callable[[], Shell],
+        *,
         sleep: Callable[[float], None] = time.sleep,
+        computer: str = "",
     ) -> None:
         self._server = server
         self._where = where
         self._account = account
+        self._computer = computer
         self._made = shell
         self._shell: Shell | None = None
         self._lock = threading.Lock()
@@ -103,7 +112,7 @@ class Caller:
             return self._tried(lambda: self._once_more(request, budget_s))
 
     def install(self, deed: str, names: Sequence[str]) -> tuple[Line, ...]:
-        """Look at the scripts on the host, lay these, or remove all; gives what lies there (before a removal).
+        """Look at the scripts on the host, lay these, or remove all; gives the computer's name and what lies there (before a removal).
 
         Raises:
             DtamError: see ``ask``.
@@ -116,7 +125,7 @@ class Caller:
             }
             for name in names
         ]
-        request = {"deed": deed, "files": files}
+        request = {"deed": deed, "files": files, "computer": self._computer}
         return self._tried(lambda: self._lines(self._ended(laid.INSTALLER, request, DEED_S)))
 
     # -- one exchange
@@ -127,13 +136,14 @@ class Caller:
             "id": secrets.token_hex(16),
             "deed": deed,
             "script": name,
+            "computer": self._computer,
             "files": _checked((*laid.ALWAYS, name)),
             "arguments": dict(arguments),
         }
 
     def _once_more(self, request: Mapping[str, Any], budget_s: float) -> tuple[Line, ...]:
         """What became of a deed; it is sent again only when the host never began it."""
-        question = {"ask": request["id"], "files": _checked(laid.ALWAYS)}
+        question = {"ask": request["id"], "computer": self._computer, "files": _checked(laid.ALWAYS)}
         state, *answer = self._raw(self._ended(laid.LOADER, question, QUESTION_S))
         match state.get("state"):
             case "ended":
@@ -186,6 +196,9 @@ class Caller:
 
     def _refuse(self, line: Mapping[str, Any]) -> NoReturn:
         script, message = str(line.get("script", "")), str(line.get("message", ""))
+        if message.startswith("dtam-another "):
+            found = message.partition(" ")[2]
+            raise HostIsAnother(server=self._server, where=self._where, found=found, expected=self._computer)
         raise _refusal(self._server, script, message, line)
 
 

@@ -33,8 +33,17 @@ def looked(caller: Caller) -> tuple[Laid, ...]:
     Raises:
         DtamError: the host cannot be asked.
     """
-    found = {str(one["name"]): str(one["sha256"]).lower() for one in caller.install("look", ())}
+    found = {str(one["name"]): str(one["sha256"]).lower() for one in caller.install("look", ()) if "name" in one}
     return tuple(_compared(found))
+
+
+def computer_of(caller: Caller) -> str:
+    """The name that the computer gives itself.
+
+    Raises:
+        DtamError: the host cannot be asked.
+    """
+    return next(str(one["computer"]) for one in caller.install("look", ()) if "computer" in one)
 
 
 def _compared(found: dict[str, str]) -> Iterator[Laid]:

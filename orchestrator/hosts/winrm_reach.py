@@ -26,7 +26,7 @@ def caller_of(server: Server, passwords: Passwords, *, timeout_s: float = ANSWER
     def shell() -> Shell:
         return Shell(Wire(address, login, timeout_s), address.url)
 
-    return Caller(server.name, address.url, login.account, shell)
+    return Caller(server.name, address.url, login.account, shell, computer=address.computer)
 
 
 def winrm_host(server: Server, caller: Caller) -> WinRmHost:

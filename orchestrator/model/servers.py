@@ -79,6 +79,8 @@ class WinRmAddress(msgspec.Struct, frozen=True):
     ``account`` is whose password the credential cache has (``DOMAIN\\user``, ``user@DOMAIN`` or a local ``user``); by Kerberos it may be
     empty: then tickets come from ``keytab`` for ``principal``, or from the process's own cache. ``host_name`` is the server's full name
     in its domain where ``address`` is not that name: tickets are asked for it. ``tls``: HTTPS, verified by ``ca_file`` or the system's.
+    ``computer`` is the name that the computer gave itself when it became known: whoever answers with another one is not spoken to, because
+    an address may be another host's after a failover.
     """
 
     address: str
@@ -92,6 +94,7 @@ class WinRmAddress(msgspec.Struct, frozen=True):
     ca_file: str | None = None
     certificate_file: str | None = None
     key_file: str | None = None
+    computer: str = ""
 
     @property
     def url(self) -> str:

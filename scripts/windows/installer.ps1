@@ -2,7 +2,7 @@
 .SYNOPSIS
 Lays the scripts below Program Files\dtam\bin, says what lies there, or takes it away.
 .DESCRIPTION
-This text is sent, never laid. One JSON request comes on standard input: {"deed": "look" | "lay" | "remove", "files": [{"name", "sha256", "base64"}]}.
+This text is sent, never laid. One JSON request comes on standard input: {"computer", "deed": "look" | "lay" | "remove", "files": [{"name", "sha256", "base64"}]}.
 The folder is for administrators alone to write; so is ProgramData\dtam, below which every user could make files otherwise. A file is written beside its place, checked, and then put there. Answers are JSON lines.
 #>
 Set-StrictMode -Version Latest
@@ -11,6 +11,8 @@ $ProgressPreference = 'SilentlyContinue'
 try {
     [Console]::OutputEncoding = New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false
     $request = [Console]::In.ReadToEnd() | ConvertFrom-Json
+    if ($request.computer -and [string]$request.computer -ne $env:COMPUTERNAME) { throw "dtam-another $env:COMPUTERNAME" }
+    @{ computer = $env:COMPUTERNAME } | ConvertTo-Json -Compress
     $root = Join-Path -Path $env:ProgramFiles -ChildPath 'dtam'
     $bin = Join-Path -Path $root -ChildPath 'bin'
     $deed = [string]$request.deed

@@ -3,7 +3,7 @@
 Checks and calls one of the scripts below Program Files\dtam\bin.
 .DESCRIPTION
 This text is sent with every call and is always the same; it is never laid on a host. One JSON request comes on standard input:
-{"files": [{"name", "sha256"}], ...}. Each file must be there with that digest, else nothing runs. Then call.ps1 gets the request.
+{"computer", "files": [{"name", "sha256"}], ...}. A computer of another name does nothing. Each file must be there with that digest, else nothing runs. Then call.ps1 gets the request.
 Answers are JSON lines on standard output; an error is the line {"dtam": "error", ...}.
 #>
 Set-StrictMode -Version Latest
@@ -13,6 +13,7 @@ $name = ''
 try {
     [Console]::OutputEncoding = New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false
     $request = [Console]::In.ReadToEnd() | ConvertFrom-Json
+    if ($request.computer -and [string]$request.computer -ne $env:COMPUTERNAME) { throw "dtam-another $env:COMPUTERNAME" }
     $bin = Join-Path -Path $env:ProgramFiles -ChildPath 'dtam\bin'
     foreach ($file in @($request.files)) {
         $name = [string]$file.name

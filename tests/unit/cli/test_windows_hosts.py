@@ -41,10 +41,12 @@ class PretendedHost:
             raise WinRmLoginRefused(server="wsrc", where="x", account="LAB\\dtam", why="no", advice="x")
         if deed == "lay":
             self.files |= {name: laid.sha256_of(name) for name in names}
-        found = tuple({"name": name, "sha256": digest} for name, digest in self.files.items())
+        found: tuple[dict[str, str], ...] = tuple(
+            {"name": name, "sha256": digest} for name, digest in self.files.items()
+        )
         if deed == "remove":
             self.files.clear()
-        return found
+        return ({"computer": "WSRC"}, *found)
 
     def ask(self, script: str, arguments: dict[str, Any]) -> tuple[dict[str, Any], ...]:  # noqa: ARG002
         assert script == "host_facts"
@@ -91,7 +93,7 @@ def test_a_server_is_known_laid_tested_and_forgotten(run: Run, host: PretendedHo
     assert added.exit_code == 0, added.output
     document = json.loads(added.stdout)
     assert (document["platform"], document["addresses"]) == ("windows", ["192.0.2.30"])
-    assert document["winrm"]["port"] == 5985
+    assert (document["winrm"]["port"], document["winrm"]["computer"]) == (5985, "WSRC")
     assert f"{SCRIPTS} missing" in document["says"]
 
     assert run("test", "wsrc").exit_code == 1

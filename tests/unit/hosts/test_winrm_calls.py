@@ -121,6 +121,7 @@ def test_a_host_that_was_never_reached_is_said_to_be_silent(monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("line", "error", "words"),
     [
+        ({"message": "dtam-another BETA"}, errors.HostIsAnother, "is the computer BETA, not "),
         ({"message": "dtam-missing", "script": "call.ps1"}, errors.HostScriptMissing, "call.ps1 is not on wsrc"),
         ({"message": "dtam-changed 00ff", "script": "call.ps1"}, errors.HostScriptChanged, "SHA-256 is 00ff"),
         (
