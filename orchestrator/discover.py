@@ -53,7 +53,7 @@ def _one(server: Server, reach: Callable[[Server], Host]) -> Discovered:
         roles = host.protections()
         return Discovered(
             server,
-            host.engine(),
+            host.engine() if server.engine is not None else None,
             tuple(name for name, role in roles if role == "source"),
             tuple(name for name, role in roles if role == "target"),
         )
