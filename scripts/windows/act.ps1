@@ -38,22 +38,6 @@ Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 . (Join-Path -Path $PSScriptRoot -ChildPath 'state.ps1')
 
-function Stop-DtamProtected {
-    param($Held)
-    $services = @($Held.services)
-    if ($services) { $services = @($services[($services.Count - 1)..0]) }
-    foreach ($service in $services) { Stop-DtamUnit ([string]$service.unit) (Get-DtamNumber $service 'grace_s' 30) }
-}
-
-function Start-DtamWanted {
-    param($Held)
-    if (Get-DtamReason $Held) { return
-}
-    foreach ($service in @($Held.services | Where-Object { $_ -and @($Held.wanted) -contains $_.name })) {
-        Start-DtamUnit ([string]$service.unit) (Get-DtamNumber $service 'start_timeout_s' 60)
-    }
-}
-
 $lock = Lock-Dtam
 try {
     $held = Get-DtamHeld $Protection

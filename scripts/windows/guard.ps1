@@ -38,18 +38,25 @@ function Invoke-DtamLook {
     param([string] $Boot, [double] $Gap)
     foreach ($name in @(Get-DtamProtectionName)) {
         $held = Read-DtamProtection $name
-        $why = Test-DtamLease $held $Boot $Gap
-        if (-not $why -or $held.lease_over) { continue }
+        if (-not $held -or $held.lease_over -or -not (Test-DtamLease $held $Boot $Gap)) { continue }
+        # stopping waits for nobody; what was renewed meanwhile is started again below
+        $services = @($held.services)
+        if ($services) { $services = @($services[($services.Count - 1)..0]) }
+        $left = 0
+        foreach ($service in $services) {
+            try { Stop-DtamHard ([string]$service.unit) } catch { $left += 1 }
+        }
+        if ($left) { continue } # at the next look
         $lock = Lock-Dtam
         try {
             $held = Read-DtamProtection $name
             $why = Test-DtamLease $held $Boot $Gap
-            if (-not $why) { continue }
-            $held.lease_over = $why
-            Save-DtamProtection $held
-            $services = @($held.services)
-            if ($services) { $services = @($services[($services.Count - 1)..0]) }
-            foreach ($service in $services) { Stop-DtamHard ([string]$service.unit) }
+            if ($why) {
+                $held.lease_over = $why
+                Save-DtamProtection $held
+            } else {
+                Start-DtamWanted $held
+            }
         } finally {
             $lock.Dispose()
         }
@@ -60,9 +67,17 @@ $boot = Get-DtamBoot
 $path = Join-Path -Path (Get-DtamRoot) -ChildPath 'guard.json'
 $first = Get-DtamTicks
 $last = $first
+if (Test-Path -LiteralPath $path) {
+    $said = Read-DtamText $path | ConvertFrom-Json
+    if ([string]$said.boot -eq $boot) { $last = [double]$said.ticks }
+}
 while ($true) {
     $now = Get-DtamTicks
-    Invoke-DtamLook $boot ($now - $last)
+    try {
+        Invoke-DtamLook $boot ($now - $last)
+    } catch {
+        Write-DtamText (Join-Path -Path (Get-DtamRoot) -ChildPath 'guard.error') ([string]$_.Exception.Message)
+    }
     Write-DtamText $path (@{ boot = $boot; ticks = (Get-DtamTicks) } | ConvertTo-Json -Compress)
     $last = $now
     if ($Seconds -gt 0 -and $now - $first -ge $Seconds) { break }
