@@ -272,6 +272,11 @@ class DiskGrants:
         with self._world.change() as state:
             state.update(granted=epoch, held_back=False)
 
+    def lease(self, protection: str, epoch: int, holder: Host) -> None:
+        view = holder.protection(protection)
+        if view is None or view.fenced or view.epoch != epoch:
+            raise GiveUp(f"{holder.name} takes no lease of epoch {epoch}")
+
     def give_again(self, protection: str, epoch: int) -> None:
         with self._world.change() as state:
             if state["granted"] < epoch:

@@ -77,6 +77,7 @@ def _epoch_moved(planning: Planning) -> Iterator[Step]:
         suffix = "" if position == 0 else f"-{position + 1}"
         yield steps.data_there(SOURCE, source, root.source_path, suffix=suffix)
     yield steps.open_side(SOURCE, source, protection.id, epoch, by=planning.by)
+    yield steps.give_lease(SOURCE, source, protection.id, epoch)
 
 
 def _serving_again(planning: Planning) -> Iterator[Step]:

@@ -40,6 +40,7 @@ def protect(planning: Planning) -> Iterator[Step]:
     for service in reversed(quiet_on_target(planning)):
         yield steps.stop_service(TARGET, target, service.document(TARGET))
     yield steps.covered(steps.open_side(SOURCE, source, protection.id, epoch, by=planning.by, downtime=False))
+    yield steps.give_lease(SOURCE, source, protection.id, epoch)
     yield from parts.start_services(planning, SOURCE, downtime=False)
     yield from connected(planning, epoch)
 
@@ -91,6 +92,7 @@ def failover(planning: Planning) -> Iterator[Step]:
 def _taken_over(planning: Planning, epoch: int) -> Iterator[Step]:
     settings, target = planning.protection.settings, parts.server(planning, TARGET)
     yield steps.open_side(TARGET, target, planning.protection.id, epoch, by=planning.by)
+    yield steps.give_lease(TARGET, target, planning.protection.id, epoch)
     yield steps.promote(links.out(planning, planning.epoch), target, epoch, settings.failover.settle_timeout_s)
     for position, root in enumerate(settings.connection.roots):
         suffix = "" if position == 0 else f"-{position + 1}"
