@@ -1,13 +1,13 @@
-"""What can go wrong with leases and grants. They share the exit code of a state directory that cannot be used."""
+"""What can go wrong with the ledger of leases."""
 
 from __future__ import annotations
 
-from orchestrator.errors import DtamError
+from orchestrator.model.outcomes import GiveUp
 
 
-class LedgerUnusable(DtamError):
-    template = "the ledger of leases of {protection} cannot be used: {why}"
-    exit_code = 25
-    hint_template = (
-        "it says who may be master; make room, or see docs/explanation/serve.md before anything of it is removed"
-    )
+class LedgerUnusable(GiveUp):
+    """The file that says what was promised cannot be read or written; nothing is given and nothing is granted then."""
+
+    def __init__(self, protection: str, why: str) -> None:
+        hint = "it says who may be master; make room, or see docs/explanation/serve.md before anything of it is removed"
+        super().__init__(f"the ledger of leases of {protection} cannot be used: {why}", hint)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from orchestrator.engine.witness.errors import RecordDamaged
 from orchestrator.engine.witness.store import DirectoryShelf, Shelf, seal, unseal
 from orchestrator.leasing import rules
 from orchestrator.leasing.errors import LedgerUnusable
@@ -60,7 +61,7 @@ class Ledger:
             if stored is None:
                 return Promised()
             return msgspec.json.decode(unseal(stored, protection), type=Promised)
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, msgspec.MsgspecError, RecordDamaged) as error:
             raise LedgerUnusable(protection=protection, why=str(error)) from error
 
     def remaining_s(self, protection: str) -> float:

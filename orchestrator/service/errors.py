@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from orchestrator.errors import DtamError
+from pathlib import Path
+
 from orchestrator.model.outcomes import GiveUp
 
 
-class ServedAlready(DtamError):
-    template = "another dtam serve works over {home}"
-    exit_code = 25
-    hint_template = "one state directory has one dtam serve: systemctl status dtam-serve, or give another DTAM_HOME"
+class ServedAlready(GiveUp):
+    """One state directory has one `dtam serve`."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(f"another dtam serve works over {home}", "systemctl status dtam-serve, or another DTAM_HOME")
 
 
-class ServeSilent(DtamError):
-    template = "dtam serve did not answer: {why}"
-    exit_code = 35
-    hint_template = "systemctl status dtam-serve; what it does stands in dtam history"
+class ServeSilent(GiveUp):
+    """It did not answer, or went away in the middle."""
+
+    def __init__(self, why: str) -> None:
+        hint = "systemctl status dtam-serve; what it does stands in dtam history"
+        super().__init__(f"dtam serve did not answer: {why}", hint)
 
 
 class ServeRefuses(GiveUp):

@@ -55,11 +55,16 @@ class Site:
         with self.world.change() as state:
             state["pairs"] = self._pairs
         pair = Pair(self._server(source), self._server(target))
-        watch = {"interval_s": 0.1, "missed": 3, "manual_intervention": False, "without_witness": True}
+        watch: dict[str, Any] = {"interval_s": 0.1, "missed": 3, "manual_intervention": False, "without_witness": True}
         watch |= {"lease": {"lease_s": 3, "grace_s": 0.5}} | monitoring
         roots = [{"source_path": "/srv/files", "target_path": "/srv/files"}]
         files = {"name": "files", "start_command": ["files"], "stop_command": ["stop"]}
-        given = {"application": "fileprint", "source": source, "target": target, "name": "files.lab.example"}
+        given: dict[str, Any] = {
+            "application": "fileprint",
+            "source": source,
+            "target": target,
+            "name": "files.lab.example",
+        }
         given |= {"connection": {"roots": roots}, "failover": {"services": [files]}, "monitoring": watch}
         name = ProtectionId(f"fileprint_{source}_{target}")
         with self.pipeline() as pipeline:
@@ -129,6 +134,14 @@ class Site:
             self.end(signal.SIGKILL)
         for listener in self._ports.values():
             listener.close()
+
+
+def dtam(site: Site, *words: str) -> subprocess.CompletedProcess[str]:
+    """The command, as a person types it."""
+    return subprocess.run(
+        [sys.executable, "-m", "orchestrator.cli.dtam", *words],
+        capture_output=True, text=True, cwd=ROOT, check=False, timeout=LONG_S, env={**os.environ, "DTAM_HOME": str(site.home)},
+    )  # fmt: skip
 
 
 def _take_all(listener: socket.socket) -> None:
@@ -206,19 +219,17 @@ def test_stopped_in_order_it_leaves_the_source_serving(site: Site) -> None:
 
 
 @pytest.mark.covers("AM-30")
-def test_a_person_says_yes_over_the_socket(site: Site) -> None:
+def test_a_person_says_yes_by_a_command(site: Site) -> None:
     protection = site.protect("alpha", "beta", manual_intervention=True)
     site.cut_power("alpha")
     site.start()
     eventually(lambda: bool(kept.read(site.home, protection).waiting), "a person is asked", LONG_S)
     assert site.stage(protection) is Stage.ENABLED
-    heard: list[str] = []
-    reply = ask(
-        site.home, Request("failover", protection, forced=True), lambda one: heard.append(one.step), patience_s=LONG_S
-    )
+    done = dtam(site, "failover", "--protection", protection, "--force", "--yes")
+    assert done.returncode == 0, done.stderr
     site.failed_over(protection)
-    assert reply.run
-    assert {"grant", "epoch-target"} <= set(heard)
+    assert "grant: done" in done.stdout
+    assert "epoch-target: done" in done.stdout
 
 
 @pytest.mark.covers("AM-30")
@@ -226,7 +237,7 @@ def test_the_watch_is_turned_off_and_a_failover_that_fits_not_is_refused(site: S
     protection = site.protect("alpha", "beta")
     site.start()
     eventually(lambda: site.has_lease("alpha"), "the source has a lease", LONG_S)
-    assert "off" in ask(site.home, Request("monitor", protection, on=False)).says
+    assert "is off" in dtam(site, "monitor", "--protection", protection, "--off").stdout
     eventually(lambda: not site.has_lease("alpha"), "unwatched, the source needs no lease that ends", LONG_S)
     site.cut_power("beta")
     with pytest.raises(ServeRefuses, match="beta"):
