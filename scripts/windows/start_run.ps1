@@ -40,6 +40,12 @@ if ($known -and [string]$known.State -eq 'Running') {
     return
 }
 if ($PSCmdlet.ShouldProcess($script, "run it as $RunId")) {
+    $others = @(Get-ScheduledTask -TaskPath '\dtam\' -ErrorAction SilentlyContinue | Where-Object { $_.TaskName -ne $task })
+    foreach ($old in $others) {
+        if (Test-Path -LiteralPath (Join-Path -Path $folder -ChildPath "runs\$($old.TaskName).ended")) {
+            Unregister-ScheduledTask -TaskPath '\dtam\' -TaskName $old.TaskName -Confirm:$false -ErrorAction SilentlyContinue
+        }
+    }
     $begin = Join-Path -Path $folder -ChildPath "runs\$task"
     foreach ($ending in 'ended', 'begun') {
         if (Test-Path -LiteralPath "$begin.$ending") { Remove-Item -LiteralPath "$begin.$ending" -Force }
