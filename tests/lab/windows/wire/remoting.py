@@ -30,7 +30,7 @@ from tests.lab.windows.wire.shells import SIGNAL, Command, Shell
 from tests.lab.windows.wire.soap import SPACES, Request
 
 RESOURCE = "http://schemas.microsoft.com/powershell/"
-PS_CTRL_C = "powershell/signal/crtl_c"  # spelt so by [MS-PSRP]
+PS_CTRL_C = {"powershell/signal/ctrl_c", "powershell/signal/crtl_c"}  # the latter as [MS-PSRP] spells it
 CREATION = "{http://schemas.microsoft.com/powershell}creationXml"
 FRAGMENT_BYTES = 32_768
 END = object()
@@ -232,11 +232,11 @@ class PowerShellPlugin:
         wanted = asked.part("rsp:Signal")
         command = pool.shell.command(wanted.get("CommandId", "").upper())
         code = wanted.findtext("rsp:Code", "", SPACES).lower()
-        if code not in {PS_CTRL_C, SIGNAL + "terminate"}:
+        if code not in {*PS_CTRL_C, SIGNAL + "terminate"}:
             raise Fault(codes.MALFORMED, f"{code} is no signal. ")
         command.call.stopped.set()
         pool.given[command.id].put(END)
-        if code != PS_CTRL_C:
+        if code not in PS_CTRL_C:
             command.end(0)
             pool.shell.commands.pop(command.id, None)
         return soap.answer(asked, "<rsp:SignalResponse/>")
