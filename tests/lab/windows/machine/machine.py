@@ -103,6 +103,7 @@ class Machine:
             for part in self.parts:
                 part.boot()
             self.booted = True
+            self.store.durable = True
             self.events.write("System", "EventLog", 6005, "Information", "The Event log service was started.")
         return self
 

@@ -13,6 +13,9 @@ class Store:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.durable = (
+            any(directory.glob("*.json")) if directory.exists() else False
+        )  # the installation itself need not be
         directory.mkdir(parents=True, exist_ok=True)
 
     def load(self, name: str) -> dict[str, Any] | None:
@@ -27,8 +30,13 @@ class Store:
         with written.open("w") as file:
             json.dump(data, file, indent=1)
             file.flush()
-            os.fsync(file.fileno())
+            if self.durable:
+                os.fsync(file.fileno())
         written.replace(path)
+        if self.durable:
+            self._sync()
+
+    def _sync(self) -> None:
         descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(descriptor)

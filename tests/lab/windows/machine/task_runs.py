@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tests.lab.windows.machine.refusals import Refused
-from tests.lab.windows.powershell.commands import Session
+from tests.lab.windows.powershell.commands import PROGRAMS, Session
+from tests.lab.windows.powershell.values import Cancelled
 
 if TYPE_CHECKING:
     from tests.lab.windows.machine.machine import Machine
 
 SYSTEM = {"system", "nt authority\\system", "localsystem", "s-1-5-18"}
+SYSTEM_SID = "S-1-5-18"
 NOT_FOUND = 0x80070002
+LOOK_S = 0.05
 
 
 def run_action(machine: Machine, action: dict[str, Any], task: dict[str, Any], cancelled: Callable[[], bool]) -> int:
@@ -22,19 +26,46 @@ def run_action(machine: Machine, action: dict[str, Any], task: dict[str, Any], c
         return machine.hooks.run_task(machine, program, arguments, directory)
     from tests.lab.windows.powershell import run as powershell
 
-    session = _session(task, directory or r"C:\Windows\system32")
-    try:
-        return powershell.run_program_line(program, arguments, machine, session, cancelled)
-    except Refused:
+    powershell.load_cmdlets()
+    name = powershell.base_name(program)
+    if name not in {"powershell.exe", "cmd.exe"} and name not in PROGRAMS:
         return NOT_FOUND
+    session = _session(machine, task, directory or r"C:\Windows\system32")
+    nowhere = bytearray().extend
+    process = powershell.start(
+        f'"{program.strip(chr(34))}" {arguments}', machine, session, nowhere, nowhere, io.BytesIO()
+    )
+    over = threading.Event()
+    threading.Thread(target=_watch, args=(process, cancelled, over), daemon=True).start()
+    try:
+        return process() & 0xFFFFFFFF
+    except Cancelled:
+        return 0x41306
+    finally:
+        over.set()
 
 
-def _session(task: dict[str, Any], directory: str) -> Session:
-    user = task["principal"].get("user") or "SYSTEM"
+def _watch(process: Any, cancelled: Callable[[], bool], over: threading.Event) -> None:
+    while not over.wait(LOOK_S):
+        if cancelled():
+            process.cancel()
+            return
+
+
+def _session(machine: Machine, task: dict[str, Any], directory: str) -> Session:
+    user = str(task["principal"].get("user") or "SYSTEM")
     is_system = user.lower() in SYSTEM
     return Session(
         user="NT AUTHORITY\\SYSTEM" if is_system else user,
         elevated=is_system or task["principal"].get("run_level") == "Highest",
         is_network_logon=False,
+        execution_policy=_policy(machine),
         location=directory,
+        user_sid=SYSTEM_SID if is_system else "S-1-5-21-0-0-0-500",
     )
+
+
+def _policy(machine: Machine) -> str:
+    """The machine's own execution policy, RemoteSigned on servers unless the registry says otherwise."""
+    key = r"SOFTWARE\Microsoft\PowerShell\1\ShellIds\Microsoft.PowerShell"
+    return str(machine.registry.value(key, "ExecutionPolicy", "RemoteSigned"))

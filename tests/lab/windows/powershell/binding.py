@@ -130,7 +130,7 @@ class Binder:
                 'accept multiple values, use the array syntax. For example, "-parameter value1,value2,value3".'
             )
             self.fail("ParameterAlreadyBound", message)
-        if parameter is None:
+        if parameter is None or (name in ("WhatIf", "Confirm") and self.signature.should_process):
             bound.common[name] = self._common(name, value)
         else:
             bound.values[parameter.name] = self.convert(parameter, value, token)
