@@ -45,6 +45,11 @@ def test_a_server_answers_as_windows_does(build, story):
             continue
         ran = run(step["run"], machine, session)
         build.clock.sleep(story.get("wait", 0))
+        if step.get("restart"):
+            machine.restart()
+            machine.tick()
+        if task := step.get("restart") or step.get("task"):
+            assert machine.tasks.wait(machine.tasks.find(task), 60)
         out, err = ran.stdout.decode(), ran.stderr.decode()
         fine = all((
             "OutsideSubset" not in err,
