@@ -225,3 +225,21 @@ def test_the_texts_that_are_sent_fit_a_command_line_with_room_to_spare(name: str
     assert "<#" not in text
     assert "ReadToEnd" in text
     assert name not in laid.scripts()
+
+
+def test_a_call_has_a_shell_for_itself_and_a_few_are_kept() -> None:
+    shells: list[Told] = []
+
+    def another() -> Told:
+        shells.append(Told(*[[END]] * 9))
+        return shells[-1]
+
+    busy = Caller("wsrc", "x", "ada", another)
+    with busy._shell() as first, busy._shell() as second:
+        assert first is not second
+        assert busy.ask("host_facts", {}) == ()
+    assert (len(shells), sum(one.closed for one in shells)) == (3, 0)
+    busy.ask("host_facts", {})
+    assert len(shells) == 3
+    busy.close()
+    assert [one.closed for one in shells] == [1, 1, 1]
