@@ -276,7 +276,7 @@ class ConnectionTab(Tab):
     @model_validator(mode="after")
     def _apart(self) -> Self:
         for side in (Where.SOURCE, Where.TARGET):
-            paths = sorted(root.on(side) for root in self.roots)
+            paths = sorted((root.on(side) for root in self.roots), key=len)
             for outer, inner in combinations(paths, 2):
                 if inside(inner, outer):
                     msg = f"{inner} lies inside {outer} on the {side}: protect the outer one, with rules"

@@ -20,7 +20,7 @@ def serving(view: View) -> Where:
     return TARGET if view.protection.stage.value in {"failed_over", "restored"} else SOURCE
 
 
-@check("server-unreachable", passed="both engines answer")
+@check("server-unreachable", passed="both servers answer")
 def server_unreachable(view: View) -> Iterator[Finding]:
     """Nothing can be said about a silent server."""
     for where in SIDES:
@@ -29,7 +29,7 @@ def server_unreachable(view: View) -> Iterator[Finding]:
             yield view.error(
                 f"the {where} {side.name} does not answer: {side.unreachable}",
                 where=side.name,
-                why="an engine that cannot be asked cannot be protected, or taken over to",
+                why="a server that cannot be asked cannot be protected, or taken over to",
                 remedy=f"dtam hosts test {side.name}; no engine there yet: dtam hosts install {side.name}; if the source is failed over, choose the target first: dtam status",
             )
 
