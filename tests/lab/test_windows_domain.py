@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import sys
 from collections.abc import Callable
@@ -145,4 +146,51 @@ def test_a_share_of_the_model_is_offered_to_real_clients(lab: Lab, server: Windo
     until("the share is offered", lambda: "read me" in client.run(words, env=ticket, check=False).stdout)
     server.control.ask("machine", call="shares.remove", arguments=["Offered"])
     until("the share is gone", lambda: "BAD_NETWORK_NAME" in client.run(words, env=ticket, check=False).stdout)
+    assert server.control.ask("failures") == []
+
+
+def encoded(script: str) -> str:
+    """A command line that runs the script."""
+    text = base64.b64encode(script.encode("utf-16-le")).decode()
+    return f"powershell.exe -NoProfile -NonInteractive -EncodedCommand {text}"
+
+
+def test_a_share_made_over_winrm_is_used_over_smb(lab: Lab, server: Windows) -> None:
+    made = "New-Item -ItemType Directory -Path E:\\Made; New-SmbShare -Name Made -Path E:\\Made -FullAccess 'LAB\\Domain Users'"
+    out, err, code = in_the_lab(lab, kerberos_winrm, server.http, encoded(made))
+    assert (err, code) == (b"", 0), out
+    client, ticket = lab.host("client"), lab.ticket("client", "writer")
+    words = ["smbclient", "-k", f"//{server.host.fqdn}/Made", "-c", "mkdir by-writer"]
+    until("the share is offered", lambda: not client.run(words, env=ticket, check=False).returncode)
+    assert in_the_lab(lab, kerberos_winrm, server.http, encoded("Test-Path E:\\Made\\by-writer"))[0] == b"True\r\n"
+    in_the_lab(lab, kerberos_winrm, server.http, encoded("Remove-SmbShare -Name Made -Force"))
+
+
+def test_an_address_taken_over_winrm_is_on_the_wire(lab: Lab, server: Windows) -> None:
+    take = "New-NetIPAddress -InterfaceAlias Ethernet -IPAddress 10.53.0.61 -PrefixLength 24"
+    assert in_the_lab(lab, kerberos_winrm, server.http, encoded(take))[2] == 0
+    ping = ["ping", "-c", "1", "-W", "1", "10.53.0.61"]
+    client = lab.host("client")
+    until("it answers", lambda: not client.run(ping, check=False).returncode)
+    give = "Remove-NetIPAddress -IPAddress 10.53.0.61 -Confirm:$false"
+    assert in_the_lab(lab, kerberos_winrm, server.http, encoded(give))[2] == 0
+    until("it is gone", lambda: client.run(ping, check=False).returncode)
+    taken = "New-NetIPAddress -InterfaceAlias Ethernet -IPAddress 10.53.0.10 -PrefixLength 24"
+    assert in_the_lab(lab, kerberos_winrm, server.http, encoded(taken))[2] == 0
+    state = encoded("(Get-NetIPAddress -IPAddress 10.53.0.10).AddressState")
+    until("alpha is noticed", lambda: in_the_lab(lab, kerberos_winrm, server.http, state)[0] == b"Duplicate\r\n")
+    in_the_lab(lab, kerberos_winrm, server.http, encoded("Remove-NetIPAddress -IPAddress 10.53.0.10 -Confirm:$false"))
+
+
+def test_accounts_of_the_domain_have_their_sids(lab: Lab, server: Windows) -> None:
+    sid = server.control.ask("machine", call="accounts.sid", arguments=["LAB\\writer"])
+    assert server.control.ask("machine", call="accounts.account", arguments=[sid]) == "LAB\\writer"
+    assert lab.host("dc1").run(["wbinfo", "--sid-to-name", sid]).stdout.startswith("LAB\\writer")
+
+
+def test_restart_computer_over_winrm(lab: Lab, server: Windows) -> None:
+    before = server.boots
+    assert in_the_lab(lab, kerberos_winrm, server.http, encoded("Restart-Computer -Force"))[2] == 0
+    server.after_restart(before)
+    assert in_the_lab(lab, kerberos_winrm, server.http, "hostname")[0] == b"WINALPHA\r\n"
     assert server.control.ask("failures") == []
