@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import requests
 from pypsrp.client import Client
 from pypsrp.exceptions import WSManFaultError
 from pypsrp.powershell import PowerShell, PSInvocationState, RunspacePool
+from winrm.exceptions import WinRMTransportError
 
+from tests.lab.waiting import until
 from tests.lab.windows.clients import OTHER_AUTHORITIES, fault_of, run, winrm, wsman
 from tests.lab.windows.starting import WindowsHost, windows_host
 
@@ -180,6 +184,30 @@ def test_a_pool_of_somebody_else_and_one_that_is_gone(host: WindowsHost) -> None
 
 def test_a_configuration_that_is_not_registered(host: WindowsHost) -> None:
     assert fault_of(RunspacePool(wsman(host), configuration_name="Nonesuch").open) == 2150858752
+
+
+# -- trouble at a moment of a script ------------------------------------------------------------------------------------
+def test_the_power_goes_after_a_deed(tmp_path: Path) -> None:
+    with windows_host(tmp_path) as host:
+        host.control.ask("at", command="New-Item", deed="die")
+        with pytest.raises(requests.exceptions.ConnectionError):
+            run(
+                winrm(host),
+                encoded("New-Item -ItemType Directory -Path C:\\One; New-Item -ItemType Directory -Path C:\\Two"),
+            )
+        host.gone()
+        host.power_cut()
+        host.boot()
+        assert run(winrm(host), encoded("Test-Path C:\\One; Test-Path C:\\Two"))[0] == b"True\r\nFalse\r\n"
+
+
+def test_the_connection_goes_and_the_script_goes_on(host: WindowsHost) -> None:
+    host.control.ask("at", command="New-Item", deed="cut", after=False)
+    # Either the answer is cut, or the next question goes over a new connection with seals of the old one.
+    with pytest.raises((requests.exceptions.ConnectionError, WinRMTransportError)):
+        run(winrm(host), encoded("New-Item -ItemType Directory -Path C:\\Kept"))
+    there = encoded("Test-Path C:\\Kept")
+    until("the script went on", lambda: run(winrm(host), there)[0] == b"True\r\n")
 
 
 # -- restarts ---------------------------------------------------------------------------------------------------------

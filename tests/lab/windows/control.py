@@ -3,6 +3,7 @@
 {"do": "trouble", "kind": "reset", "verb": "Receive", "times": 1, "after_bytes": 100}
 {"do": "trouble", "kind": "slow", "verb": "Command", "seconds": 30}      deny, unavailable: likewise
 {"do": "heal"}  {"do": "reboot"}  {"do": "clock", "offset_s": 600}  {"do": "shells"}  {"do": "failures"}  {"do": "delete-shells"}
+{"do": "at", "command": "New-SmbShare", "deed": "die", "after": true, "times": 1}     cut, reboot: likewise; see moments.py
 {"do": "share", "name": "Docs", "path": "E:/Docs", "sddl": "O:BAG:BAD:(A;;FA;;;WD)"}     a share that is there before a test
 {"do": "machine", "call": "faults.denied.add", "arguments": ["get-smbshare"]}     any call of the machine's own objects
 """
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.lab.windows import moments
 from tests.lab.windows.machine.descriptors import parse
 from tests.lab.windows.wire.trouble import Wanted
 
@@ -55,6 +57,8 @@ def obey(host: Host, wish: dict[str, Any]) -> Any:
             return host.failures
         case "machine":
             return _call(host.back.machine, wish["call"], wish.get("arguments", []), wish.get("named", {}))
+        case "at":
+            moments.at(host, wish["command"], wish["deed"], after=wish.get("after", True), times=wish.get("times", 1))
         case "share":
             descriptor = parse(wish.get("sddl", EVERYONE), wish.get("domain_sid"))
             return host.back.machine.shares.create(wish["name"], wish["path"], descriptor)
