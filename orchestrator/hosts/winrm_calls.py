@@ -1,8 +1,8 @@
 """Calling the scripts of a Windows host by name: one JSON request in, JSON lines out.
 
 A question may be asked again when its answer was lost. A deed never is: it has an id, and after a lost answer the host is asked what
-became of the deed of that id; only one that never began is sent once more, under the same id. Used by any number of threads, one call
-at a time.
+became of the deed of that id; only one that never began is sent once more, under the same id. Any number of threads may call; each call has a shell
+for itself, so that a lease is renewed while a service starts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import secrets
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from spnego.exceptions import SpnegoError
@@ -38,6 +39,7 @@ Line = Mapping[str, Any]
 QUESTION_S = 60.0
 DEED_S = 180.0
 LOST_BUDGET_S = 20.0
+IDLE_MAX = 3
 FORBIDDEN_IDS = ("UnauthorizedAccess", "InConstrainedLanguage")
 
 
@@ -50,7 +52,7 @@ class _StillRuns(Exception):
 
 
 class Caller:
-    """The scripts of one host. ``shell`` is opened at the first call and kept; ``computer`` must be its own name. Times are seconds."""
+    """The scripts of one host. ``shell`` makes one, a few are kept open; ``computer`` must be its own name. Times are seconds."""
 
     def __init__(
         self,
@@ -67,7 +69,7 @@ class Caller:
         self._account = account
         self._computer = computer
         self._made = shell
-        self._shell: Shell | None = None
+        self._idle: list[Shell] = []
         self._lock = threading.Lock()
         self._again = Retrying(
             retry=retry_if_exception_type((NotReached, LinkLost, _StillRuns)),
@@ -78,11 +80,11 @@ class Caller:
         )
 
     def close(self) -> None:
-        """End the shell and the connection."""
+        """End the shells that are idle, and their connections."""
         with self._lock:
-            shell, self._shell = self._shell, None
-            if shell is not None:
-                shell.close()
+            idle, self._idle = self._idle, []
+        for shell in idle:
+            shell.close()
 
     def ask(self, script: str, arguments: Mapping[str, Any], budget_s: float = QUESTION_S) -> tuple[Line, ...]:
         """Ask a script that changes nothing; once more where the answer was lost.
@@ -165,12 +167,27 @@ class Caller:
 
     def _ended(self, text: str, request: Mapping[str, Any], budget_s: float) -> Ended:
         given = json.dumps(request, separators=(",", ":")).encode("ascii")
-        with self._lock:
-            self._shell = self._shell or self._made()
+        with self._shell() as shell:
             try:
-                return self._shell.run(laid.PROGRAM, laid.arguments_of(text), given, budget_s)
+                return shell.run(laid.PROGRAM, laid.arguments_of(text), given, budget_s)
             except (WinRMError, WinRMTransportError, LoginFailed, SpnegoError, ssl.SSLError, ValueError) as error:
                 raise explained(error, self._server, self._where, self._account) from error
+
+    @contextmanager
+    def _shell(self) -> Iterator[Shell]:
+        """A shell for one call: one that is idle, or a new one. A few are kept open."""
+        with self._lock:
+            shell = self._idle.pop() if self._idle else None
+        shell = shell or self._made()
+        try:
+            yield shell
+        finally:
+            with self._lock:
+                is_kept = len(self._idle) < IDLE_MAX
+                if is_kept:
+                    self._idle.append(shell)
+            if not is_kept:
+                shell.close()
 
     def _lines(self, ended: Ended) -> tuple[Line, ...]:
         return self._judged(self._raw(ended))

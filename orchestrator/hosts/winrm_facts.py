@@ -67,12 +67,12 @@ def windows_of(lines: Iterable[Mapping[str, Any]], now_s: float) -> Windows:
 
 
 def host_facts_of(line: Mapping[str, Any]) -> HostFacts:
-    """What host_facts.ps1 says."""
+    """What host_facts.ps1 says; which ports listen is not asked there."""
     return HostFacts(
         hostname=str(line["hostname"]),
         addresses=tuple((str(address), str(interface)) for address, interface in line["addresses"]),
         paths=tuple(msgspec.convert(one, PathFacts) for one in line["paths"]),
-        listening=tuple(map(str, line["listening"])),
+        listening=(),
     )
 
 

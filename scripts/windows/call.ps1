@@ -3,7 +3,7 @@
 Runs one script of this folder with arguments, and remembers what became of a deed.
 .DESCRIPTION
 Each object that the script gives is one line of JSON. The last line is {"dtam": "end"}, so that a cut answer is seen as one.
-A deed has an id: that it began, and later its whole answer, stand in ProgramData\dtam\calls. A request with "ask" runs nothing and tells
+A deed has an id: that it began, and later its whole answer, stand in ProgramData\dtam\calls. While it is at work it keeps the first file open. A request with "ask" runs nothing and tells
 how the deed of that id stands: unknown, running, interrupted, or ended with its answer. So a deed whose answer was lost is never repeated.
 .PARAMETER Request
 What the loader read: id, deed, script, arguments; or ask.
@@ -25,9 +25,11 @@ function Get-DtamCallState {
     if (Test-Path -LiteralPath (Get-DtamCallPath $Id 'ended')) { return 'ended' }
     $begun = Get-DtamCallPath $Id 'begun'
     if (-not (Test-Path -LiteralPath $begun)) { return 'unknown' }
-    $words = (Read-DtamText $begun).Split(' ')
-    $process = Get-Process -Id ([int]$words[0]) -ErrorAction SilentlyContinue
-    if ($process -and [string]$process.StartTime.ToFileTimeUtc() -eq $words[1]) { return 'running' }
+    try {
+        ([System.IO.File]::Open($begun, 'Open', 'Read', 'None')).Dispose()
+    } catch [System.IO.IOException] {
+        return 'running'
+    }
     'interrupted'
 }
 
@@ -74,7 +76,7 @@ $id = [string]$Request.id
 New-Item -ItemType Directory -Path (Join-Path -Path (Get-DtamRoot) -ChildPath 'calls') -Force | Out-Null
 if ((Get-DtamCallState $id) -ne 'unknown') { throw "the call $id was made before" }
 Remove-DtamOldCall
-Write-DtamText (Get-DtamCallPath $id 'begun') "$PID $((Get-Process -Id $PID).StartTime.ToFileTimeUtc())"
+$begun = [System.IO.File]::Open((Get-DtamCallPath $id 'begun'), 'CreateNew', 'Write', 'None')
 $lines = New-Object -TypeName System.Collections.ArrayList
 try {
     & $path @arguments | ForEach-Object { $null = $lines.Add((ConvertTo-Json -InputObject $_ -Compress -Depth 12)) }
@@ -83,4 +85,5 @@ try {
     $null = $lines.Add((ConvertTo-DtamError $_))
 }
 Write-DtamText (Get-DtamCallPath $id 'ended') ($lines -join "`n")
+$begun.Dispose()
 $lines

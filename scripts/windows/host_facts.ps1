@@ -1,10 +1,10 @@
 <#
 .SYNOPSIS
-Who this host is, its addresses, what listens, and what is known of some paths.
+Who this host is, its addresses, and what is known of some paths.
 .PARAMETER Path
 Full paths to look at.
 .OUTPUTS
-{"hostname", "addresses": [[address, interface]], "listening": ["address:port"], "paths": [...], "time_s"}
+{"hostname", "addresses": [[address, interface]], "paths": [...], "time_s"}
 #>
 [CmdletBinding()]
 param([string[]] $Path = @())
@@ -33,13 +33,10 @@ function Get-DtamPath {
 
 $addresses = @(Get-NetIPAddress -ErrorAction Stop | Where-Object { [string]$_.InterfaceAlias -notlike 'Loopback*' } |
     ForEach-Object { , @([string]$_.IPAddress, [string]$_.InterfaceAlias) })
-$listening = @(Get-NetTCPConnection -State Listen -ErrorAction SilentlyContinue |
-    ForEach-Object { "$($_.LocalAddress):$($_.LocalPort)" } | Sort-Object -Unique)
 $epoch = [datetime]::SpecifyKind([datetime]'1970-01-01', 'Utc')
 [pscustomobject]@{
     hostname = [string]$env:COMPUTERNAME
     addresses = $addresses
-    listening = $listening
     paths = @($Path | ForEach-Object { Get-DtamPath $_ })
     time_s = ([datetime]::UtcNow - $epoch).TotalSeconds
 }

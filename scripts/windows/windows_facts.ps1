@@ -163,7 +163,8 @@ function Get-DtamVolumePart {
     foreach ($one in @(Get-Volume -ErrorAction Stop)) {
         $id = [string]$one.UniqueId
         $partition = $mounts[$id]
-        $paths = if ($partition) { @($partition.AccessPaths | Where-Object { $_ -and [string]$_ -ne $id } | ForEach-Object { [string]$_ }) } else { @() }
+        $paths = @()
+        if ($partition) { $paths = @($partition.AccessPaths | Where-Object { $_ -and [string]$_ -ne $id } | ForEach-Object { [string]$_ }) }
         $letter = ([string]$one.DriveLetter).Trim([char]0)
         if (-not $paths -and $letter) { $paths = @("${letter}:\") }
         [pscustomobject]@{
