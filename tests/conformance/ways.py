@@ -20,6 +20,8 @@ from orchestrator.replication.storage_replica import StorageReplica
 from tests.conformance.pairs import KINDS as NATIVE_KINDS
 from tests.conformance.pairs import protected
 from tests.conformance.replica_hosts import ReplicaHost, ReplicaWorld, new_servers
+from tests.conformance.simulated import SimulatedHost, servers
+from tests.lab.windows.machine.refusals import Refused
 
 LOGS = {"source_log_volume": "L:"}
 
@@ -98,6 +100,31 @@ def storage_replica(*, turns_by_force: bool = True) -> Callable[[Path], Iterator
 
 
 @contextmanager
+def simulated(place: Path) -> Iterator[Way]:
+    with servers(place) as pair:
+        hosts = {where: SimulatedHost(pair, where) for where in (Where.SOURCE, Where.TARGET)}
+        way = StorageReplica(hosts, replica_tab(log_size_bytes=1 << 30))
+        out = Link("p", "files", Where.SOURCE, "E:\\data", "E:\\data", epoch=1)
+
+        def letter(where: Where) -> str:
+            return pair.read(where, "data\\letter")
+
+        def write(where: Where) -> None:
+            machine = pair.machines[where]
+            try:
+                file = machine.files.open_path("E:\\data\\letter")
+            except Refused as why:
+                msg = f"the volume of {where} is down: {why}"
+                raise AssertionError(msg) from why
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(letter(where) + "dear reader ")
+
+        write(Where.SOURCE)
+        same = lambda: letter(Where.SOURCE) == letter(Where.TARGET)  # noqa: E731
+        yield Way(way, out, lambda: way.connect(out), same, pair.power_cut, pair.boot, write)
+
+
+@contextmanager
 def external(place: Path) -> Iterator[Way]:
     sides = {Where.SOURCE: place / "source", Where.TARGET: place / "target"}
     sides[Where.SOURCE].write_text("dear reader")
@@ -138,6 +165,7 @@ WAYS = {
     "native, engines": (native("engines"), NATIVE),
     "storage replica": (storage_replica(), capabilities(replica_tab())),
     "storage replica that refuses force": (storage_replica(turns_by_force=False), capabilities(replica_tab())),
+    "storage replica, simulated servers": (simulated, capabilities(replica_tab())),
     "external": (external, EVERY - {"ask"} | {"age"}),
 }
 """Each way, and what it says it can do; the first test holds it to that."""
