@@ -217,20 +217,23 @@ class Binder:
 
     def _bind_position(self, one: Given, bound: Bound) -> bool:
         order = sorted(bound.candidates, key=lambda found: not found.default)
+        nexts = [found.position or 0 for candidate in order if (found := self._next(candidate, bound)) is not None]
+        failure: Terminating | None = None
         for exact in (True, False):
             for candidate in order:
                 parameter = self._next(candidate, bound)
-                if parameter is None or (exact and not self.fits(parameter, one.value)):
+                if parameter is None or parameter.position != min(nexts) or (exact and not self.fits(parameter, one.value)):
                     continue
                 try:
                     value = self.convert(parameter, one.value, one.token)
-                except Terminating:
-                    if candidate is order[-1]:
-                        raise
+                except Terminating as error:
+                    failure = failure or error
                     continue
                 bound.values[parameter.name] = value
                 self._narrow(bound)
                 return True
+        if failure is not None:
+            raise failure
         return False
 
     def _next(self, candidate: ParameterSet, bound: Bound) -> SignatureParameter | None:

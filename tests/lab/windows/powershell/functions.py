@@ -150,6 +150,7 @@ class Functions(Base):
         )
         if node.operator != ".":
             scope.strict = None
+        self.ok = True
         try:
             yield from self._run_code(code, given, frame, stream, inner, ntpath.basename(path))
         except ExitFlow as flow:

@@ -15,6 +15,7 @@ from tests.lab.windows.powershell.commands import CMDLETS, PROGRAMS, Call, Cmdle
 from tests.lab.windows.powershell.convert import to_text
 from tests.lab.windows.powershell.frames import Frame, FunctionValue, ScriptBlock
 from tests.lab.windows.powershell.functions import Functions
+from tests.lab.windows.powershell.members import refusal
 from tests.lab.windows.powershell.operators import runtime
 from tests.lab.windows.powershell.signature import Signature
 from tests.lab.windows.powershell.statements import enumerate_value
@@ -42,7 +43,6 @@ class Invoking(Functions, Base):
     def pipeline(self, node: t.Pipeline, frame: Frame) -> Iterator[Any]:
         """Run a pipeline and put out what its last command does."""
         stream: Iterator[Any] | None = None
-        self.ok = True
         for stage in node.stages:
             stream = self.stage(stage, frame, stream)
         assert stream is not None
@@ -299,6 +299,7 @@ class Invoking(Functions, Base):
         stream: Iterator[Any] | None,
     ) -> Iterator[Any]:
         failed = False
+        self.ok = True
         if stream is None or spec.whole:
             call = self._call(spec, bound, stream or iter(()), node, frame, coming=stream is not None)
             yield from self._output(call)
@@ -328,6 +329,12 @@ class Invoking(Functions, Base):
             if not error.everywhere and error.record.position is None:
                 call.named(error.record)
             raise
+        except Exception as error:
+            cause = refusal(error)
+            if cause is None:
+                raise
+            record = ErrorRecord(getattr(error, "id", "") or cause.type_name, cause.message, getattr(error, "category", "NotSpecified"), getattr(error, "target", None), cause)
+            raise Terminating(call.named(record)) from error
 
     def _with_common(self, stream: Iterator[Any], bound: Bound, frame: Frame) -> Iterator[Any]:
         variable = bound.common.get("OutVariable")

@@ -9,6 +9,7 @@ import tree_sitter
 import tree_sitter_powershell
 
 from tests.lab.windows.powershell import tree as t
+from tests.lab.windows.powershell.repairing import repaired
 from tests.lab.windows.powershell.strings import ESCAPES, number_of
 from tests.lab.windows.powershell.values import ErrorRecord, OutsideSubset, Position, Terminating
 
@@ -62,7 +63,8 @@ class Reader:
         if not re.sub(r"(?s)<#.*?#>|#[^\n]*", "", self.source.text).strip():
             return t.Code(t.At(1, 1, ""), source=self.source)
         root = tree_sitter.Parser(LANGUAGE).parse(self.bytes).root_node
-        self._refuse_errors(root)
+        if root.has_error:
+            root = self._second_reading(root)
         requires = [
             line.strip()[1:].strip()[8:].strip()
             for line in self.source.lines
@@ -71,6 +73,15 @@ class Reader:
         code = self._code(root, root)
         code.requires = requires
         return code
+
+    def _second_reading(self, root: Any) -> Any:
+        first, self.bytes = self.bytes, repaired(self.bytes.decode()).encode()
+        again = tree_sitter.Parser(LANGUAGE).parse(self.bytes).root_node
+        if not again.has_error:
+            return again
+        self.bytes = first
+        self._refuse_errors(root)
+        return root
 
     def position(self, node: Any) -> Position:
         """Where a node of tree-sitter stands."""
@@ -471,7 +482,10 @@ class Reader:
     def _value_element(self, child: Any, made: t.Command, *, colon: bool, separated: bool) -> None:
         if child.type in OUTSIDE:
             raise self._outside(child, OUTSIDE[child.type])
-        value = self._token(child) if child.type == "generic_token" else self.expression(child)
+        if child.type == "argument_list":
+            value, separated = self._argument_list(child), True
+        else:
+            value = self._token(child) if child.type == "generic_token" else self.expression(child)
         text = self._text(child).strip()
         if colon and made.arguments and made.arguments[-1].name is not None:
             made.arguments[-1].value = value
@@ -480,6 +494,15 @@ class Reader:
             raise self._outside(child, "an argument put together without quotes")
         else:
             made.arguments.append(t.Argument(None, value, text))
+
+    def _argument_list(self, node: Any) -> t.Node:
+        """`New-Object T(1, 2)`: the parentheses are an argument of their own."""
+        items = [
+            self.expression(one.named_children[0])
+            for listed in self._named(node, "argument_expression_list")
+            for one in self._named(listed, "argument_expression")
+        ]
+        return items[0] if len(items) == 1 else t.ArrayLiteral(self._at(node), items)
 
     def _token(self, node: Any) -> t.Node:
         text = self._text(node).strip()

@@ -9,7 +9,9 @@ import importlib.util
 import io
 import re
 import shlex
+import sys
 import threading
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -109,6 +111,7 @@ class PipeHost:
 
 def load_cmdlets() -> None:
     """Import what registers cmdlets and programs."""
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), 12000))
     importlib.import_module("tests.lab.windows.powershell.core.all")
     for name in ("tests.lab.windows.cmdlets.all", "tests.lab.windows.cmdlets"):
         if importlib.util.find_spec(name) is not None:
@@ -291,6 +294,13 @@ class Running:
             return 1
         except OutsideSubset as refusal:
             self.host.err(f"OutsideSubset: {refusal}\r\n")
+            return OUTSIDE_EXIT
+        except RecursionError:
+            message = "The script failed due to call depth overflow."
+            self.shell.emit("error", ErrorRecord("CallDepthOverflow", message, "InvalidOperation", None, "System.Management.Automation.ScriptCallDepthException"))
+            return 1
+        except Exception:  # noqa: BLE001 - a mistake of the simulation itself is told as loudly as a refusal
+            self.host.err("OutsideSubset: the simulation failed\r\n" + traceback.format_exc())
             return OUTSIDE_EXIT
 
     def _script(self, line: CommandLine) -> int:

@@ -90,7 +90,6 @@ class Statements(Base):
                 node, frame, lambda: BINARY[node.operator[0]](self.evaluate(node.target, frame), value)
             )
         self.assign(node.target, value, frame)
-        self.ok = True
         return iter(())
 
     def _assigned_value(self, node: t.Node, frame: Frame) -> Any:

@@ -13,7 +13,13 @@ from tests.lab.windows.powershell.signature import ParameterSet, Signature, Sign
 FILE = Path(__file__).parents[3] / "data" / "powershell" / "vocabulary.json"
 SWITCH = "System.Management.Automation.SwitchParameter"
 STRINGS = ("System.String", "System.String[]")
-# Facts of 5.1 that the pages do not say in their tables.
+# Parameters whose written type is not what they take: a transformation stands before it.
+TYPES = {
+    ("Set-StrictMode", "Version"): "System.String",
+    ("Get-Date", "UFormat"): "System.String",
+    ("Write-Error", "Category"): "System.String",
+    ("New-Object", "Property"): "System.Collections.Hashtable",
+}
 REQUIRED_PREFIX = "Microsoft.PowerShell."
 
 
@@ -56,7 +62,7 @@ def signature(name: str) -> Signature | None:
     if published is None:
         return None
     entry = document()["cmdlets"][published]
-    parameters = [_parameter(one, fields) for one, fields in entry["p"].items()]
+    parameters = [_parameter(published, one, fields) for one, fields in entry["p"].items()]
     sets = [
         ParameterSet(
             listed[0],
@@ -82,7 +88,7 @@ def signature(name: str) -> Signature | None:
     )
 
 
-def _parameter(name: str, fields: dict[str, Any]) -> SignatureParameter:
+def _parameter(cmdlet: str, name: str, fields: dict[str, Any]) -> SignatureParameter:
     written = fields["t"]
     pipeline = fields.get("p", "")
     resolved = (
@@ -90,6 +96,7 @@ def _parameter(name: str, fields: dict[str, Any]) -> SignatureParameter:
         if written == "switch"
         else resolve_type(written.replace("System.", "", 1) if written.startswith("System.") else written)
     )
+    resolved = TYPES.get((cmdlet, name), resolved)
     enumeration = bool(fields.get("v")) and resolved not in STRINGS
     if resolved is None and written.split(".")[-1].split("[")[0].startswith("Nullable"):
         resolved = "System.Object"

@@ -1,0 +1,349 @@
+"""Cmdlets about the session itself: variables, modules, commands, dates, waiting, locations."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ntpath
+import random
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from tests.lab.windows.powershell import statics, vocabulary
+from tests.lab.windows.powershell.binding import Given
+from tests.lab.windows.powershell.commands import CMDLETS, PROGRAMS, Call, cmdlet
+from tests.lab.windows.powershell.convert import to_text, version
+from tests.lab.windows.powershell.frames import FunctionValue, ScriptBlock
+from tests.lab.windows.powershell.operators import formatted
+from tests.lab.windows.powershell.patterns import has_wildcard, like
+from tests.lab.windows.powershell.reading import read_script
+from tests.lab.windows.powershell.values import EnumValue, ErrorRecord, OutsideSubset, PsObject, ReturnFlow, custom, typed
+
+
+@cmdlet("Set-StrictMode")
+def set_strict_mode(call: Call) -> None:
+    if call.switch("Off"):
+        call.frame.scope.strict = 0
+        return
+    text = to_text(call.get("Version"))
+    known = {"latest": 5.1, "1.0": 1.0, "2.0": 2.0, "3.0": 3.0, "1": 1.0, "2": 2.0, "3": 3.0, "4.0": 4.0, "5.0": 5.0, "5.1": 5.1}
+    if text.casefold() not in known:
+        message = f"Cannot validate argument on parameter 'Version'. The \"{text}\" argument does not contain a valid Windows PowerShell version. Supply a valid version number and then try the command again."
+        call.terminate(ErrorRecord("ParameterArgumentValidationError", message, "InvalidData", None, "System.Management.Automation.ParameterBindingValidationException"))
+    call.frame.scope.strict = known[text.casefold()]
+
+
+def _scope(call: Call) -> Any:
+    wanted = to_text(call.get("Scope", "local")).casefold()
+    if wanted == "global":
+        return call.shell.global_scope
+    if wanted == "script":
+        return call.frame.script_scope
+    scope = call.frame.scope
+    for _ in range(int(wanted) if wanted.isdigit() else 0):
+        scope = scope.parent or scope
+    return scope
+
+
+@cmdlet("Get-Variable")
+def get_variable(call: Call) -> Iterator[Any]:
+    for name in call.get("Name") or ["*"]:
+        if has_wildcard(name):
+            raise OutsideSubset("Get-Variable with a pattern lies outside the subset")
+        found = _scope(call).variables.get(name.casefold()) if call.has("Scope") else call.frame.scope.find(name)
+        if found is None:
+            message = f"Cannot find a variable with the name '{name}'."
+            call.error(ErrorRecord("VariableNotFound", message, "ObjectNotFound", name, "System.Management.Automation.ItemNotFoundException"))
+        elif call.switch("ValueOnly"):
+            yield found.value
+        else:
+            yield typed("System.Management.Automation.PSVariable", {"Name": found.name, "Value": found.value, "Options": "None"})
+
+
+@cmdlet("Set-Variable", "New-Variable")
+def set_variable(call: Call) -> None:
+    names = call.get("Name")
+    for name in names if isinstance(names, list) else [names]:
+        if call.name == "New-Variable" and name.casefold() in _scope(call).variables and not call.switch("Force"):
+            message = f"A variable with name '{name}' already exists."
+            call.error(ErrorRecord("VariableAlreadyExists", message, "ResourceExists", name, "System.Management.Automation.SessionStateException"))
+            continue
+        made = _scope(call).set(name, call.get("Value"))
+        options = to_text(call.get("Option", "")).casefold()
+        made.constant = "readonly" in options or "constant" in options
+
+
+@cmdlet("Remove-Variable")
+def remove_variable(call: Call) -> None:
+    for name in call.get("Name"):
+        if _scope(call).variables.pop(name.casefold(), None) is None:
+            message = f"Cannot find a variable with the name '{name}'."
+            call.error(ErrorRecord("VariableNotFound", message, "ObjectNotFound", name, "System.Management.Automation.ItemNotFoundException"))
+
+
+# Time -----------------------------------------------------------------------------
+
+
+@cmdlet("Get-Date")
+def get_date(call: Call) -> Iterator[Any]:
+    made = call.get("Date") or statics.now(call.shell)
+    parts = {"Year": "year", "Month": "month", "Day": "day", "Hour": "hour", "Minute": "minute", "Second": "second"}
+    made = made.replace(**{field: int(call.get(name)) for name, field in parts.items() if call.has(name)})
+    if call.has("Millisecond"):
+        made = made.replace(microsecond=int(call.get("Millisecond")) * 1000)
+    if call.has("Format"):
+        name = to_text(call.get("Format"))
+        special = {"filedate": "yyyyMMdd", "filedateuniversal": "yyyyMMddZ", "filedatetime": "yyyyMMddTHHmmssffff", "filedatetimeuniversal": "yyyyMMddTHHmmssffffZ"}
+        yield formatted(made, special.get(name.casefold(), name))
+    elif call.has("UFormat"):
+        text = to_text(call.get("UFormat")).removeprefix("+")
+        if "%s" in text:
+            text = text.replace("%s", str(made.replace(tzinfo=dt.UTC).timestamp()))
+        yield made.strftime(text)
+    else:
+        yield made
+
+
+@cmdlet("New-TimeSpan")
+def new_time_span(call: Call) -> Iterator[Any]:
+    if call.has("Start") or call.has("End") or call.has("Date"):
+        now = statics.now(call.shell)
+        yield (call.get("End") or now).replace(tzinfo=None) - (call.get("Start") or call.get("Date") or now).replace(tzinfo=None)
+        return
+    yield dt.timedelta(days=int(call.get("Days", 0)), hours=int(call.get("Hours", 0)), minutes=int(call.get("Minutes", 0)), seconds=int(call.get("Seconds", 0)))
+
+
+@cmdlet("Start-Sleep")
+def start_sleep(call: Call) -> None:
+    call.shell.sleep(float(call.get("Milliseconds")) / 1000 if call.has("Milliseconds") else float(call.get("Seconds", 0)))
+
+
+@cmdlet("Get-Random", whole=True)
+def get_random(call: Call) -> Iterator[Any]:
+    if call.has_input or call.has("InputObject"):
+        items = list(call.input) if call.has_input else list(call.get("InputObject"))
+        yield from random.sample(items, min(int(call.get("Count", 1)), len(items)))
+        return
+    low, high = call.get("Minimum", 0), call.get("Maximum", 2**31 - 1)
+    yield random.uniform(low, high) if isinstance(low, float) or isinstance(high, float) else random.randrange(int(low), int(high))
+
+
+@cmdlet("New-Guid")
+def new_guid(call: Call) -> Iterator[Any]:
+    yield uuid.uuid4()
+
+
+# Commands and modules -----------------------------------------------------------------
+
+
+def _command(name: str, kind: str, module: str, target: Any) -> PsObject:
+    return typed("System.Management.Automation.CmdletInfo" if kind == "Cmdlet" else f"System.Management.Automation.{kind}Info", {"Name": name, "CommandType": EnumValue("System.Management.Automation.CommandTypes", kind, {"Cmdlet": 8, "Function": 2, "Application": 32, "Alias": 1}[kind]), "ModuleName": module, "Source": module, "Version": version("1.0.0.0"), "Definition": name, "__command": target}, text=name, read_only=True)
+
+
+def _commands(call: Call, pattern: str) -> Iterator[PsObject]:
+    shell = call.shell
+    if (function := call.frame.scope.function(pattern)) is not None:
+        yield _command(function.name, "Function", "", function)
+        return
+    if (target := call.frame.scope.alias(pattern) or vocabulary.aliases().get(pattern.casefold())) is not None:
+        yield _command(pattern, "Alias", "", target)
+        return
+    there = getattr(shell.machine.computer, "modules", None)
+    present = {one.casefold() for one in there()} if callable(there) else set()
+    for folded, name in vocabulary.names().items():
+        if like(folded, pattern):
+            module = vocabulary.module_of(name)
+            if not present or module.casefold() in present or module.startswith(("Microsoft.PowerShell.", "CimCmdlets")):
+                yield _command(name, "Cmdlet" if vocabulary.signature(name).compiled else "Function", module, name)  # type: ignore[union-attr]
+    for name in PROGRAMS:
+        if like(name, pattern) or like(name.removesuffix(".exe"), pattern):
+            yield _command(name, "Application", "", name)
+
+
+@cmdlet("Get-Command")
+def get_command(call: Call) -> Iterator[Any]:
+    modules = [to_text(one).casefold() for one in call.get("Module") or []]
+    names = call.get("Name") or [f"{call.get('Verb', ['*'])[0]}-{call.get('Noun', ['*'])[0]}" if call.has("Verb") or call.has("Noun") else "*"]
+    for name in names:
+        found = list(_commands(call, to_text(name)))
+        if modules:
+            found = [one for one in found if any(like(to_text(one.get("ModuleName")), module) for module in modules)]
+        if call.has("CommandType"):
+            wanted = to_text(call.get("CommandType")).casefold()
+            found = [one for one in found if one.get("CommandType").name.casefold() in wanted or wanted == "all"]
+        if not found and not has_wildcard(to_text(name)):
+            message = f"The term '{to_text(name)}' is not recognized as the name of a cmdlet, function, script file, or operable program. Check the spelling of the name, or if a path was included, verify that the path is correct and try again."
+            call.error(ErrorRecord("CommandNotFoundException", message, "ObjectNotFound", to_text(name), "System.Management.Automation.CommandNotFoundException"))
+        yield from found
+
+
+def _modules(call: Call) -> list[str]:
+    there = getattr(call.machine.computer, "modules", None)
+    listed = list(there()) if callable(there) else sorted({vocabulary.module_of(name) for name in vocabulary.names().values()})
+    core = ["Microsoft.PowerShell.Management", "Microsoft.PowerShell.Utility", "Microsoft.PowerShell.Security", "Microsoft.PowerShell.Diagnostics", "Microsoft.PowerShell.LocalAccounts", "Microsoft.PowerShell.Archive", "CimCmdlets", "Microsoft.WSMan.Management"]
+    return listed + [one for one in core if one.casefold() not in {name.casefold() for name in listed}]
+
+
+def _module(call: Call, name: str) -> PsObject:
+    there = getattr(call.machine.computer, "modules", None)
+    number = there().get(name, "1.0.0.0") if callable(there) and isinstance(there(), dict) else "1.0.0.0"
+    exported = custom([(one, one) for one in vocabulary.modules().get(name.casefold(), [])])
+    return typed("System.Management.Automation.PSModuleInfo", {"Name": name, "Version": version(to_text(number) if "." in to_text(number) else "1.0.0.0"), "ModuleType": "Manifest", "ExportedCommands": exported, "Path": f"C:\\Windows\\system32\\WindowsPowerShell\\v1.0\\Modules\\{name}\\{name}.psd1"}, text=name, read_only=True)
+
+
+@cmdlet("Get-Module")
+def get_module(call: Call) -> Iterator[Any]:
+    loaded = {"microsoft.powershell.management", "microsoft.powershell.utility", *call.shell.state.setdefault("modules", set())}
+    wanted = [to_text(one) for one in call.get("Name") or call.get("FullyQualifiedName") or ["*"]]
+    for name in _modules(call):
+        if any(like(name, pattern) for pattern in wanted) and (call.switch("ListAvailable") or name.casefold() in loaded):
+            yield _module(call, name)
+
+
+@cmdlet("Import-Module")
+def import_module(call: Call) -> Iterator[Any]:
+    for name in call.get("Name") or []:
+        found = next((one for one in _modules(call) if one.casefold() == to_text(name).casefold()), None)
+        if found is None:
+            if "\\" in to_text(name) or to_text(name).casefold().endswith((".psm1", ".psd1")):
+                raise OutsideSubset("Import-Module of a file lies outside the subset")
+            message = f"The specified module '{to_text(name)}' was not loaded because no valid module file was found in any module directory."
+            call.error(ErrorRecord("Modules_ModuleNotFound", message, "ResourceUnavailable", to_text(name), "System.IO.FileNotFoundException"))
+            continue
+        call.shell.state.setdefault("modules", set()).add(found.casefold())
+        if call.switch("PassThru"):
+            yield _module(call, found)
+
+
+@cmdlet("Remove-Module")
+def remove_module(call: Call) -> None:
+    for name in call.get("Name") or []:
+        call.shell.state.setdefault("modules", set()).discard(to_text(name).casefold())
+
+
+@cmdlet("Get-Alias")
+def get_alias(call: Call) -> Iterator[Any]:
+    for name in call.get("Name") or ["*"]:
+        for alias, target in vocabulary.aliases().items():
+            if like(alias, to_text(name)):
+                yield _command(alias, "Alias", "", target)
+
+
+@cmdlet("Set-Alias", "New-Alias")
+def set_alias(call: Call) -> None:
+    _scope(call).aliases[to_text(call.get("Name")).casefold()] = to_text(call.get("Value"))
+
+
+@cmdlet("Get-Host")
+def get_host(call: Call) -> Iterator[Any]:
+    yield call.shell.global_scope.find("Host").value
+
+
+@cmdlet("Get-Culture", "Get-UICulture")
+def get_culture(call: Call) -> Iterator[Any]:
+    yield typed("System.Globalization.CultureInfo", {"LCID": 1033, "Name": "en-US", "DisplayName": "English (United States)"}, text="en-US")
+
+
+@cmdlet("Get-ExecutionPolicy")
+def get_execution_policy(call: Call) -> Iterator[Any]:
+    policy = call.shell.state.get("execution_policy", call.session.execution_policy)
+    if call.switch("List"):
+        raise OutsideSubset("Get-ExecutionPolicy -List lies outside the subset")
+    yield EnumValue("Microsoft.PowerShell.ExecutionPolicy", policy, {"Unrestricted": 0, "RemoteSigned": 1, "AllSigned": 2, "Restricted": 3, "Bypass": 4, "Undefined": 5}.get(policy, 1))
+
+
+@cmdlet("Set-ExecutionPolicy")
+def set_execution_policy(call: Call) -> None:
+    if to_text(call.get("Scope", "LocalMachine")).casefold() != "process":
+        raise OutsideSubset("Set-ExecutionPolicy beyond -Scope Process lies outside the subset")
+    if call.should_process(to_text(call.get("ExecutionPolicy")), "Set-ExecutionPolicy"):
+        call.shell.state["execution_policy"] = to_text(call.get("ExecutionPolicy"))
+
+
+@cmdlet("Invoke-Expression")
+def invoke_expression(call: Call) -> Iterator[Any]:
+    code = read_script(to_text(call.get("Command")))
+    try:
+        yield from call.shell.statements(code.end, call.frame)
+    except ReturnFlow:
+        return
+
+
+@cmdlet("Invoke-Command", whole=True)
+def invoke_command(call: Call) -> Iterator[Any]:
+    if not call.has("ScriptBlock") or any(call.has(name) for name in ("ComputerName", "Session", "ConnectionUri", "VMName", "ContainerId")):
+        target = to_text(call.get("ComputerName")) or "localhost"
+        message = f"[{target}] Connecting to remote server {target} failed with the following error message : Access is denied. For more information, see the about_Remote_Troubleshooting Help topic."
+        record = ErrorRecord("AccessDenied,PSSessionStateBroken", message, "OpenError", target, "System.Management.Automation.Remoting.PSRemotingTransportException")
+        record.qualified = record.error_id
+        call.error(record)
+        return
+    block = call.get("ScriptBlock")
+    from tests.lab.windows.powershell import tree as t
+
+    node = t.Command(call.at, "" if call.switch("NoNewScope") else "&", t.Const(call.at, ""), [], [])
+    node.operator = "." if call.switch("NoNewScope") else "&"
+    given = [Given(None, one) for one in call.get("ArgumentList") or []]
+    yield from call.shell.call_block(block, given, call.frame, call.input if call.has_input else None, node)
+
+
+@cmdlet("Read-Host")
+def read_host(call: Call) -> None:
+    from tests.lab.windows.powershell.evaluate import not_interactive
+
+    call.terminate(not_interactive())
+
+
+@cmdlet("Measure-Command", whole=True)
+def measure_command(call: Call) -> Iterator[Any]:
+    import time
+
+    start = time.monotonic()
+    for _ in call.invoke(call.get("Expression")):
+        pass
+    yield dt.timedelta(seconds=time.monotonic() - start)
+
+
+# Paths that need no drive -----------------------------------------------------------
+
+
+@cmdlet("Join-Path")
+def join_path(call: Call) -> Iterator[Any]:
+    for path in call.get("Path"):
+        child = to_text(call.get("ChildPath")).replace("/", "\\")
+        whole = path.replace("/", "\\")
+        yield whole.rstrip("\\") + "\\" + child.lstrip("\\") if whole else child
+
+
+@cmdlet("Split-Path")
+def split_path(call: Call) -> Iterator[Any]:
+    for given in call.get("Path") or call.get("LiteralPath"):
+        path = to_text(given).replace("/", "\\")
+        path = path.rstrip("\\") if len(path) > 3 else path
+        if call.switch("Leaf"):
+            yield ntpath.basename(path) or path
+        elif call.switch("Qualifier"):
+            if not ntpath.splitdrive(path)[0]:
+                call.error(ErrorRecord("ParsePathFormatError", f"Cannot parse path because path '{path}' does not have a qualifier specified.", "InvalidArgument", path, "System.FormatException"))
+                continue
+            yield ntpath.splitdrive(path)[0]
+        elif call.switch("NoQualifier"):
+            yield ntpath.splitdrive(path)[1]
+        elif call.switch("IsAbsolute"):
+            yield bool(ntpath.splitdrive(path)[0])
+        else:
+            head = ntpath.dirname(path)
+            yield "" if head == path else head
+
+
+@cmdlet("Get-Verb")
+def get_verb(call: Call) -> None:
+    raise OutsideSubset("Get-Verb lies outside the subset")
+
+
+def is_function(value: Any) -> bool:
+    """Whether a value is something that can be called."""
+    return isinstance(value, FunctionValue | ScriptBlock) or to_text(value).casefold() in CMDLETS
+
+
+__all__ = ["is_function"]
