@@ -124,6 +124,15 @@ class Lab:
         """A simulated Windows server (winalpha, winbeta) with what only these can do; it joins when it is first asked for."""
         return windowshosts.Windows(self.host(name))
 
+    def reset_windows(self) -> None:
+        """Put back the simulated Windows servers that have joined: disks, accounts and names; about 2 s for each."""
+        there = [
+            self.windows(name)
+            for name, place in places.PLACES.items()
+            if place.role == "windows" and name not in self._late
+        ]
+        windowshosts.put_back(self._hosts["dc1"], there)
+
     def link(self, name: str) -> Link:
         """The wire of a host: cut, mend, delay, loss."""
         return Link(self.network, places.PLACES[name])

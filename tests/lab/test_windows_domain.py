@@ -194,3 +194,15 @@ def test_restart_computer_over_winrm(lab: Lab, server: Windows) -> None:
     server.after_restart(before)
     assert in_the_lab(lab, kerberos_winrm, server.http, "hostname")[0] == b"WINALPHA\r\n"
     assert server.control.ask("failures") == []
+
+
+def test_servers_are_put_back_as_they_joined(lab: Lab, server: Windows) -> None:
+    dc1 = lab.host("dc1")
+    dc1.run(["samba-tool", "spn", "delete", "TERMSRV/winalpha", "winalpha$"])
+    dc1.run(["samba-tool", "spn", "add", "cifs/files.lab.example", "winalpha$"])
+    in_the_lab(lab, kerberos_winrm, server.http, encoded("New-Item -ItemType Directory -Path E:\\Left"))
+    lab.reset_windows()
+    shown = dc1.run(["samba-tool", "spn", "list", "winalpha$"]).stdout
+    assert "TERMSRV/winalpha\n" in shown
+    assert "cifs/files" not in shown
+    assert in_the_lab(lab, kerberos_winrm, server.http, encoded("Test-Path E:\\Left"))[0] == b"False\r\n"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,28 @@ def stop(host: LabHost) -> None:
     until(f"{host.name} has stopped", lambda: not runs(host), 60)
 
 
+def _names(dc1: LabHost, account: str) -> set[str]:
+    shown = dc1.run(["samba-tool", "spn", "list", account]).stdout.splitlines()
+    return {line.strip() for line in shown if line.startswith("\t") and line.strip()}
+
+
+def put_back(dc1: LabHost, servers: Sequence[Windows]) -> None:
+    """Make servers what they were when they had joined: their disks, the SPNs of their accounts, their names in DNS."""
+    names = {one.host.name: _names(dc1, f"{one.host.name}$") for one in servers}
+    for one in servers:
+        for name in names[one.host.name] - one.own_names():
+            dc1.run(["samba-tool", "spn", "delete", name, f"{one.host.name}$"])
+    for one in servers:
+        for name in one.own_names() - names[one.host.name]:
+            dc1.run(["samba-tool", "spn", "add", name, f"{one.host.name}$"])
+        one.reinstall()
+        shown = dc1.run(["dig", "+short", "@localhost", one.host.fqdn, "A"]).stdout.split()
+        if shown != [one.host.address]:
+            words = ["samba-tool", "dns", "cleanup", "localhost", one.host.fqdn, "-UAdministrator"]
+            dc1.run(words, env={"PASSWD_FILE": str(ADMIN_PASSWORD_FILE)})
+            members.register(one.host)
+
+
 @dataclass(frozen=True)
 class Windows:
     """One of them, with what only these can do. ``host`` is the host of the lab that carries it."""
@@ -110,6 +132,16 @@ class Windows:
     def https(self) -> str:
         """WinRM over HTTPS; ``lab.ca_file`` verifies it."""
         return f"https://{self.host.fqdn}:5986/wsman"
+
+    def own_names(self) -> set[str]:
+        """The SPNs that its account had when it joined."""
+        short, full = self.host.name, self.host.fqdn
+        upper = {
+            f"{service}/{name}"
+            for service in ("HOST", "RestrictedKrbHost")
+            for name in (short.upper(), short.upper() + full[len(short) :])
+        }
+        return upper | {f"{service}/{name}" for service in ("WSMAN", "TERMSRV") for name in (short, full)}
 
     @property
     def control(self) -> Control:
@@ -138,8 +170,8 @@ class Windows:
             self.host.power_on()
         elif runs(self.host):
             stop(self.host)
-        shutil.rmtree(self.host.path(STATE), ignore_errors=True)
-        self.host.path(STATE).mkdir(mode=0o700)
+        self.host.run(["rm", "-rf", STATE])  # on the host: volumes of a test may be mounted there
+        self.host.run(["mkdir", "-m", "0700", STATE])
         if machine:
             self.host.write(MACHINE, json.dumps(machine))
         start(self.host)
