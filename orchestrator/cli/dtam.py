@@ -40,6 +40,7 @@ COMMANDS = (
     "step",
     "ready",
     "serve",
+    "doctor",
 )
 
 
