@@ -40,7 +40,6 @@ QUESTION_S = 60.0
 DEED_S = 180.0
 LOST_BUDGET_S = 20.0
 IDLE_MAX = 3
-FORBIDDEN_IDS = ("UnauthorizedAccess", "InConstrainedLanguage")
 
 
 class AnswerLost(Exception):
@@ -226,14 +225,15 @@ def _refusal(server: str, script: str, message: str, line: Mapping[str, Any]) ->
         found = message.partition(" ")[2].lower()
         wanted = laid.sha256_of(script) if script in laid.scripts() else ""
         return HostScriptChanged(server=server, script=script, why=f"its SHA-256 is {found[:16]}…, not {wanted[:16]}…")
-    if any(word in str(line.get("id", "")) for word in FORBIDDEN_IDS) and line.get("category") in {
-        "SecurityError",
-        "InvalidOperation",
-        "NotSpecified",
-        "PermissionDenied",
-    }:
+    if _is_forbidden(str(line.get("id", "")), str(line.get("category", ""))):
         return ScriptsForbidden(server=server, why=message)
     return HostScriptFailed(server, message, script, int(line.get("line") or 0), str(line.get("category", "")))
+
+
+def _is_forbidden(error_id: str, category: str) -> bool:
+    """Whether the execution policy or the language mode refused; access denied to a file has another id."""
+    by_policy = error_id.partition(",")[0] == "UnauthorizedAccess" and category == "SecurityError"
+    return by_policy or "ConstrainedLanguage" in error_id
 
 
 def _checked(names: Sequence[str]) -> list[dict[str, str]]:

@@ -32,10 +32,10 @@ FORBIDDEN = 403
 SKEW = ("clock skew", "skew too great", "not yet valid")
 NO_KDC = ("cannot contact any kdc", "cannot find kdc", "cannot locate kdc")
 FORBIDDEN_WORDS = (
-    "UnauthorizedAccess",
+    ": UnauthorizedAccess",
     "running scripts is disabled",
     "is not digitally signed",
-    "InConstrainedLanguage",
+    "ConstrainedLanguage",
     "supported only on core types in this language mode",
 )
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from orchestrator.hosts.agent import AgentHost
+from orchestrator.hosts.winrm_calls import Caller
+from orchestrator.hosts.winrm_laying import lay
+from orchestrator.hosts.winrm_reach import caller_of, winrm_host
 from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.ports import Host, Link, Replication
-from orchestrator.model.servers import Where
+from orchestrator.model.servers import Server, ServerName, Transport, Where, WinRmAddress
 from orchestrator.replication.native import NativeReplication, Site
 from tests.conformance.ondisk import DiskHost, World, new_world
 from tests.conformance.ondisk_data import DiskReplication
 from tests.e2e.conftest import Engines, wait_for
+from tests.lab.windows.starting import WindowsHost, windows_host
 
 RULES = [{"path": "", "include": True, "recursive": True}]
 SERVE = [sys.executable, "-c", "import time\ntime.sleep(600)"]
@@ -32,6 +36,17 @@ class HostPair:
     target_path: str
     engine_ids: dict[Where, str]
     read: Callable[[], Any]
+    service: dict[str, Any] = field(default_factory=lambda: {"name": "files", "start_command": SERVE})
+
+    @property
+    def has_engines(self) -> bool:
+        """Not so on Windows."""
+        return "unit" not in self.service
+
+    def beside(self, name: str) -> str:
+        """A place next to the target's directory."""
+        kind = PurePosixPath if self.has_engines else PureWindowsPath
+        return str(kind(self.target_path).parent / name)
 
     def document(self, where: Where, epoch: int = 1) -> dict[str, Any]:
         """The part of an engine in a protection named p, without a witness."""
@@ -53,7 +68,7 @@ class HostPair:
             "target": sides[Where.TARGET],
             "roots": [{"source_path": self.source_path, "target_path": self.target_path}],
             "replication_set": "files",
-            "services": [{"name": "files", "start_command": SERVE}],
+            "services": [self.service],
             "dns": {},
         }
 
@@ -102,7 +117,33 @@ def real(place: Path) -> Iterator[HostPair]:
         )
 
 
+@contextmanager
+def over_winrm(place: Path) -> Iterator[HostPair]:
+    """Two simulated Windows hosts with the scripts laid; there is no replication between them."""
+    with ExitStack() as stack:
+        hosts: dict[Where, Host] = {}
+        for where, name in ((Where.SOURCE, "ALPHA"), (Where.TARGET, "BETA")):
+            served = stack.enter_context(windows_host(place / name, name=name))
+            hosts[where] = winrm_host(*laid_on(served, stack))
+            hosts[where].make_directory("C:\\Data\\files\\letters")
+        none = DiskReplication(World(place / "world"))
+        ids = dict.fromkeys(hosts, "0" * 32)
+        spooler = {"name": "files", "unit": "Spooler"}
+        yield HostPair(hosts, none, "C:\\Data\\files", "C:\\Data\\replica", ids, lambda: True, spooler)
+
+
+def laid_on(served: WindowsHost, stack: ExitStack) -> tuple[Server, Caller]:
+    """A simulated host as a server, and the way to its scripts, which are laid."""
+    way = WinRmAddress(served.address, served.http_port, Transport.NTLM, account="dtam")
+    server = Server(ServerName(served.name.lower()), (served.address,), winrm=way)
+    caller = caller_of(server, lambda account, _: served.passwords[account])
+    stack.callback(caller.close)
+    lay(caller)
+    return server, caller
+
+
 KINDS = {"on disk": on_disk, "engines": real}
+HOST_KINDS = KINDS | {"WinRM": over_winrm}
 
 
 def patiently(question: Callable[[], Any], what: str) -> None:

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from orchestrator.errors import DtamError
 from orchestrator.model.documents import says_all
 from orchestrator.model.servers import Where
-from tests.conformance.pairs import KINDS, HostPair, patiently
+from tests.conformance.pairs import HOST_KINDS, HostPair, patiently
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
 
 
-@pytest.fixture(params=list(KINDS), scope="module")
+@pytest.fixture(params=list(HOST_KINDS), scope="module")
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostPair]:
-    with KINDS[request.param](tmp_path_factory.mktemp("pair")) as made:
+    with HOST_KINDS[request.param](tmp_path_factory.mktemp("pair")) as made:
         yield made
 
 
 def test_it_says_who_it_is(pair: HostPair) -> None:
+    if not pair.has_engines:
+        assert pair.hosts[SOURCE].facts().hostname.lower() == pair.hosts[SOURCE].name
+        return
     facts = pair.hosts[SOURCE].engine()
     assert facts.name == pair.hosts[SOURCE].name
     assert facts.engine_id == pair.engine_ids[SOURCE]
@@ -36,7 +38,7 @@ def test_paths_are_answered_in_the_order_asked(pair: HostPair) -> None:
 
 
 def test_directories_are_made_with_parents_and_removed_only_empty(pair: HostPair) -> None:
-    host, inner = pair.hosts[TARGET], str(Path(pair.target_path).parent / "made" / "inner")
+    host, inner = pair.hosts[TARGET], pair.beside("made/inner")
     for _ in range(2):
         host.make_directory(inner)
         assert host.facts([inner]).paths[0].exists
@@ -47,7 +49,16 @@ def test_directories_are_made_with_parents_and_removed_only_empty(pair: HostPair
     assert pair.hosts[SOURCE].facts([pair.source_path]).paths[0].exists
 
 
+def test_what_the_other_platform_has_is_refused_in_words(pair: HostPair) -> None:
+    host = pair.hosts[SOURCE]
+    with pytest.raises(DtamError, match=host.name):
+        host.windows() if pair.has_engines else host.samba("/etc/samba/smb.conf")
+
+
 def test_sharing_is_said_even_where_there_is_none(pair: HostPair) -> None:
+    if not pair.has_engines:
+        assert pair.hosts[SOURCE].windows().share("IPC$") is not None
+        return
     said = pair.hosts[SOURCE].samba("/nowhere/smb.conf", ["/nowhere/keytab"])
     assert not said.installed
     assert said.problems

@@ -138,6 +138,11 @@ def test_a_host_that_was_never_reached_is_said_to_be_silent(monkeypatch: pytest.
             errors.ScriptsForbidden,
             "Cannot invoke method",
         ),
+        (
+            {"message": "Access denied", "id": "NewItemUnauthorizedAccessError,x", "category": "PermissionDenied"},
+            errors.HostScriptFailed,
+            "Access denied",
+        ),
         ({"message": "no", "script": "act.ps1", "line": 3}, errors.HostScriptFailed, r"no \(act.ps1, line 3\)"),
     ],
 )

@@ -1,0 +1,242 @@
+"""What only a Windows host has, against the simulated one: scripts by their digests, deeds asked for by id, runs as tasks, the guard of leases."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from orchestrator.errors import DtamError
+from orchestrator.hosts import errors
+from orchestrator.hosts.winrm import WinRmHost
+from orchestrator.hosts.winrm_calls import Caller
+from orchestrator.hosts.winrm_laying import computer_of, lay, looked, take_away
+from orchestrator.hosts.winrm_reach import caller_of, winrm_host
+from orchestrator.hosts.winrm_shell import Ended
+from orchestrator.model.servers import Server
+from orchestrator.model.windows import RegistryAsk, WindowsAsk
+from tests.conformance.pairs import laid_on, patiently
+from tests.lab.windows.machine.machine import Machine
+from tests.lab.windows.machine.settings import Hooks, MachineSettings
+from tests.lab.windows.powershell.commands import Session
+from tests.lab.windows.powershell.run import start
+from tests.lab.windows.starting import WindowsHost, windows_host
+
+SERVICE = {"name": "files", "unit": "Spooler"}
+LANMAN = "HKLM:\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters"
+RUN = """\ufeffparam([string] $RequestFile)
+$request = [System.IO.File]::ReadAllText($RequestFile) | ConvertFrom-Json
+$line = @{ t = 1.5; step = 'one'; event = 'done'; says = "epoch $($request.epoch)" } | ConvertTo-Json -Compress
+[System.IO.File]::AppendAllText($RequestFile.Replace('.request.json', '.jsonl'), "$line`n")
+exit 0
+"""
+
+
+class Stage:
+    """One host with the scripts laid and a protection p, whose epoch it holds."""
+
+    def __init__(self, served: WindowsHost, server: Server, caller: Caller) -> None:
+        self.served, self.server, self.caller = served, server, caller
+        self.host: WinRmHost = winrm_host(server, caller)
+
+    def protect(self, **more: object) -> None:
+        self.host.put_protection({"id": "p", "role": "source", "epoch": 1, "services": [SERVICE], **more})
+        self.host.act("p", "set_epoch", {"epoch": 1})
+
+    def path(self, windows: str) -> Path:
+        return Path(str(self.served.control.ask("machine", call="files.open_path", arguments=[windows])))
+
+    def state_of_service(self) -> str:
+        return self.host.services()[0].state
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with ExitStack() as stack:
+        served = stack.enter_context(windows_host(tmp_path_factory.mktemp("windows")))
+        yield Stage(served, *laid_on(served, stack))
+
+
+@pytest.fixture
+def stage(made: Stage) -> Iterator[Stage]:
+    made.protect()
+    yield made
+    made.served.control.ask("heal")
+    lay(made.caller)
+    made.host.stop_service("files")
+    made.host.remove_protection("p")
+
+
+def test_it_says_what_it_is(stage: Stage) -> None:
+    found = stage.host.windows(
+        WindowsAsk(registry=(RegistryAsk(LANMAN, "Nothing"),), commands=("Get-SmbShare", "Get-Nonesuch"))
+    )
+    assert {one.partition(":")[0] for one in found.problems} <= {"security identifiers"}
+    assert found.computer_name == "ALPHA" == computer_of(stage.caller)
+    assert abs(found.clock_offset_s or 0) < 60
+    server, admin = found.service("LanmanServer"), found.share("ADMIN$")
+    assert server is not None
+    assert admin is not None
+    assert (server.is_running, server.start_type, admin.special) == (True, "automatic", True)
+    assert "SamSS" in server.needs or server.needs
+    assert stage.served.address in {one.address for one in found.addresses}
+    system = found.volume("C:\\Windows")
+    assert system is not None
+    assert system.letter == "C"
+    assert "EnableStrictNameChecking" in found.smb_server
+    assert [one.exists for one in found.registry] == [False]
+    assert found.missing_commands == ("Get-Nonesuch",)
+    assert [one.name for one in found.tasks] == ["guard"]
+
+
+def test_a_script_that_was_changed_is_not_run(stage: Stage) -> None:
+    with stage.path("C:\\Program Files\\dtam\\bin\\host_facts.ps1").open("ab") as script:
+        script.write(b"# harmless?\r\n")
+    with pytest.raises(errors.HostScriptChanged, match=r"host_facts\.ps1"):
+        stage.host.facts()
+    assert [one.name for one in looked(stage.caller) if one.state == "changed"] == ["host_facts.ps1"]
+    assert lay(stage.caller) == ("host_facts.ps1",)
+    assert stage.host.facts().hostname == "ALPHA"
+
+
+def test_an_error_is_told_with_its_script_and_line(stage: Stage) -> None:
+    with pytest.raises(errors.HostScriptFailed, match=r"has a service other \(start_service\.ps1, line \d+\)"):
+        stage.host.start_service("other")
+
+
+def test_another_computer_is_not_spoken_to(stage: Stage) -> None:
+    known = msgspec.structs.replace(
+        stage.server, winrm=msgspec.structs.replace(stage.server.own_winrm, computer="BETA")
+    )
+    other = caller_of(known, lambda account, _: stage.served.passwords[account])
+    with pytest.raises(errors.HostIsAnother, match="ALPHA, not BETA"):
+        other.do("start_service", {"Name": "files"})
+    other.close()
+    assert stage.state_of_service() != "running"
+
+
+def test_a_deed_whose_answer_was_lost_was_done_once(stage: Stage) -> None:
+    stage.served.control.trouble("reset", verb="Receive")
+    assert stage.caller.do("start_service", {"Name": "files"}) == ({"changed": True},)
+    assert stage.caller.do("start_service", {"Name": "files"}) == ({"changed": False},)
+
+
+def test_a_deed_that_failed_behind_a_lost_link_says_why(stage: Stage) -> None:
+    stage.served.control.trouble("reset", verb="Receive")
+    with pytest.raises(errors.HostScriptFailed, match="has a service other"):
+        stage.caller.do("start_service", {"Name": "other"})
+
+
+def test_big_documents_go_there_and_back(stage: Stage) -> None:
+    words = {f"w{one}": "ä\"'$(x)`\\" * 20 for one in range(2000)}
+    stage.protect(more=words)
+    held = stage.host.protection_document("p")
+    assert held is not None
+    assert held["more"] == words
+
+
+def run_of(stage: Stage, run_id: str) -> str:
+    run = stage.host.script_run(run_id, "post_failover")
+    return run.state if run else ""
+
+
+def test_a_run_is_a_task_of_the_system(stage: Stage) -> None:
+    stage.host.deliver_script("p", "post_failover", RUN)
+    stage.host.run_script("p", "post_failover", "run-1", ["one"], undo=False, epoch=1)
+    patiently(lambda: run_of(stage, "run-1") == "done", "the run ends")
+    run = stage.host.script_run("run-1", "post_failover")
+    assert run is not None
+    assert (run.steps, run.says) == ({"one": "done"}, "epoch 1")
+
+
+def test_a_delivered_script_that_was_changed_is_refused(stage: Stage) -> None:
+    stage.host.deliver_script("p", "post_failover", RUN)
+    with stage.path("C:\\ProgramData\\dtam\\protections\\p\\scripts\\post_failover.ps1").open("ab") as script:
+        script.write(b"exit 1\r\n")
+    assert stage.host.changed_scripts("p") == ("post_failover",)
+    with pytest.raises(DtamError, match="was changed on this host"):
+        stage.host.run_script("p", "post_failover", "run-2", [], undo=False, epoch=1)
+
+
+def lease(stage: Stage, n: int, seconds: float | None) -> None:
+    view = stage.host.protection("p")
+    assert view is not None
+    assert view.ticks_s is not None
+    until_s = None if seconds is None else view.ticks_s + seconds
+    stage.host.act("p", "renew_lease", {"epoch": 1, "n": n, "boot": view.boot, "until_s": until_s})
+
+
+@pytest.mark.covers("AM-27")
+def test_a_lease_that_runs_out_stops_the_services_and_a_newer_one_starts_them(stage: Stage) -> None:
+    stage.host.start_service("files")
+    lease(stage, 1, 600.0)
+    assert stage.state_of_service() == "running"
+    lease(stage, 2, 0.0)
+    patiently(lambda: stage.state_of_service() == "stopped", "the guard stops what has no lease")
+    patiently(lambda: (stage.host.protection("p") or 0).says == "the lease ran out", "it says why")
+    with pytest.raises(DtamError, match="the lease ran out"):
+        stage.host.start_service("files")
+    with pytest.raises(DtamError, match="not newer"):
+        lease(stage, 2, 600.0)
+    lease(stage, 3, None)
+    assert stage.state_of_service() == "running"
+
+
+@pytest.mark.covers("AM-27")
+def test_a_fence_outlives_a_lease(stage: Stage) -> None:
+    stage.host.start_service("files")
+    stage.host.act("p", "fence", {"reason": "a test"})
+    with pytest.raises(DtamError, match="a test"):
+        lease(stage, 10, 600.0)
+    assert stage.state_of_service() == "stopped"
+
+
+class Here:
+    """A shell whose programs run in this process, on a machine of its own, in the session that is wanted."""
+
+    def __init__(self, machine: Machine, session: Session) -> None:
+        self.machine, self.session = machine, session
+
+    def run(self, program: str, arguments: tuple[str, ...], given: bytes, budget_s: float) -> Ended:  # noqa: ARG002
+        out, err = bytearray(), bytearray()
+        line = [program, *arguments]
+        code = start(line, self.machine, self.session, out.extend, err.extend, io.BytesIO(given))()
+        return Ended(code, bytes(out), bytes(err))
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    booted = Machine(tmp_path_factory.mktemp("machine"), MachineSettings(name="ALPHA"), Hooks())
+    booted.boot()
+    lay(caller_in(booted, Session(user="ALPHA\\dtam", elevated=True)))
+    return booted
+
+
+def caller_in(machine: Machine, session: Session) -> Caller:
+    return Caller("alpha", "here", "dtam", lambda: Here(machine, session))
+
+
+@pytest.mark.parametrize(
+    "forbidding",
+    [{"execution_policy": "Restricted"}, {"execution_policy": "AllSigned"}, {"language_mode": "ConstrainedLanguage"}],
+)
+def test_what_keeps_scripts_from_running_is_named(machine: Machine, forbidding: dict[str, str]) -> None:
+    session = Session(user="ALPHA\\dtam", elevated=True, is_network_logon=True, **forbidding)
+    with pytest.raises(errors.ScriptsForbidden):
+        caller_in(machine, session).ask("protection_state", {})
+
+
+def test_the_scripts_can_be_taken_away(stage: Stage) -> None:
+    take_away(stage.caller)
+    assert {one.state for one in looked(stage.caller)} == {"missing"}
+    with pytest.raises(errors.HostScriptMissing):
+        stage.host.facts()
+    assert json.loads(json.dumps(lay(stage.caller)))
