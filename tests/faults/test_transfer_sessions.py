@@ -6,6 +6,7 @@ import random
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from orchestrator.engine.apply.works import ReplicaSettings
 from orchestrator.engine.oplog.format import Kind
 from orchestrator.engine.oplog.limits import QueueLimits
 from orchestrator.engine.transfer.errors import PeerUnknown
-from orchestrator.engine.transfer.ports import SourceHooks, TransmitState
+from orchestrator.engine.transfer.ports import LogAccess, SourceHooks, TransmitState
 from orchestrator.engine.transfer.protocol import SessionLimits
+from orchestrator.engine.transfer.shipping import Shipping
 from orchestrator.engine.transfer.tls import Channel, Identity, Peer, client_context
 from tests.faults.transfer_pair import Model, Pair, tree_of, until, wanted
 
@@ -271,6 +273,29 @@ def test_pausing_the_sending_keeps_the_session_and_loses_nothing(pair: Pair) -> 
     source.resume()
     pair.applied()
     assert tree_of(pair.root) == wanted(model)
+
+
+def test_what_may_not_be_sent_keeps_nobody_busy(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log holds operations, sending is paused: the thread sleeps until it is told otherwise."""
+    looks: list[float] = []
+    ship = Shipping.ship
+
+    def counted(shipping: Shipping, access: LogAccess) -> bool:
+        looks.append(time.monotonic())
+        return ship(shipping, access)
+
+    source = pair.connect()
+    pair.good(source)
+    source.pause()
+    model = Model(pair.log, seed=9)
+    for _ in range(20):
+        model.step()
+    pair.log.commit()
+    monkeypatch.setattr(Shipping, "ship", counted)
+    threading.Event().wait(0.3)
+    assert len(looks) < 30
+    source.resume()
+    pair.applied()
 
 
 def test_a_paused_target_queues_and_acknowledges_but_applies_nothing(pair: Pair) -> None:

@@ -40,6 +40,11 @@ class Shipping:
         self._tally = tally
         self._hooks = hooks
 
+    def is_held(self, access: LogAccess) -> bool:
+        """Whether no operation may be sent now: paused, too many on their way, or something of the mirror comes first."""
+        up_to = self._core.operations_up_to
+        return not self._core.may_send_operations or (up_to is not None and access.reader.position >= up_to)
+
     def ship(self, access: LogAccess) -> bool:
         """Send the next run of the log; whether there was one.
 

@@ -11,12 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import random
-import select
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 
@@ -40,6 +37,7 @@ from orchestrator.engine.transfer.events import (
     SourceEvent,
     Tick,
 )
+from orchestrator.engine.transfer.inbox import Inbox
 from orchestrator.engine.transfer.line import Line
 from orchestrator.engine.transfer.messages import Ack, Bye, DataState, Message, Refusal, Welcome
 from orchestrator.engine.transfer.mirroring import Mirroring
@@ -114,8 +112,7 @@ class SourceConnection:
         self._core = SourceSession(terms, limits)
         self._fresh = fresh
         self._longest_wait_s = longest_wait_s
-        self._inbox: deque[Callable[[], None]] = deque()
-        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._inbox = Inbox()
         self._stopping = threading.Event()
         self._channel: Channel | None = None
         self._log: LogAccess | None = None
@@ -146,47 +143,37 @@ class SourceConnection:
         """End; ``disconnect`` tells the target that the connection is over for good, ``unwatched`` that it may stop watching, too."""
         self._parting = Bye("disconnected", disconnect=True, unwatched=unwatched) if disconnect else None
         self._stopping.set()
-        self._wake()
+        self._inbox.wake()
         if self._thread is not None:
             self._thread.join()
         self._state = TransmitState.STOPPED
 
     def close(self) -> None:
         """After ``stop``: let go of everything."""
-        os.close(self._wake_fd)
+        self._inbox.close()
 
     def pause(self, *, scheduled: bool = False) -> None:
         """Hold the sending back; the session stays, the log grows. ``scheduled``: a schedule does it, not a person."""
         self._held = TransmitState.SCHEDULED if scheduled else TransmitState.PAUSED
-        self._ask(lambda: self._handle(SendingPaused(paused=True)))
+        self._inbox.ask(lambda: self._handle(SendingPaused(paused=True)))
 
     def resume(self) -> None:
         """Send again."""
         self._held = TransmitState.STARTED
-        self._ask(lambda: self._handle(SendingPaused(paused=False)))
+        self._inbox.ask(lambda: self._handle(SendingPaused(paused=False)))
 
     def start_mirror(self, job: MirrorJob) -> None:
         """Run a mirror; one that is running is given up first. If the logs cannot be joined, this begins a new base."""
-        self._ask(lambda: self._take_job(job))
+        self._inbox.ask(lambda: self._take_job(job))
 
     def stop_mirror(self) -> None:
         """Give the mirror up; the target needs another one."""
-        self._ask(lambda: self._mirror.close(complete=False, says="the mirror was stopped"))
+        self._inbox.ask(lambda: self._mirror.close(complete=False, says="the mirror was stopped"))
 
     def pause_mirror(self, *, paused: bool) -> None:
         """Hold the mirror back, or let it go on; replication goes on meanwhile."""
         self._mirror.paused = paused
-        self._wake()
-
-    def _ask(self, deed: Callable[[], None]) -> None:
-        """Let the sending thread do something."""
-        self._inbox.append(deed)
-        self._wake()
-
-    def _work_off(self) -> None:
-        """Do what was asked for."""
-        while self._inbox:
-            self._inbox.popleft()()
+        self._inbox.wake()
 
     def _take_job(self, job: MirrorJob) -> None:
         self._mirror.take(job)
@@ -250,13 +237,8 @@ class SourceConnection:
     def _rest(self, seconds: float) -> None:
         """Wait until the time is over or something is asked for."""
         if not self._stopping.is_set():
-            select.select([self._wake_fd], [], [], seconds)
-        self._sleep_off()
-        self._work_off()
-
-    def _sleep_off(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self._wake_fd)
+            self._inbox.sleep(seconds)
+        self._inbox.work_off()
 
     def _failed(self, says: str) -> None:
         if self._stopping.is_set():
@@ -285,7 +267,7 @@ class SourceConnection:
                 if receiver.ident is not None:
                     receiver.join()
                 self._channel = None
-                self._work_off()
+                self._inbox.work_off()
                 self._handle(Disconnected())
         finally:
             self._log = None
@@ -314,13 +296,13 @@ class SourceConnection:
             while True:
                 message = receive(channel)
                 self._hear(message, log_id)
-                self._ask(lambda message=message: self._arrived(message))  # type: ignore[misc]
+                self._inbox.ask(lambda message=message: self._arrived(message))  # type: ignore[misc]
         except (OSError, BadFrame, PeerUnknown) as error:
             says = str(error)
-            self._ask(lambda: self._lost(says))
+            self._inbox.ask(lambda: self._lost(says))
         finally:
             channel.close()
-            self._wake()
+            self._inbox.wake()
 
     def _hear(self, message: Message, log_id: str) -> None:
         match message:
@@ -340,7 +322,7 @@ class SourceConnection:
         """Send while the session lasts."""
         tick_due_s = 0.0
         while not self._stopping.is_set() and channel.is_open:
-            self._work_off()  # before the tick: on a slow line a word of the target may have waited here
+            self._inbox.work_off()  # before the tick: on a slow line a word of the target may have waited here
             now_s = time.monotonic()
             if now_s >= tick_due_s:
                 self._handle(Tick())
@@ -348,10 +330,17 @@ class SourceConnection:
             did = self._shipping.ship(access)
             did = self._mirror.feed(access.state) or did
             if not did and not self._inbox:
-                access.reader.wait(max(0.0, tick_due_s - time.monotonic()), also=(self._wake_fd,))
-                self._sleep_off()
+                self._doze(access, max(0.0, tick_due_s - time.monotonic()))
         if self._parting is not None and channel.is_open:
             self._outlet.send(channel, self._parting)
+
+    def _doze(self, access: LogAccess, seconds: float) -> None:
+        """Until there is something to do. While the log may not be sent on, what is in it is no reason to wake."""
+        if self._shipping.is_held(access):
+            self._inbox.sleep(seconds)
+        else:
+            access.reader.wait(seconds, also=(self._inbox.wake_fd,))
+            self._inbox.slept()
 
     # --- the core
 
@@ -396,6 +385,3 @@ class SourceConnection:
             self._hooks.released(sequence)
         elif self._log is not None:
             self._log.reader.release(sequence)
-
-    def _wake(self) -> None:
-        os.eventfd_write(self._wake_fd, 1)
