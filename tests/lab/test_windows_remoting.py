@@ -81,6 +81,16 @@ def test_an_error_comes_as_clixml_from_an_encoded_command(host: WindowsHost) -> 
     assert b"on purpose" in err
 
 
+def test_the_execution_policy_is_the_machines(host: WindowsHost) -> None:
+    place = r"HKLM:\SOFTWARE\Microsoft\PowerShell\1\ShellIds\Microsoft.PowerShell"
+    client = winrm(host)
+    assert run(client, encoded("Get-ExecutionPolicy"))[0] == b"RemoteSigned\r\n"
+    put = f"New-Item -Path '{place}' -Force; New-ItemProperty -Path '{place}' -Name ExecutionPolicy -Value AllSigned -Force"
+    assert run(winrm(host), encoded(put))[2] == 0
+    assert run(winrm(host), encoded("Get-ExecutionPolicy"))[0] == b"AllSigned\r\n"
+    assert run(winrm(host), encoded(f"Remove-ItemProperty -Path '{place}' -Name ExecutionPolicy"))[2] == 0
+
+
 def test_a_script_that_is_terminated_runs_no_further(host: WindowsHost) -> None:
     client = winrm(host)
     shell = client.open_shell()
@@ -169,6 +179,7 @@ def test_how_many_runspaces_are_free(pool: RunspacePool) -> None:
 def test_the_client_of_pypsrp(host: WindowsHost) -> None:
     given = {"port": host.http_port, "ssl": False, "auth": "ntlm", "no_proxy": True, "password": host.passwords["dtam"]}
     with Client(host.address, username="dtam", **given) as client:
+        assert client.execute_ps("'said'")[0] == "said"
         assert client.execute_cmd("hostname") == ("ALPHA\r\n", "", 0)
 
 

@@ -30,6 +30,8 @@ LOG = logging.getLogger(__name__)
 REPLICA_PORT = 5445  # Storage Replica goes over SMB; the simulation's own words go over a port of their own
 SHELLS = {"powershell", "powershell.exe"}
 UTF_8 = 65001
+GROUP_POLICY = r"SOFTWARE\Policies\Microsoft\Windows\PowerShell"
+SHELL_ID = r"SOFTWARE\Microsoft\PowerShell\1\ShellIds\Microsoft.PowerShell"
 
 
 def machine_settings(settings: HostSettings) -> MachineSettings:
@@ -69,6 +71,15 @@ def boot(settings: HostSettings, restart: Callable[[], None]) -> Machine:
     return machine
 
 
+def policy(machine: Machine) -> str:
+    """The execution policy: that of group policy, else that of the machine, else RemoteSigned as on a server."""
+    value = machine.registry.value
+    enabled = value(GROUP_POLICY, "EnableScripts", None)
+    if enabled is not None:
+        return str(value(GROUP_POLICY, "ExecutionPolicy", "Restricted")) if int(enabled) else "Restricted"
+    return str(value(SHELL_ID, "ExecutionPolicy", "RemoteSigned"))
+
+
 def session_of(identity: Identity, machine: Machine, directory: str) -> Session:
     """What the evaluator is told of a caller."""
     short = identity.name.rpartition("\\")[2]
@@ -80,6 +91,7 @@ def session_of(identity: Identity, machine: Machine, directory: str) -> Session:
         user=identity.name,
         elevated=identity.elevated,
         is_network_logon=True,
+        execution_policy=policy(machine),
         location=directory or f"C:\\Users\\{short}",
         user_sid=sid,
     )
