@@ -91,6 +91,13 @@ def test_the_execution_policy_is_the_machines(host: WindowsHost) -> None:
     assert run(winrm(host), encoded(f"Remove-ItemProperty -Path '{place}' -Name ExecutionPolicy"))[2] == 0
 
 
+def test_an_account_of_the_host_has_a_sid_of_the_host(host: WindowsHost) -> None:
+    script = "[System.Security.Principal.WindowsIdentity]::GetCurrent().User.Value"
+    sid = run(winrm(host), encoded(script))[0].decode().strip()
+    assert sid == host.control.ask("machine", call="accounts.sid", arguments=["ALPHA\\dtam"])
+    assert sid.startswith(host.control.ask("machine", call="accounts.data.machine_sid") + "-")
+
+
 def test_a_script_that_is_terminated_runs_no_further(host: WindowsHost) -> None:
     client = winrm(host)
     shell = client.open_shell()

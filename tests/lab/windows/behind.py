@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -65,10 +66,21 @@ def boot(settings: HostSettings, restart: Callable[[], None]) -> Machine:
     hooks.restart = lambda _: restart()
     machine = Machine(settings.state / "machine", machine_settings(settings), hooks)
     run.load_cmdlets()
+    _know_local_accounts(machine, settings)
     machine.boot()
     if peers:
         machine.replica.listen(settings.address, int(settings.machine.get("replica_port", REPLICA_PORT)))
     return machine
+
+
+def _know_local_accounts(machine: Machine, settings: HostSettings) -> None:
+    """Accounts of the host's own that may log on have SIDs of its own."""
+    known = machine.accounts.data["known"]
+    for name, one in json.loads(settings.accounts.read_text(encoding="utf-8")).get("local", {}).items():
+        known.setdefault(
+            f"{machine.computer.name}\\{name}", f"{machine.accounts.data['machine_sid']}-{one.get('rid', 1000)}"
+        )
+    machine.accounts.save()
 
 
 def policy(machine: Machine) -> str:
