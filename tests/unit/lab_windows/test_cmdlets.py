@@ -39,6 +39,11 @@ def test_a_server_answers_as_windows_does(build, story):
     session = Session(user="LAB\\operator", elevated=story.get("elevated", True))
     if story.get("sessions"):
         machine.shares.lab_sessions = [dict(SESSION)]
+    if story.get("cluster"):
+        resources = {"disk": {"type": "Physical Disk"}, "share": {"type": "File Server", "requires": ["disk"]}}
+        machine.cluster.form(
+            "CL1", ["FS1", "FS2"], {"files": {"owner": "FS1", "type": "FileServer", "resources": resources}}
+        )
     wrong = []
     for step in story["steps"]:
         if "skip" in step:

@@ -23,7 +23,9 @@ from tests.lab.windows.cmdlets import (
     smb_access,
     smb_server,
     smb_shares,
+    standing,
     storage,
+    surroundings,
     tasks,
 )
 
@@ -48,6 +50,8 @@ ROOMS = (
     smb_access,
     smb_server,
     smb_shares,
+    standing,
     storage,
+    surroundings,
     tasks,
 )

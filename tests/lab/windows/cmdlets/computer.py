@@ -150,23 +150,6 @@ def install_windows_feature(call: Call) -> Iterator[Any]:
         call.warning("You must restart this server to finish the installation process.")
 
 
-@over_machine("Get-Module", error_class=f"{COMMANDS}GetModuleCommand")
-def get_module(call: Call) -> Iterator[Any]:
-    """The modules that could be loaded; without -ListAvailable those of a new session."""
-    loaded = ("Microsoft.PowerShell.Management", "Microsoft.PowerShell.Utility")
-    for name, version in sorted(call.machine.computer.modules().items()):
-        if (call.switch("ListAvailable") or name in loaded) and wanted(call, "Name", name):
-            base = rf"C:\Windows\system32\WindowsPowerShell\v1.0\Modules\{name}"
-            items = {
-                "ModuleType": "Manifest",
-                "Version": version,
-                "Name": name,
-                "ModuleBase": base,
-                "Path": rf"{base}\{name}.psd1",
-            }
-            yield typed("System.Management.Automation.PSModuleInfo", items, text=name)
-
-
 @over_machine("Get-Process", error_class=f"{COMMANDS}GetProcessCommand")
 def get_process(call: Call) -> Iterator[Any]:
     """The processes of services."""
@@ -174,7 +157,8 @@ def get_process(call: Call) -> Iterator[Any]:
         (pid, service["path"].split("\\")[-1].split(".exe")[0].split()[0])
         for pid, service, _ in call.machine.services.processes()
     ]
-    found = [(4, "System"), (0, "Idle"), *found]
+    own = getattr(call.shell, "pid", None)
+    found = [(4, "System"), (0, "Idle"), *found, *([(own, "powershell")] if own else [])]
     for name in texts(call.get("Name")):
         if "*" not in name and not any(matches(name, one) for _, one in found):
             message = (

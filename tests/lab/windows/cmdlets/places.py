@@ -47,7 +47,7 @@ def not_found(path: str) -> Refused:
 
 def location(call: Call) -> str:
     """Where the session stands."""
-    return str(getattr(call.evaluator, "location", None) or call.session.location)
+    return str(call.shell.location if call.shell else call.session.location)
 
 
 def place(call: Call, path: str) -> Place:

@@ -119,8 +119,8 @@ def _not_found(name: str, *, display: bool) -> ErrorRecord:
 def chosen(call: Call) -> Iterator[dict[str, Any]]:
     """The services that -Name, -DisplayName or -InputObject name; an error for each name that finds none."""
     everything = [
-        one for one in call.machine.services.all() if call.name != "Get-Service" or one["kind"] != "KernelDriver"
-    ]
+        one for one in call.machine.services.all() if one["kind"] != "KernelDriver"
+    ]  # GetServices() knows no drivers
     if call.has("InputObject"):
         patterns, key = (
             [
@@ -134,8 +134,7 @@ def chosen(call: Call) -> Iterator[dict[str, Any]]:
     else:
         patterns, key = texts(call.get("Name", ["*"])), "name"
     for pattern in patterns:
-        pool = everything if has_wildcard(pattern) else call.machine.services.all()
-        found = [one for one in pool if matches(pattern, one[key]) and _included(call, one)]
+        found = [one for one in everything if matches(pattern, one[key]) and _included(call, one)]
         if not found and not has_wildcard(pattern):
             call.error(_not_found(pattern, display=key == "display"))
         yield from found

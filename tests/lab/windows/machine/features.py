@@ -38,6 +38,8 @@ MODULES = {
     "CimCmdlets": "1.0.0.0", "DnsClient": "1.0.0.0", "Microsoft.PowerShell.Management": "3.1.0.0", "Microsoft.PowerShell.Utility": "3.1.0.0",
     "Microsoft.PowerShell.Security": "3.0.0.0", "Microsoft.PowerShell.Diagnostics": "3.0.0.0", "Microsoft.PowerShell.Host": "3.0.0.0",
     "Microsoft.WSMan.Management": "3.0.0.0", "NetAdapter": "2.0.0.0", "NetSecurity": "2.0.0.0", "NetTCPIP": "1.0.0.0",
+    "NetConnection": "1.0.0.0", "Microsoft.PowerShell.LocalAccounts": "1.0.0.0", "BitsTransfer": "2.0.0.0", "Dism": "3.0", "iSCSI": "1.0.0.0",
+    "Microsoft.PowerShell.Archive": "1.0.1.0", "NetLbfo": "2.0.0.0", "PKI": "1.0.0.0", "SmbWitness": "2.0.0.0", "TLS": "2.0.0.0",
     "ScheduledTasks": "1.0.0.0", "ServerManager": "2.0.0.0", "SmbShare": "2.0.0.0", "Storage": "2.0.0.0",
 }  # fmt: skip
 MODULES_OF_FEATURE = {

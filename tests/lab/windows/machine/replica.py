@@ -33,6 +33,7 @@ class Replica(Part):
         self._answering = threading.Lock()
         self._sent: dict[str, Any] = {}
         self._reached: dict[str, bool] = {}
+        self._trying: set[str] = set()
         self._again_at: dict[str, float] = {}
         self.remaining_bytes: dict[str, int] = {}  # of a first copy that the lab holds back
         self._mounted: dict[str, str] = {}
@@ -214,15 +215,28 @@ class Replica(Part):
     def written(self, letter: str) -> None:
         """A cmdlet wrote to the volume: a synchronous group has it on both sides before the cmdlet ends."""
         for group in self.groups():
-            if group["role"] == "Primary" and letter in group["volumes"] and group["mode"] == "Synchronous":
+            mine = group["role"] == "Primary" and letter in group["volumes"] and group["mode"] == "Synchronous"
+            if mine and self._reached.get(group["name"], True):
                 self._replicate(group)
 
     def tick(self, now: float) -> None:
         """Send what changed."""
         for group in self.groups():
             due = self._again_at.get(group["name"], 0.0)
-            if group["role"] == "Primary" and group["partner"] and not group["suspended"] and now >= due:
+            if group["role"] != "Primary" or not group["partner"] or group["suspended"] or now < due:
+                continue
+            if self._reached.get(group["name"], True):
                 self._replicate(group)
+            elif group["name"] not in self._trying:  # a dead partner must not hold up the machine
+                self._trying.add(group["name"])
+                threading.Thread(target=self._try, args=(group, self.machine.boots), daemon=True).start()
+
+    def _try(self, group: dict[str, Any], boots: int) -> None:
+        try:
+            if boots == self.machine.boots and self.machine.booted:
+                self._replicate(group)
+        finally:
+            self._trying.discard(group["name"])
 
     def sync(self, group: dict[str, Any]) -> None:
         """Go on after a suspension, and send now."""
@@ -230,12 +244,13 @@ class Replica(Part):
         self._replicate(group)
 
     def _replicate(self, group: dict[str, Any]) -> None:
-        if group["suspended"] or not group["partner"]:
+        partner = group["partner"]
+        if group["suspended"] or not partner:
             return
         name = group["name"]
         try:
             for letter in group["volumes"]:
-                self._send(group, letter)
+                self._send(group, partner, letter)
             if not group["complete"]:
                 group["complete"] = True
                 self.save()
@@ -246,13 +261,13 @@ class Replica(Part):
             self._reached[name] = False
             self._again_at[name] = self.machine.now() + RETRY_S
 
-    def _send(self, group: dict[str, Any], letter: str) -> None:
+    def _send(self, group: dict[str, Any], partner: dict[str, str], letter: str) -> None:
         root = self.machine.volumes.directory(self.machine.volumes.data["volumes"][letter])
         seen = replica_data.fingerprint(root)
         at = group["volumes"].index(letter)
         request = {
             "op": "copy",
-            "group": group["partner"]["group"],
+            "group": partner["group"],
             "generation": group["generation"],
             "volume": at,
             "mode": group["mode"],
@@ -260,7 +275,7 @@ class Replica(Part):
         key = f"{group['name']}/{letter}"
         unchanged = self._sent.get(key) == seen
         answer = ask(
-            self.address(group["partner"]["computer"]),
+            self.address(partner["computer"]),
             request | {"same": unchanged},
             b"" if unchanged else replica_data.taken(root),
         )
@@ -282,6 +297,8 @@ class Replica(Part):
     def _yield_to(self, group: dict[str, Any], generation: int) -> None:
         """The other side became the source while this one was away: what was written here since is lost at the next copy."""
         partner = group["partner"]
+        if partner is None:
+            return
         self.make_destination(group, partner["computer"], partner["group"], generation)
 
     def _place(self, group: dict[str, Any], letter: str) -> Path:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 3.0
 
 
 class Unreachable(Exception):
