@@ -65,6 +65,7 @@ try {
             if ($Epoch -ne [long]$held.epoch) { throw "a lease of epoch $Epoch, and this host is at epoch $($held.epoch)" }
             if ($Boot -ne (Get-DtamBoot)) { throw 'the lease is for another boot of this host' }
             if ($Number -le [long]$held.lease.n) { throw "lease $Number is not newer than $($held.lease.n)" }
+            if ($null -ne $UntilSeconds -and (Get-DtamTicks) -ge [double]$UntilSeconds) { throw 'the lease had run out before it came' }
             $held.lease = [pscustomobject]@{ n = $Number; boot = $Boot; until_s = $UntilSeconds }
             $held.lease_over = ''
             Save-DtamProtection $held
