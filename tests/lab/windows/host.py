@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import ssl
 import sys
 import threading
@@ -22,8 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.lab.windows import control
-from tests.lab.windows.powershell.values import ErrorRecord, Terminating
+from tests.lab.windows import behind, control
+from tests.lab.windows.fileserver import FileServer
 from tests.lab.windows.wire import remoting
 from tests.lab.windows.wire.accounts import Accounts
 from tests.lab.windows.wire.configuration import Configuration
@@ -38,6 +39,7 @@ from tests.lab.windows.wire.trouble import Trouble
 
 LOG = logging.getLogger(__name__)
 TICK_S = 0.1
+POLICIES = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System"
 
 
 @dataclass(frozen=True)
@@ -68,52 +70,34 @@ class HostSettings:
 
 
 class Back:
-    """What is behind the wire: the machine with its evaluator. Without them (``machine`` None) only console programs run."""
+    """What is behind the wire: the machine with its programs and its evaluator, in the lab with a real file server."""
 
     def __init__(self, settings: HostSettings, restart: Callable[[], None]) -> None:
         self._settings = settings
-        self.machine = self._boot(restart)
-        self.follower = self._file_server()
-
-    def _boot(self, restart: Callable[[], None]) -> Any:
-        try:
-            from tests.lab.windows import behind
-        except ImportError:
-            LOG.warning("no machine here: a stand-in that knows console programs only")
-            return None
-        return behind.boot(self._settings, restart)
-
-    def _file_server(self) -> Any:
-        if self.machine is None or not self._settings.own_address:
-            return None
-        from tests.lab.windows.fileserver import FileServer
-
-        return FileServer(self.machine)
+        self.machine = behind.boot(settings, restart)
+        self._file_server = FileServer(self.machine) if settings.own_address else None
 
     def tick(self) -> None:
         """Let the machine do what is due."""
-        if self.machine is not None:
-            self.machine.tick()
-        if self.follower is not None:
-            self.follower.follow()
+        self.machine.tick()
+        if self._file_server is not None:
+            self._file_server.follow()
 
     def close(self) -> None:
         """The machine ends in good order."""
-        if self.follower is not None:
-            self.follower.stop()
+        if self._file_server is not None:
+            self._file_server.stop()
 
     @property
     def environment(self) -> dict[str, str]:
         """The variables of a new process."""
-        return self.machine.computer.environment() if self.machine else {"COMPUTERNAME": self._settings.name}
+        return self.machine.computer.environment()
 
     def filters_local_accounts(self) -> bool:
         """Whether a local account's token is filtered over the network: unless LocalAccountTokenFilterPolicy is 1."""
-        if self.machine is not None:
-            place = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System"
-            value = self.machine.registry.value(place, "LocalAccountTokenFilterPolicy", None)
-            if value is not None:
-                return int(value) != 1
+        value = self.machine.registry.value(POLICIES, "LocalAccountTokenFilterPolicy", None)
+        if value is not None:
+            return int(value) != 1
         return not Configuration.of(self._settings.configuration).local_account_token_filter_policy
 
     def run(self, call: Call) -> int:
@@ -130,19 +114,11 @@ class Back:
 
     def program(self, line: str, call: Call) -> int | None:
         """One program; None when there is none of its name."""
-        code = console(line, call, self.machine.computer.name if self.machine else self._settings.name)
-        if code is not None or self.machine is None:
-            return code
-        from tests.lab.windows import behind
-
-        return behind.program(self.machine, line, call)
+        code = console(line, call, self.machine.computer.name)
+        return behind.program(self.machine, line, call) if code is None else code
 
     def pipeline(self, run: remoting.Pipeline) -> None:
         """One pipeline of PowerShell remoting."""
-        if self.machine is None:
-            raise Terminating(ErrorRecord("CommandNotFoundException", "no evaluator is bound here", "ObjectNotFound"))
-        from tests.lab.windows import behind
-
         behind.pipeline(self.machine, run)
 
 
@@ -250,8 +226,6 @@ class Host:
 
 def run(settings: HostSettings) -> None:
     """The process: serves, and boots again as often as it is asked to."""
-    import signal
-
     host = Host(settings)
     signal.signal(signal.SIGTERM, lambda *_: host.end())
     if host.run():

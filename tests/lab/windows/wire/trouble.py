@@ -15,7 +15,6 @@ class Wanted:
     verb: str = ""
     seconds: float = 0.0
     after_bytes: int = 0
-    before: bool = False  # reset: before the operation is done, rather than while its answer is on its way
 
 
 class Trouble:
