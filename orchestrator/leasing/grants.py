@@ -99,7 +99,10 @@ class LedgerGrants:
 
     def _make_sure(self, protection: str, holder: Host) -> None:
         left_s = self._ledger.sure_in_s(protection, self._settings.grace_s)
-        if left_s == 0 or _seen_fenced(holder, protection):
+        if left_s == 0:
+            return
+        if _seen_fenced(holder, protection):
+            _refuse_while_running(holder)
             return
         if self._settings.fence_command:
             self._fence(holder)
@@ -142,3 +145,10 @@ def _seen_fenced(holder: Host, protection: str) -> bool:
     except (DtamError, TryAgain):
         return False
     return view is not None and view.fenced
+
+
+def _refuse_while_running(holder: Host) -> None:
+    """A fence is noted before the services are stopped: TryAgain until they are."""
+    running = [service.name for service in holder.services() if service.managed and service.state != "stopped"]
+    if running:
+        raise TryAgain(f"{holder.name} is fenced, and {', '.join(running)} not stopped yet", after_s=ASK_AGAIN_S)

@@ -149,7 +149,8 @@ class LeasedHost:
 
     def services(self, wanted: Sequence[Mapping[str, Any]] = ()) -> tuple[ServiceFacts, ...]:
         host = self._own()
-        return (ServiceFacts("files", "running" if host["running"] and not host["off"] else "stopped"),)
+        state = "running" if host["running"] and not host["off"] else "stopped"
+        return (ServiceFacts("files", state, managed=True),)
 
     def start_service(self, name: str) -> None:
         with self._deed() as host:

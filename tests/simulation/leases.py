@@ -43,6 +43,7 @@ class Scene:
     fence_command: bool = False
     freezes_s: tuple[float, ...] = (0.2, 0.5, 1.0)
     pauses: bool = False
+    slowest_s: float = 6.0
     patch: Callable[[], AbstractContextManager[object]] = nullcontext
     guard: Mapping[str, bool] = field(default_factory=dict)
 
@@ -50,8 +51,12 @@ class Scene:
 class SlowWorld(World):
     """A network whose late messages are very late: WinRM is TCP, and a server that was busy answers all the same."""
 
+    def __init__(self, seed: int, slowest_s: float) -> None:
+        super().__init__(seed)
+        self._slowest_s = slowest_s
+
     def delay(self) -> float:
-        return self.rng.random() ** 8 * 6.0 + 0.001
+        return self.rng.random() ** 8 * self._slowest_s + 0.001
 
 
 class Source:
@@ -122,7 +127,8 @@ class Source:
         ):
             return "refused"
         until_s = settings["until_s"]
-        if until_s is not None and self.ticks_s() >= until_s:
+        is_past = until_s is not None and self.ticks_s() >= until_s
+        if is_past and not self._scene.guard.get("takes_what_is_past"):
             return "refused"
         if lax and until_s is not None:
             until_s = self.ticks_s() + LEASE_S
@@ -345,7 +351,7 @@ class Parties:
     """All of them, and the invariant."""
 
     def __init__(self, seed: int, scene: Scene) -> None:
-        self.world = world = SlowWorld(seed)
+        self.world = world = SlowWorld(seed, scene.slowest_s)
         world.loss = world.rng.choice((0.0, 0.0, 0.02, 0.2))
         failing = world.rng.choice((0.0, 0.0, 0.05))
         self.source = Source(world, scene)

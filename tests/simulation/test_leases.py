@@ -24,7 +24,7 @@ from tests.simulation.leases import LASTS_S, LEASE_S, LOOK_S, STOP_S, Scene, pat
 SCHEDULES = int(os.environ.get("DTAM_SIMULATION_SCHEDULES", "500"))
 BUG_SCHEDULES = 800
 LONG = (0.5, 5.0, 20.0)
-FENCED = Scene(fence_command=True, freezes_s=LONG, pauses=True)
+FENCED = Scene(fence_command=True, freezes_s=LONG, pauses=True, slowest_s=1.0)
 log = logging.getLogger(__name__)
 
 
@@ -80,6 +80,7 @@ def _notes_the_first(promised: Promised, *given: Any, **how: Any) -> tuple[Promi
 
 
 BUGS: dict[str, Scene] = {
+    "guard-takes-a-lease-that-is-past": Scene(guard={"takes_what_is_past": True}, slowest_s=25.0),
     "guard-sleeps": Scene(guard={"sleeps": True}),
     "guard-starts-by-itself-after-a-boot": Scene(guard={"starts_by_itself": True}),
     "lease-counts-from-its-arrival-and-old-ones-are-taken": Scene(guard={"takes_any": True}),
