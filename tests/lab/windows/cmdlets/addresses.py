@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from tests.lab.windows.cmdlets.base import as_list, cim, cim_denied, enum, over_
 from tests.lab.windows.machine.network import ADDRESS_CLASS
 from tests.lab.windows.machine.refusals import cim_error, no_cim_object
 from tests.lab.windows.powershell.commands import Call
-from tests.lab.windows.powershell.values import Byte, PsObject, UInt32
+from tests.lab.windows.powershell.values import Byte, PsObject, UInt16, UInt32
 
 NAMESPACE = "ROOT/StandardCimv2"
 TYPES = "Microsoft.PowerShell.Cmdletization.GeneratedTypes.NetIPAddress."
@@ -178,27 +179,69 @@ def get_net_ip_configuration(call: Call) -> Iterator[Any]:
         yield cim("NetIPConfiguration", items, NAMESPACE)
 
 
-def _route(call: Call, card: dict[str, Any], gateway: str) -> PsObject:
+def _route(call: Call, card: dict[str, Any], gateway: str, prefix: str | None = None) -> PsObject:
     items = {
-        "DestinationPrefix": "::/0" if ":" in gateway else "0.0.0.0/0",
+        "DestinationPrefix": prefix or ("::/0" if ":" in gateway else "0.0.0.0/0"),
         "InterfaceAlias": card["name"],
         "InterfaceIndex": UInt32(card["index"]),
         "NextHop": gateway,
+        "AddressFamily": enum(f"{TYPES}AddressFamily", family(gateway), FAMILIES),
         "RouteMetric": 256,
         "ifIndex": UInt32(card["index"]),
     }
     return cim("MSFT_NetRoute", items, NAMESPACE, gateway)
 
 
+def _on_link(call: Call, card: dict[str, Any]) -> Iterator[PsObject]:
+    """The adapter's own subnets and addresses, as the routing table has them."""
+    for one in call.machine.network.addresses(card["name"]):
+        if call.machine.network.state(one) != "Preferred":
+            continue
+        own = ipaddress.ip_interface(f"{one['address']}/{one['prefix']}")
+        next_hop, whole = ("::", 128) if own.version == 6 else ("0.0.0.0", 32)
+        prefixes = dict.fromkeys([str(own.network), f"{own.ip}/{whole}"])
+        if own.version == 4 and own.network.prefixlen < 31:
+            prefixes[f"{own.network.broadcast_address}/32"] = None
+        yield from [_route(call, card, next_hop, prefix) for prefix in prefixes]
+
+
 @over_machine("Get-NetRoute")
 def get_net_route(call: Call) -> Iterator[Any]:
-    """The default routes."""
+    """The routing table: default routes and what lies on the wire."""
+    found = False
     for card in call.machine.network.data["adapters"]:
-        for gateway in card["gateways"]:
-            one = _route(call, card, gateway)
-            names = ("DestinationPrefix", "InterfaceAlias", "InterfaceIndex", "NextHop")
-            if all(wanted(call, name, one.get(name)) for name in names):
+        for one in [*[_route(call, card, gateway) for gateway in card["gateways"]], *_on_link(call, card)]:
+            names = ("DestinationPrefix", "InterfaceAlias", "InterfaceIndex", "NextHop", "AddressFamily")
+            if card["enabled"] and all(wanted(call, name, one.get(name)) for name in names):
+                found = True
                 yield one
+    for name in ("DestinationPrefix", "InterfaceAlias", "InterfaceIndex", "NextHop"):
+        if not found and call.has(name):
+            call.error(record(no_cim_object("MSFT_NetRoute", name, texts(call.get(name))[0])))
+            break
+
+
+@over_machine("Get-NetTCPConnection")
+def get_net_tcp_connection(call: Call) -> Iterator[Any]:
+    """Ports on which services listen."""
+    ports = {"RpcEptMapper": 135, "LanmanServer": 445, "WinRM": 5985, "TermService": 3389}
+    for service, port in ports.items():
+        pid = call.machine.services.state(service).pid
+        if (
+            call.machine.services.is_running(service)
+            and wanted(call, "LocalPort", port)
+            and wanted(call, "State", "Listen")
+        ):
+            items = {
+                "LocalAddress": "::",
+                "LocalPort": UInt16(port),
+                "RemoteAddress": "::",
+                "RemotePort": UInt16(0),
+                "State": "Listen",
+            }
+            yield cim(
+                "MSFT_NetTCPConnection", items | {"OwningProcess": UInt32(4 if port in {445, 5985} else pid)}, NAMESPACE
+            )
 
 
 @over_machine("Get-NetNeighbor")

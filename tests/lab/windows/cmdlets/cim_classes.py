@@ -194,6 +194,27 @@ def _shadow_copy(call: Call) -> Rows:
         yield shadow_row(call, one)
 
 
+def _user_account(call: Call) -> Rows:
+    computer = call.machine.computer
+    own = call.machine.accounts.data["machine_sid"]
+    for name, number, disabled in (
+        ("Administrator", 500, False),
+        ("Guest", 501, True),
+        ("DefaultAccount", 503, True),
+        ("WDAGUtilityAccount", 504, True),
+    ):
+        yield {
+            "Name": name,
+            "Domain": computer.name,
+            "Caption": f"{computer.name}\\{name}",
+            "LocalAccount": True,
+            "Disabled": disabled,
+            "SID": f"{own}-{number}",
+            "SIDType": UInt32(1),
+            "AccountType": UInt32(512),
+        }
+
+
 def _time_zone(_: Call) -> Rows:
     yield {"StandardName": "Coordinated Universal Time", "Bias": 0, "Caption": "(UTC) Coordinated Universal Time"}
 
@@ -209,6 +230,7 @@ CLASSES: dict[str, Callable[[Call], Rows]] = {
     "Win32_Volume": _volume,
     "Win32_ShadowCopy": _shadow_copy,
     "Win32_TimeZone": _time_zone,
+    "Win32_UserAccount": _user_account,
 }
 
 
