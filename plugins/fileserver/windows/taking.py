@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from orchestrator.model.conditions import Stage
 from orchestrator.model.domain import Account
 from orchestrator.model.servers import Where
 from orchestrator.model.settings import Item
@@ -83,7 +84,12 @@ def start_types(planning: Planning, where: Where) -> dict[str, str]:
 
 
 def shares(planning: Planning) -> dict[str, Any]:
-    """The chosen shares as they were found, with their places on the target."""
+    """The chosen shares as they were found, with their places on the target; while that serves, as it was told of them.
+
+    A source whose Server service is down tells of no shares.
+    """
+    if planning.protection.stage in {Stage.FAILED_OVER, Stage.RESTORED}:
+        return {"shares": sharing.told(planning.inventory.target)}
     return {"shares": sharing.documents(planning.protection.settings, planning.inventory)}
 
 
