@@ -27,7 +27,8 @@ def _no_other_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WindowsHost]:
     """A host outside the lab."""
-    with windows_host(tmp_path_factory.mktemp("windows"), machine={"release": "2019"}) as host:
+    endpoints = {"Restricted": ["Get-Service"]}
+    with windows_host(tmp_path_factory.mktemp("windows"), machine={"release": "2019"}, endpoints=endpoints) as host:
         yield host
 
 
@@ -202,6 +203,18 @@ def test_a_pool_of_somebody_else_and_one_that_is_gone(host: WindowsHost) -> None
 
 def test_a_configuration_that_is_not_registered(host: WindowsHost) -> None:
     assert fault_of(RunspacePool(wsman(host), configuration_name="Nonesuch").open) == 2150858752
+
+
+def test_a_restricted_configuration_has_its_commands_and_no_language(host: WindowsHost) -> None:
+    with RunspacePool(wsman(host), configuration_name="Restricted") as pool:
+        assert len(PowerShell(pool).add_cmdlet("Get-Service").add_parameter("Name", "LanmanServer").invoke()) == 1
+        for refused, said in (
+            (PowerShell(pool).add_cmdlet("Get-Process"), "is not recognized"),
+            (PowerShell(pool).add_script("Get-Service"), "no-language mode"),
+        ):
+            refused.invoke()
+            assert refused.state == PSInvocationState.FAILED
+            assert said in str(refused.streams.error[-1])
 
 
 # -- trouble at a moment of a script ------------------------------------------------------------------------------------

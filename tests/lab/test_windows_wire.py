@@ -6,6 +6,7 @@ import base64
 import http.client
 import ssl
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -226,3 +227,45 @@ def test_the_limit_of_a_command_line(host: WindowsHost) -> None:
     assert run(winrm(host), "echo " + "x" * 8186)[2] == 0
     out, err, code = run(winrm(host), "echo " + "x" * 8187)
     assert (out, err, code) == (b"", b"The command line is too long.\r\n", 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "heard"),
+    [
+        ("echo a& echo b", (b"a\r\nb\r\n", b"", 0)),
+        ('echo "a & b" ^& c', (b'"a & b" & c\r\n', b"", 0)),
+        ("hostname >nul && echo yes || echo no", (b"yes \r\n", b"", 0)),
+        ("nonesuch 2>nul || echo no", (b"no\r\n", b"", 0)),
+        ("nonesuch 2>nul && echo never", (b"", b"", 1)),
+        ("exit /b 4 & echo never", (b"", b"", 4)),
+        ("set GREETING=hello& set GREET", (b"GREETING=hello\r\n", b"", 0)),
+        ("echo x >nul", (b"", b"", 0)),
+        (
+            "nonesuch 2>&1",
+            (
+                b"'nonesuch' is not recognized as an internal or external command,\r\noperable program or batch file.\r\n",
+                b"",
+                1,
+            ),
+        ),
+        ("ver", (b"\r\nMicrosoft Windows [Version 10.0.20348.0]\r\n", b"", 0)),
+    ],
+)
+def test_the_little_of_cmd(host: WindowsHost, line: str, heard: tuple[bytes, bytes, int]) -> None:
+    assert run(winrm(host), line) == heard
+
+
+@pytest.mark.parametrize("line", ["ver | more", "hostname >file.txt", "for %i in (1) do echo %i", "if 1==1 echo x"])
+def test_what_the_little_of_cmd_does_not_know_is_refused(host: WindowsHost, line: str) -> None:
+    out, err, code = run(winrm(host), line)
+    assert code != 0
+    assert err
+    assert b"x" not in out
+
+
+def test_many_at_once(host: WindowsHost) -> None:
+    def one(number: int) -> bytes:
+        return run(winrm(host), "more", b"%d\n" % number * 200)[0]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(one, range(24))) == [b"%d\r\n" % number * 200 for number in range(24)]

@@ -31,6 +31,7 @@ def main() -> None:
         "--configuration", default="{}", help="JSON: settings of winrm/config, see wire/configuration.py"
     )
     parser.add_argument("--machine", default="{}", help="JSON: settings of the machine")
+    parser.add_argument("--endpoints", default="{}", help="JSON: restricted session configurations and their commands")
     parser.add_argument("--boot-s", type=float, default=0.0, help="how long a restart takes")
     parser.add_argument(
         "--shutdown-s", type=float, default=0.5, help="how long it goes on after a restart was asked for"
@@ -44,6 +45,7 @@ def main() -> None:
                 **given,
                 "configuration": json.loads(given["configuration"]),
                 "machine": json.loads(given["machine"]),
+                "endpoints": json.loads(given["endpoints"]),
             }
         )
     )

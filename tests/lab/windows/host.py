@@ -62,6 +62,9 @@ class HostSettings:
     boot_s: float = 0.0
     shutdown_s: float = 0.5
     own_address: str = ""
+    endpoints: dict[str, list[str]] = field(
+        default_factory=dict
+    )  # restricted session configurations and their commands
 
     @property
     def fqdn(self) -> str:
@@ -139,7 +142,12 @@ class Host:
         self.door = Door(self.configuration, accounts)
         self.shells = Shells(self.configuration, self.back, self._failed)
         self.service = Service(self.configuration, self.shells, self.back.environment, ())
-        self.service.plugins = (remoting.PowerShellPlugin(self.service, self.back),)
+        named = [
+            remoting.Configuration(name, frozenset(one.lower() for one in commands))
+            for name, commands in settings.endpoints.items()
+        ]
+        plugin = remoting.PowerShellPlugin(self.service, self.back, (remoting.Configuration(), *named))
+        self.service.plugins = (plugin,)
         self.listeners = self._listen()
 
     def _tell_libraries(self, accounts: Accounts) -> None:

@@ -55,6 +55,7 @@ class WindowsHost:
     name: str = "ALPHA"
     settings: Mapping[str, Any] = field(default_factory=dict)  # of winrm/config
     machine: Mapping[str, Any] = field(default_factory=dict)
+    endpoints: Mapping[str, list[str]] = field(default_factory=dict)
     address: str = ""
     process: subprocess.Popen[str] | None = None
     http_port: int = 0
@@ -109,7 +110,7 @@ class WindowsHost:
         return [
             *(sys.executable, "-m", "tests.lab.windows", "--name", self.name, "--address", self.address, *words),
             *("--client-authority", str(self.ca_file), "--configuration", json.dumps(settings)),
-            *("--machine", json.dumps(dict(self.machine))),
+            *("--machine", json.dumps(dict(self.machine)), "--endpoints", json.dumps(dict(self.endpoints))),
         ]
 
     def boot(self) -> None:

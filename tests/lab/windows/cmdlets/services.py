@@ -10,13 +10,13 @@ from tests.lab.windows.cmdlets.base import has_wildcard, matches, over_machine, 
 from tests.lab.windows.machine.refusals import Refused
 from tests.lab.windows.machine.services import PENDING
 from tests.lab.windows.powershell.commands import Call
+from tests.lab.windows.powershell.instances import Raised
 from tests.lab.windows.powershell.values import (
     Computed,
     EnumValue,
     ErrorRecord,
     NetException,
     PsObject,
-    Terminating,
     as_list,
     typed,
 )
@@ -42,6 +42,16 @@ def status_value(name: str) -> EnumValue:
     return EnumValue("System.ServiceProcess.ServiceControllerStatus", name, STATUS[name])
 
 
+def _seconds(timeout: Any) -> float:
+    """A [timespan], or a text that becomes one; none means for ever."""
+    if timeout is None:
+        return 1e9
+    if isinstance(timeout, timedelta):
+        return timeout.total_seconds()
+    hours, minutes, seconds = str(timeout).split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+
+
 def service_object(machine: Any, service: dict[str, Any]) -> PsObject:
     """A System.ServiceProcess.ServiceController; its status is as at the last look (Refresh looks again)."""
     name = service["name"]
@@ -50,12 +60,12 @@ def service_object(machine: Any, service: dict[str, Any]) -> PsObject:
     def refresh() -> None:
         seen["status"] = machine.services.status(name)
 
-    def wait_for(status: Any, timeout: timedelta | None = None) -> None:
-        limit = timeout.total_seconds() if timeout else 1e9
+    def wait_for(status: Any, timeout: Any = None) -> None:
+        limit = _seconds(timeout)
         if not machine.wait(lambda: machine.services.status(name).lower() == str(status).lower(), limit):
-            message = "Time out has expired and the operation has not been completed."
-            raise Terminating(
-                ErrorRecord("TimeoutException", message, "NotSpecified", None, "System.ServiceProcess.TimeoutException")
+            raise Raised(
+                "System.ServiceProcess.TimeoutException",
+                "Time out has expired and the operation has not been completed.",
             )
         refresh()
 
@@ -64,12 +74,14 @@ def service_object(machine: Any, service: dict[str, Any]) -> PsObject:
             try:
                 getattr(machine.services, what)(name)
             except Refused as why:
-                message = f"Cannot {'start' if 'start' in what else 'stop'} service {name} on computer '.'."
-                inner = NetException("System.ComponentModel.Win32Exception", why.message)
-                outer = NetException("System.InvalidOperationException", message, inner)
-                raise Terminating(
-                    ErrorRecord("InvalidOperationException", message, "NotSpecified", None, outer)
-                ) from why
+                message = (
+                    f"Cannot start service {name} on computer '.'."
+                    if "start" in what
+                    else f"Cannot stop {name} service on computer '.'."
+                )
+                raised = Raised("System.InvalidOperationException", message)
+                raised.cause.inner = NetException("System.ComponentModel.Win32Exception", why.message)
+                raise raised from why
 
         return run
 

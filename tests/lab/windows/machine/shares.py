@@ -211,6 +211,10 @@ class Shares(Part):
                 text = descriptors.sddl(descriptors.from_bytes(bytes(secured[1])))
             except descriptors.Malformed:
                 return  # the service does not offer a share whose descriptor it cannot read
+        if not self._there(held.get("Path", "")):
+            message = f"The server service was unable to recreate the share {name} because the directory {held.get('Path', '')} no longer exists."
+            self.machine.events.write("System", "Server", 2511, "Warning", message)
+            return
         share = share_record(name, held.get("Path", ""), text)
         share.update(
             description=held.get("Remark", ""),
@@ -221,6 +225,12 @@ class Shares(Part):
             ca_timeout=int(held.get("CATimeout", "0")),
         )
         self._shares[name.lower()] = share
+
+    def _there(self, path: str) -> bool:
+        try:
+            return self.machine.files.locate(path).real.is_dir()
+        except Refused:
+            return False
 
     def _forget(self) -> None:
         self._shares, self.lab_sessions = {}, []

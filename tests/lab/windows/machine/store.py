@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
+
+TRIES = 20
 
 
 class Store:
@@ -13,6 +16,7 @@ class Store:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self._saving = threading.Lock()
         self.durable = (
             any(directory.glob("*.json")) if directory.exists() else False
         )  # the installation itself need not be
@@ -24,11 +28,22 @@ class Store:
         return json.loads(path.read_text()) if path.exists() else None
 
     def save(self, name: str, data: dict[str, Any]) -> None:
-        """Replace the part's file in one step."""
-        path = self.directory / f"{name}.json"
+        """Replace the part's file in one step; several threads may save at once, and change while one saves."""
+        with self._saving:
+            self._save(self.directory / f"{name}.json", self._text(data))
+
+    def _text(self, data: dict[str, Any]) -> str:
+        for _ in range(TRIES):
+            try:
+                return json.dumps(data, indent=1)
+            except RuntimeError:  # changed by another thread meanwhile
+                continue
+        return json.dumps(data, indent=1)
+
+    def _save(self, path: Path, text: str) -> None:
         written = path.with_suffix(".json.new")
         with written.open("w") as file:
-            json.dump(data, file, indent=1)
+            file.write(text)
             file.flush()
             if self.durable:
                 os.fsync(file.fileno())

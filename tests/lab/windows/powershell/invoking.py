@@ -101,19 +101,24 @@ class Invoking(Functions, Base):
             if one.stream in "1*":
                 drop = target is None
                 into_file = None if target is None else (target, one.append)
-        routed = self._routed(stream, sinks, merged)
+        routed = self._routed(stream, sinks, merged, frame)
         if into_file is not None:
             return self.into_file(routed, to_text(into_file[0]), append=into_file[1], frame=frame)
         return self._dropped(routed) if drop else routed
 
-    def _routed(
-        self, stream: Iterator[Any], sinks: dict[str, Callable[[Any], None]], merged: deque[Any]
-    ) -> Iterator[Any]:
+    def _routed(self, stream: Iterator[Any], sinks: dict[str, Callable[[Any], None]], merged: deque[Any], frame: Frame) -> Iterator[Any]:
         while True:
             saved, self.sinks = self.sinks, sinks
             try:
                 item = next(stream)
             except StopIteration:
+                break
+            except Terminating as error:
+                if error.everywhere or self.trying or "error" not in sinks or self.preference("ErrorActionPreference", frame) == "Stop":
+                    raise
+                self.ok = False
+                self.remember(error.record)
+                sinks["error"](error.record)
                 break
             finally:
                 self.sinks = saved

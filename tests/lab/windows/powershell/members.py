@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import inspect
 from collections.abc import Callable
 from decimal import Decimal
@@ -270,8 +271,7 @@ class Members(Base):
             )
         for kind, table in instances.METHODS:
             if isinstance(target, kind) and folded in table:
-                work = table[folded]
-                return lambda *given: work(target, *given)
+                return functools.partial(table[folded], target)
         if folded == "tostring":
             return lambda *given: self.text(target) if not given else instances.to_string(target, *given)
         if folded == "equals":

@@ -87,6 +87,13 @@ def compile_pattern(pattern: str, *, cased: bool = False, flags: int = 0) -> re.
         ) from error
 
 
+@functools.lru_cache(maxsize=1024)
+def group_numbers(pattern: re.Pattern[str]) -> tuple[int, ...]:
+    """Python's numbers of the groups in the order of .NET, which counts those with names last; the first is the whole match."""
+    named = set(pattern.groupindex.values())
+    return (0, *[n for n in range(1, pattern.groups + 1) if n not in named], *sorted(named))
+
+
 def net_replacement(text: str, pattern: re.Pattern[str]) -> Callable[[re.Match[str]], str]:
     """A replacement in .NET's writing: `$1`, `${name}`, `$&`, `$$`."""
     token = re.compile(r"\$(?:(\d+)|\{(\w+)\}|([&$_]))")
@@ -97,7 +104,7 @@ def net_replacement(text: str, pattern: re.Pattern[str]) -> Callable[[re.Match[s
                 return {"&": found[0], "$": "$", "_": found.string}[part[3]]
             name = part[1] or part[2]
             if name.isdigit():
-                return (found[int(name)] or "") if int(name) <= pattern.groups else part[0]
+                return (found[group_numbers(pattern)[int(name)]] or "") if int(name) <= pattern.groups else part[0]
             return (found[name] or "") if name in pattern.groupindex else part[0]
 
         return token.sub(one, text)

@@ -26,6 +26,10 @@ OUTSIDE = {
     "verbatim_command_argument": "--%",
 }
 RANGE = re.compile(r"(-?\d+|\$\w+)\.\.(-?\d+|\$\w+)")
+SINGLE = "'\u2018\u2019\u201a\u201b"  # all of them quote; about_Quoting_Rules and section 2.3.5.2 of the language specification
+DOUBLE = '"\u201c\u201d\u201e'
+DASHES = "\u2013\u2014\u2015"
+GLUED = re.compile(r"([1-6*]?)>(>?)(\S+)")
 VARIABLE = re.compile(r"[$@]\{?(?:(\w+):)?([^}]*?)\}?$", re.DOTALL)
 
 
@@ -270,6 +274,11 @@ class Reader:
         inner = [child for child in head.named_children if child.type != "comment"]
         if text.casefold() == "default":
             return None, body
+        if not inner and text.startswith('"'):
+            (only,) = Reader(text, self.source.file).script().end
+            assert isinstance(only, t.Pipeline)
+            assert isinstance(only.stages[0], t.Expression)
+            return only.stages[0].value, body
         if not inner or inner[0].type == "generic_token":
             return t.Const(self._at(head), number_of(text) if number_of(text) is not None else text, text), body
         return self.expression(inner[0]), body
@@ -313,6 +322,8 @@ class Reader:
             raise self._outside(node, "workflow")
         blocks = self._named(node, "script_block")
         code = self._code(blocks[0], node) if blocks else t.Code(self._at(node), source=self.source)
+        for block in self._named(node, "param_block"):
+            self._param_block(block, code)
         for declared in self._named(node, "function_parameter_declaration"):
             for listed in self._named(declared, "parameter_list"):
                 code.parameters = self._parameters(listed)
@@ -482,6 +493,9 @@ class Reader:
     def _value_element(self, child: Any, made: t.Command, *, colon: bool, separated: bool) -> None:
         if child.type in OUTSIDE:
             raise self._outside(child, OUTSIDE[child.type])
+        if child.type == "generic_token" and (found := GLUED.fullmatch(self._text(child).strip())):
+            made.redirections.append(self._glued(child, found))
+            return
         if child.type == "argument_list":
             value, separated = self._argument_list(child), True
         else:
@@ -495,6 +509,14 @@ class Reader:
         else:
             made.arguments.append(t.Argument(None, value, text))
 
+    def _glued(self, node: Any, found: re.Match[str]) -> t.Redirection:
+        """`2>$null` without a space."""
+        stream, append, name = found.groups()
+        into: t.Node = t.Var(self._at(node), "", name[1:]) if re.fullmatch(r"\$\w+", name) else t.Const(self._at(node), name, name)
+        if "$" in name and isinstance(into, t.Const):
+            raise self._outside(node, "a redirection to a name put together")
+        return t.Redirection(stream or "1", into, append=bool(append))
+
     def _argument_list(self, node: Any) -> t.Node:
         """`New-Object T(1, 2)`: the parentheses are an argument of their own."""
         items = [
@@ -507,8 +529,8 @@ class Reader:
     def _token(self, node: Any) -> t.Node:
         text = self._text(node).strip()
         at = self._at(node)
-        if any(char in text for char in "\"'"):
-            raise self._outside(node, "a quoted part within a bare word")
+        if any(char in text for char in "\"'$`" + SINGLE + DOUBLE + DASHES):
+            raise self._outside(node, "a quoted part, a variable or an escape within a bare word (use quotes)")
         parts = text.split(",")
         if "" in parts[1:-1] or (len(parts) > 1 and not parts[0]):
             raise parser_error("Missing argument in parameter list.", "MissingArgument", self.position(node))
@@ -628,6 +650,8 @@ class Reader:
     def _of_script_block_expression(self, node: Any) -> t.Node:
         inner = self._named(node, "script_block")
         code = self._code(inner[0], node) if inner else t.Code(self._at(node), source=self.source)
+        for block in self._named(node, "param_block"):
+            self._param_block(block, code)
         return t.BlockExpression(self._at(node), code)
 
     def _of_hash_literal_expression(self, node: Any) -> t.Node:
@@ -718,6 +742,8 @@ class Reader:
         return text.replace("\n", "\r\n") if self.crlf else text
 
     def _here(self, text: str) -> str:
+        if re.search(f"\n[{SINGLE}{DOUBLE}]@", text[:-2]):
+            raise OutsideSubset("a here-string that a typographic quotation mark ends lies outside the subset")
         body = text[text.index("\n") + 1 :]
         return body[: body.rindex("\n")] if "\n" in body else ""
 
@@ -775,9 +801,11 @@ class Reader:
             if char == "`" and place + 1 < len(text):
                 place += 1
                 made.append(ESCAPES.get(text[place], text[place]))
-            elif char == '"' and doubled and text[place : place + 2] == '""':
-                made.append('"')
+            elif char in DOUBLE and doubled:
                 place += 1
+                if text[place : place + 1] not in [*DOUBLE]:
+                    raise OutsideSubset("a text that a typographic quotation mark ends lies outside the subset")
+                made.append(text[place])
             else:
                 made.append("\r\n" if char == "\n" and self.crlf else char)
             place += 1

@@ -11,7 +11,7 @@ from tests.lab.windows.powershell import tree as t
 from tests.lab.windows.powershell.convert import bases_of, cast, resolve_type, to_bool, to_text, type_not_found
 from tests.lab.windows.powershell.frames import Frame, FunctionValue, ScriptBlock
 from tests.lab.windows.powershell.operators import BINARY, equal
-from tests.lab.windows.powershell.patterns import compile_pattern, like
+from tests.lab.windows.powershell.patterns import compile_pattern, group_numbers, like
 from tests.lab.windows.powershell.values import (
     NOTHING,
     BreakFlow,
@@ -202,9 +202,9 @@ class Statements(Base):
         """Set `$Matches` from a match."""
         table = Table({0: found[0]})
         names = {number: name for name, number in found.re.groupindex.items()}
-        for number in range(1, found.re.groups + 1):
-            if found[number] is not None:
-                table[names.get(number, number)] = found[number]
+        for place, number in enumerate(group_numbers(found.re)):
+            if number and found[number] is not None:
+                table[names.get(number, place)] = found[number]
         frame.scope.set("Matches", table)
 
     def _run_function(self, node: t.Function, frame: Frame) -> Iterator[Any]:

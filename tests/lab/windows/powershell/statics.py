@@ -24,7 +24,7 @@ from tests.lab.windows.powershell.instances import EPOCH, Raised, TEXT_METHODS, 
 from tests.lab.windows.powershell.netfiles import directory_methods, file_methods, path_methods
 from tests.lab.windows.powershell.netlists import NetDictionary, NetList
 from tests.lab.windows.powershell.operators import compare, equal, format_text
-from tests.lab.windows.powershell.patterns import compile_pattern, net_replacement
+from tests.lab.windows.powershell.patterns import compile_pattern, group_numbers, net_replacement
 from tests.lab.windows.powershell.values import (
     INTEGER_RANGES,
     Byte,
@@ -248,6 +248,7 @@ def match_object(found: re.Match[str] | None) -> PsObject:
         there = found is not None and (
             key in found.re.groupindex if isinstance(key, str) else int(key) <= found.re.groups
         )
+        key = key if isinstance(key, str) or found is None or not there else group_numbers(found.re)[int(key)]
         value = found[key] if found is not None and there else None
         name = {
             "Success": value is not None,

@@ -1,6 +1,6 @@
 """The little of cmd.exe that a remote shell runs command lines through: ``cmd /c "line"``.
 
-Known: ``&``, ``&&``, ``||``, ``>nul``-like redirections to nul, ``2>&1``, quotes, ``^``, ``%NAME%``, echo, exit, cd, ver, set, rem, type NUL.
+Known: ``&``, ``&&``, ``||``, redirections to nul, ``2>&1``, quotes, ``^``, ``%NAME%``, echo, exit, cd, ver, set, rem.
 Everything else of cmd.exe (for, if, pipes, labels, files as targets) is refused as "not recognized", never passed over. Lines of more
 than 8191 characters are refused, as the published limit of cmd.exe has it.
 """
@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.lab.windows.wire.execution import Call
 
 LIMIT = 8191
-NOT_FOUND = 9009
 VERSION = "Microsoft Windows [Version 10.0.20348.0]"
-Program = Callable[[str, Call], int | None]
+Program = Callable[[str, Any], int | None]
 VARIABLE = re.compile(r"%([A-Za-z_][A-Za-z0-9_()]*)%")
 REDIRECTION = re.compile(r"(?P<from>[12]?)>(?P<to>\s*(?:nul|&1|&2))", re.IGNORECASE)
 
@@ -38,9 +38,11 @@ class Prompt:
     directory: str = "C:\\Windows\\system32"
     variables: dict[str, str] = field(default_factory=dict)
     over: bool = False
+    target: Any = None  # where the streams of the command that runs now go
 
     def run(self) -> int:
         """Run the whole line; the exit code of the last command."""
+        self.target = self.call
         self.variables = {name.upper(): value for name, value in self.call.environment.items()}
         if len(self.call.line) > LIMIT:
             self._complain("The command line is too long.")
@@ -58,32 +60,29 @@ class Prompt:
         return code
 
     def _complain(self, text: str) -> None:
-        self.call.err(f"{text}\r\n".encode("cp437", "replace"))
+        self.target.err(f"{text}\r\n".encode("cp437", "replace"))
 
     def _say(self, text: str) -> None:
-        self.call.out(f"{text}\r\n".encode("cp437", "replace"))
+        self.target.out(f"{text}\r\n".encode("cp437", "replace"))
 
     def _one(self, text: str) -> int:
         text = VARIABLE.sub(lambda found: self.variables.get(found.group(1).upper(), found.group(0)), text)
-        if not text:
-            return 0
-        word = re.split(r"[\s/.(]", text, maxsplit=1)[0].lower() if text[0] != '"' else ""
-        rest = text[len(word) :]
-        builtin = getattr(self, f"_do_{word}", None) if word else None
-        if builtin is not None and not rest.lower().startswith((".exe", ".cmd")):
-            if REDIRECTION.search(rest):
-                rest = REDIRECTION.sub("", rest)
-            return builtin(rest)
-        return self._run_program(text)
-
-    def _run_program(self, text: str) -> int:
-        redirected = [(found["from"] or "1", found["to"].strip().lower()) for found in REDIRECTION.finditer(text)]
-        plain = REDIRECTION.sub("", text).strip()
-        if re.search(r"[<>|]", re.sub(r'"[^"]*"', "", plain)):
+        where = {found["from"] or "1": found["to"].strip().lower() for found in REDIRECTION.finditer(text)}
+        self.target = _Redirected(self.call, where) if where else self.call
+        plain = REDIRECTION.sub("", text) if where else text
+        if re.search(r"[<>]", re.sub(r'"[^"]*"|\^.', "", plain)):
             self._complain("redirections to files are not part of this simulation of cmd.exe.")
             return 255
-        call = _Redirected(self.call, dict(redirected)) if redirected else self.call
-        code = self.program(plain.replace("^", "") if '"' not in plain else plain, call)  # type: ignore[arg-type]
+        if not plain.strip():
+            return 0
+        word = re.split(r"[\s/.(]", plain, maxsplit=1)[0].lower() if plain[0] != '"' else ""
+        builtin = getattr(self, f"_do_{word}", None) if word else None
+        if builtin is not None and not plain[len(word) :].lower().startswith((".exe", ".cmd")):
+            return builtin(plain[len(word) :])
+        return self._run_program(plain.strip())
+
+    def _run_program(self, plain: str) -> int:
+        code = self.program(plain.replace("^", "") if '"' not in plain else plain, self.target)
         if code is None:
             name = plain.split(" ", maxsplit=1)[0].strip('"')
             self._complain(

@@ -34,15 +34,35 @@ PS_CTRL_C = {"powershell/signal/ctrl_c", "powershell/signal/crtl_c"}  # the latt
 CREATION = "{http://schemas.microsoft.com/powershell}creationXml"
 FRAGMENT_BYTES = 32_768
 END = object()
+PARSE_EXCEPTION = "System.Management.Automation.ParseException"
+NOT_FOUND_EXCEPTION = "System.Management.Automation.CommandNotFoundException"
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """A session configuration: its name, whether it needs an administrator, and its commands (None: all)."""
+    """A session configuration: its name and its commands. With ``visible`` it has these only, and no language (about_Language_Modes)."""
 
     name: str = "Microsoft.PowerShell"
-    visible: frozenset[str] | None = None
-    language_mode: str = "FullLanguage"
+    visible: frozenset[str] | None = None  # in lower case
+
+    @property
+    def language_mode(self) -> str:
+        """What the language may do there."""
+        return "FullLanguage" if self.visible is None else "NoLanguage"
+
+    def check(self, pipeline: Any) -> None:
+        """Raises v.Terminating for a pipeline with a script, or a command that this configuration does not have."""
+        for command in pipeline.commands if self.visible is not None else ():
+            text = str(command.command_text)
+            if command.is_script:
+                message = "The syntax is not supported by this runspace. This can occur if the runspace is in no-language mode."
+                raise v.Terminating(
+                    v.ErrorRecord("ScriptsNotAllowed", message, "ParserError", exception=PARSE_EXCEPTION)
+                )
+            if text.lower() not in (self.visible or ()):
+                message = f"The term '{text}' is not recognized as the name of a cmdlet, function, script file, or operable program."
+                error = v.ErrorRecord("CommandNotFoundException", message, "ObjectNotFound", text, NOT_FOUND_EXCEPTION)
+                raise v.Terminating(error)
 
 
 @dataclass
@@ -293,6 +313,7 @@ class PowerShellPlugin:
     def _run(self, pool: Pool, command: Command, run: Pipeline) -> None:
         failed: ps.ErrorRecord | None = None
         try:
+            pool.configuration.check(run.server.metadata)
             self._back.pipeline(run)
         except v.Terminating as error:
             failed = error_record(error.record)
