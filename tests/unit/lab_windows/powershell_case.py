@@ -67,5 +67,7 @@ def refused(machine: Bare, text: str, session: Session | None = None) -> str:
     """The FullyQualifiedErrorId a script ends with."""
     ran = run(text, machine, session)
     assert ran.exit_code != 0, ran
-    found = [line.partition(" : ")[2] for line in ran.stderr.decode().split("\r\n") if "+ FullyQualifiedErrorId" in line]
+    found = [
+        line.partition(" : ")[2] for line in ran.stderr.decode().split("\r\n") if "+ FullyQualifiedErrorId" in line
+    ]
     return found[-1] if found else ran.stderr.decode()

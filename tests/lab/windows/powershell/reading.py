@@ -731,9 +731,10 @@ class Reader:
         return self.expression(node.named_children[0])
 
     def _of_verbatim_string_characters(self, node: Any) -> t.Node:
-        return t.Const(
-            self._at(node), self._ends(self._text(node).strip()[1:-1].replace("''", "'")), self._at(node).text
-        )
+        inner = self._text(node).strip()[1:-1]
+        if re.search(f"[{SINGLE}]", re.sub(f"[{SINGLE}]{{2}}", "", inner)):
+            raise self._outside(node, "a text that a typographic quotation mark ends")
+        return t.Const(self._at(node), self._ends(re.sub(f"[{SINGLE}]([{SINGLE}])", r"\1", inner)), self._at(node).text)
 
     def _of_verbatim_here_string_characters(self, node: Any) -> t.Node:
         return t.Const(self._at(node), self._ends(self._here(self._text(node).strip())))
