@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 REPLICA_PORT = 5445  # Storage Replica goes over SMB; the simulation's own words go over a port of their own
 SHELLS = {"powershell", "powershell.exe"}
-UTF_8 = 65001
 GROUP_POLICY = r"SOFTWARE\Policies\Microsoft\Windows\PowerShell"
 SHELL_ID = r"SOFTWARE\Microsoft\PowerShell\1\ShellIds\Microsoft.PowerShell"
 
@@ -121,15 +120,11 @@ def program(machine: Machine, line: str, call: Call) -> int | None:
     found = PROGRAMS.get(name) or PROGRAMS.get(f"{name}.exe") or PROGRAMS.get(f"{name}.com")
     if found is None:
         return None
-    given = call.stdin.read().decode(_page(call), "replace") if call.stdin.ended else ""
+    given = call.stdin.read().decode(call.encoding, "replace") if call.stdin.ended else ""
     done = found(ProgramCall(tuple(words[1:]), machine, session, given, dict(call.environment)))
-    call.out(done.stdout.encode(_page(call), "replace"))
-    call.err(done.stderr.encode(_page(call), "replace"))
+    call.out(done.stdout.encode(call.encoding, "replace"))
+    call.err(done.stderr.encode(call.encoding, "replace"))
     return done.exit_code
-
-
-def _page(call: Call) -> str:
-    return "utf-8" if call.code_page == UTF_8 else f"cp{call.code_page}"
 
 
 class _Console:
@@ -148,12 +143,12 @@ class _Console:
         return self._plain(next(self._lines, b""))
 
     def _plain(self, data: bytes) -> bytes:
-        return data.decode(_page(self._call), "replace").encode()
+        return data.decode(self._call.encoding, "replace").encode()
 
 
 def _powershell(machine: Machine, line: str, call: Call, session: Session) -> int:
     def written(data: bytes) -> bytes:
-        return data.decode("utf-8", "replace").encode(_page(call), "replace")
+        return data.decode("utf-8", "replace").encode(call.encoding, "replace")
 
     process: Any = run.start(
         line,

@@ -14,7 +14,7 @@ LOCAL = {"127.0.0.1", "localhost", "::1"}
 
 
 def _say(call: Call, text: str) -> None:
-    call.out(f"{text}\r\n".encode("cp437", "replace"))
+    call.out(f"{text}\r\n".encode(call.encoding, "replace"))
 
 
 def hostname(arguments: list[str], call: Call, name: str) -> int:

@@ -12,6 +12,7 @@ from typing import Protocol
 from tests.lab.windows.wire.accounts import Identity
 
 STOPPED_BY_CTRL_C = 0xC000013A  # STATUS_CONTROL_C_EXIT
+UTF_8 = 65001
 PIPE_BYTES = 1 << 20  # written and not yet fetched; a command that writes more waits, as on a full pipe
 
 
@@ -123,6 +124,11 @@ class Call:
     stdin: Input
     output: Output
     stopped: threading.Event
+
+    @property
+    def encoding(self) -> str:
+        """How text is written in the code page of the shell."""
+        return "utf-8" if self.code_page == UTF_8 else f"cp{self.code_page}"
 
     def out(self, data: bytes) -> None:
         """Write to standard output. Raises Broken."""

@@ -60,10 +60,10 @@ class Prompt:
         return code
 
     def _complain(self, text: str) -> None:
-        self.target.err(f"{text}\r\n".encode("cp437", "replace"))
+        self.target.err(f"{text}\r\n".encode(self.call.encoding, "replace"))
 
     def _say(self, text: str) -> None:
-        self.target.out(f"{text}\r\n".encode("cp437", "replace"))
+        self.target.out(f"{text}\r\n".encode(self.call.encoding, "replace"))
 
     def _one(self, text: str) -> int:
         text = VARIABLE.sub(lambda found: self.variables.get(found.group(1).upper(), found.group(0)), text)
@@ -120,6 +120,7 @@ class Prompt:
         name, sign, value = rest.strip().strip('"').partition("=")
         if sign:
             self.variables[name.upper()] = value
+            self.call.environment = {**self.call.environment, name: value}
             return 0
         found = sorted((key, one) for key, one in self.variables.items() if key.startswith(name.upper()))
         if not found:
