@@ -38,7 +38,8 @@ from orchestrator.hosts.winrm_wire import LinkLost, NotReached
 Line = Mapping[str, Any]
 QUESTION_S = 60.0
 DEED_S = 180.0
-LOST_BUDGET_S = 20.0
+LOST_BUDGET_S = 5.0
+"""For a link to come back; longer waiting is the executor's."""
 IDLE_MAX = 3
 
 
@@ -68,12 +69,13 @@ class Caller:
         self._account = account
         self._computer = computer
         self._made = shell
+        self._sleep = sleep
         self._idle: list[Shell] = []
         self._lock = threading.Lock()
         self._again = Retrying(
-            retry=retry_if_exception_type((NotReached, LinkLost, _StillRuns)),
+            retry=retry_if_exception_type((NotReached, LinkLost)),
             stop=stop_after_delay(LOST_BUDGET_S),
-            wait=wait_exponential(multiplier=0.2, max=3.0),
+            wait=wait_exponential(multiplier=0.2, max=2.0),
             sleep=sleep,
             reraise=True,
         )
@@ -107,10 +109,8 @@ class Caller:
         request = self._request(script, arguments, deed=True)
         try:
             return self._lines(self._ended(laid.LOADER, request, budget_s))
-        except NotReached:
-            return self._tried(lambda: self._once_more(request, budget_s))
-        except LinkLost:
-            return self._tried(lambda: self._once_more(request, budget_s))
+        except (LinkLost, NotReached):
+            return self._tried(lambda: self._became(request, budget_s))
 
     def install(self, deed: str, names: Sequence[str]) -> tuple[Line, ...]:
         """Look at the scripts on the host, lay these, or remove all; gives the computer's name and what lies there (before a removal).
@@ -141,6 +141,17 @@ class Caller:
             "files": _checked((*laid.ALWAYS, name)),
             "arguments": dict(arguments),
         }
+
+    def _became(self, request: Mapping[str, Any], budget_s: float) -> tuple[Line, ...]:
+        """Ask until the deed is no longer at work."""
+        patient = Retrying(
+            retry=retry_if_exception_type(_StillRuns),
+            stop=stop_after_delay(budget_s),
+            wait=wait_exponential(multiplier=0.2, max=3.0),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return patient(self._once_more, request, budget_s)
 
     def _once_more(self, request: Mapping[str, Any], budget_s: float) -> tuple[Line, ...]:
         """What became of a deed; it is sent again only when the host never began it."""

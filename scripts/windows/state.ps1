@@ -53,7 +53,13 @@ function Get-DtamBoot {
     if (Test-Path -LiteralPath $path) {
         $known = Read-DtamText $path | ConvertFrom-Json
         $moved = [math]::Abs(([double]$booted - [double]$known.booted) / 10000000)
-        if ($now -ge [double]$known.ticks -and $moved -lt 60) { return [string]$known.id }
+        $latest = [double]$known.ticks
+        $guard = Join-Path -Path (Get-DtamRoot) -ChildPath 'guard.json'
+        if (Test-Path -LiteralPath $guard) {
+            $said = Read-DtamText $guard | ConvertFrom-Json
+            if ([string]$said.boot -eq [string]$known.id) { $latest = [math]::Max($latest, [double]$said.ticks) }
+        }
+        if ($now -ge $latest -and $moved -lt 60) { return [string]$known.id }
     }
     New-Item -ItemType Directory -Path (Get-DtamRoot) -Force | Out-Null
     $id = [guid]::NewGuid().ToString('N')

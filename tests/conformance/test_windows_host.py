@@ -126,6 +126,13 @@ def test_a_deed_whose_answer_was_lost_was_done_once(stage: Stage) -> None:
     assert stage.caller.do("start_service", {"Name": "files"}) == ({"changed": False},)
 
 
+def test_a_deed_that_is_still_at_work_is_waited_for(stage: Stage) -> None:
+    stage.served.control.ask("machine", call="faults.__setattr__", arguments=["slow_start_s", {"spooler": 1.5}])
+    stage.served.control.trouble("reset", verb="Receive")
+    assert stage.caller.do("start_service", {"Name": "files"}) == ({"changed": True},)
+    assert stage.state_of_service() == "running"
+
+
 def test_a_deed_that_failed_behind_a_lost_link_says_why(stage: Stage) -> None:
     stage.served.control.trouble("reset", verb="Receive")
     with pytest.raises(errors.HostScriptFailed, match="has a service other"):
@@ -133,7 +140,7 @@ def test_a_deed_that_failed_behind_a_lost_link_says_why(stage: Stage) -> None:
 
 
 def test_big_documents_go_there_and_back(stage: Stage) -> None:
-    words = {f"w{one}": "ä\"'$(x)`\\" * 20 for one in range(2000)}
+    words = {f"w{one}": "ä\"'$(x)`\\" * 20 for one in range(900)}
     stage.protect(more=words)
     held = stage.host.protection_document("p")
     assert held is not None
@@ -176,7 +183,7 @@ def test_a_lease_that_runs_out_stops_the_services_and_a_newer_one_starts_them(st
     stage.host.start_service("files")
     lease(stage, 1, 600.0)
     assert stage.state_of_service() == "running"
-    lease(stage, 2, 0.0)
+    lease(stage, 2, 3.0)
     patiently(lambda: stage.state_of_service() == "stopped", "the guard stops what has no lease")
     patiently(lambda: (stage.host.protection("p") or 0).says == "the lease ran out", "it says why")
     with pytest.raises(DtamError, match="the lease ran out"):
