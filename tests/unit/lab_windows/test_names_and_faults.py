@@ -8,6 +8,7 @@ import pytest
 
 from tests.lab.windows.machine.refusals import Refused
 from tests.lab.windows.machine.settings import Hooks
+from tests.lab.windows.powershell.commands import Session
 from tests.lab.windows.powershell.run import run
 
 
@@ -55,8 +56,8 @@ class FakeDirectory:
         return self.names.get(account, [])
 
 
-def told(machine, script):
-    ran = run(script, machine)
+def told(machine, script, *, over_the_network=False):
+    ran = run(script, machine, Session(is_network_logon=over_the_network))
     return ran.stdout.decode(), ran.stderr.decode()
 
 
@@ -85,6 +86,16 @@ def test_another_name_is_added_listed_and_removed(build):
     )
     assert "successfully" in told(machine, "netdom computername FS1 /remove:src.lab.example")[0]
     assert "RPC server" in "".join(told(machine, "netdom computername OTHER /enumerate"))
+
+
+def test_a_network_logon_has_no_second_hop(build):
+    directory = FakeDirectory()
+    machine = build(hooks=Hooks(directory=directory))
+    assert "Access is denied." in "".join(
+        told(machine, "netdom computername FS1 /add:src.lab.example", over_the_network=True)
+    )
+    assert "Invalid Credentials" in told(machine, "setspn -S HOST/x FS1", over_the_network=True)[0]
+    assert (directory.names, directory.held["FS1"]) == ({}, ["HOST/FS1"])
 
 
 @pytest.mark.parametrize(

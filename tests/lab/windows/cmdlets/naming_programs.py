@@ -43,8 +43,10 @@ def netdom(call: ProgramCall) -> Done:  # noqa: PLR0911 - a return for each endi
         )
     if denied(call, "netdom"):
         return _netdom_failed("Access is denied.", 5)
-    if computer.data["domain"] and call.session.is_network_logon and directory is None:
+    if computer.data["domain"] and directory is None:
         return _netdom_failed("The specified domain either does not exist or could not be contacted.", 1355)
+    if call.session.is_network_logon and "userd" not in switches:
+        return _netdom_failed("Access is denied.", 5)  # no second hop: the session has no credentials for a controller
     try:
         return _change_names(call, switches, directory)
     except Refused as why:
@@ -98,6 +100,8 @@ def setspn(call: ProgramCall) -> Done:  # noqa: PLR0911 - a return for each endi
             else "Failed to assign SPN on account, error 0x2098/8344 -> Insufficient access rights to perform the operation.\r\n",
         )
     switch, rest = call.argv[0].lower(), call.argv[1:]
+    if call.session.is_network_logon:  # no second hop; the program's own words for it are not confirmed
+        return Done(1, "Ldap Error(0x31 -- Invalid Credentials): ldap_bind_sW\r\n")
     try:
         if switch == "-l" and rest:
             dn = directory.distinguished_name(rest[0])
