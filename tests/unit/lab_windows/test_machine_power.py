@@ -124,3 +124,12 @@ def test_descriptors_come_back_from_bytes(text):
     from tests.lab.windows.machine import descriptors
 
     assert descriptors.sddl(descriptors.from_bytes(descriptors.to_bytes(descriptors.parse(text)))) == text
+
+
+def test_ticks_begin_anew_with_each_boot_and_do_not_follow_the_clock(build):
+    machine = build()
+    build.clock.sleep(5)
+    machine.computer.set_clock_offset(3600)
+    assert machine.boot_ticks() == 50_000_000
+    machine.restart()
+    assert machine.boot_ticks() == 0

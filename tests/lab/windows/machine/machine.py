@@ -50,6 +50,8 @@ class Machine:
         self.lock = threading.RLock()
         self._clock = clock
         self._sleep = sleep
+        self._monotonic = time.monotonic if clock is time.time else clock
+        self._powered_at = self._monotonic()
         self.booted = False
         self.boots = 0
         self.booted_at = clock()
@@ -91,6 +93,10 @@ class Machine:
         """The machine's clock in epoch seconds (with its offset)."""
         return self._clock() + self.computer.clock_offset_s if hasattr(self, "computer") else self._clock()
 
+    def boot_ticks(self) -> int:
+        """What QueryPerformanceCounter counts: 100 ns since this boot, whatever the clock does."""
+        return int((self._monotonic() - self._powered_at) * 10_000_000)
+
     def boot(self) -> Machine:
         """Power on: settle what waits for a restart, then start the parts."""
         with self.lock, self.registry:
@@ -100,6 +106,7 @@ class Machine:
             for part in self.parts:
                 part.power_on()
             self.booted_at, self.boots = self.now(), self.boots + 1
+            self._powered_at = self._monotonic()
             for part in self.parts:
                 part.boot()
             self.booted = True
