@@ -97,6 +97,13 @@ class WinRmUnreachable(DtamError):
     hint_template = "see on that host whether WinRM listens (winrm enumerate winrm/config/listener) and whether a firewall is between"
 
 
+class AnswerLost(WinRmUnreachable):
+    """The link broke while a deed was at work, and what became of it could not be asked yet."""
+
+    template = "{server} did not say what became of it: {why}"
+    hint_template = "run the same command again: it looks first at what was done"
+
+
 class WinRmCertificateRefused(DtamError):
     template = "the certificate of {server} at {where} cannot be trusted: {why}"
     exit_code = 62

@@ -16,7 +16,7 @@ from typing import Any
 
 from orchestrator.hosts.errors import NotOnThisPlatform, WinRmUnreachable
 from orchestrator.hosts.run_lines import outcomes, steps
-from orchestrator.hosts.winrm_calls import AnswerLost, Caller, Line
+from orchestrator.hosts.winrm_calls import Caller, Line
 from orchestrator.hosts.winrm_facts import arguments_of, host_facts_of, services_of, windows_of
 from orchestrator.model.documents import document_checksum
 from orchestrator.model.inventory import EngineFacts, ServiceFacts
@@ -208,7 +208,7 @@ def _patience() -> Iterator[None]:
     """A host's silence is worth another try, and so is an answer that was lost; a refusal is not."""
     try:
         yield
-    except (WinRmUnreachable, AnswerLost) as silence:
+    except WinRmUnreachable as silence:
         raise TryAgain(str(silence), after_s=SILENCE_WAIT_S) from silence
 
 

@@ -24,6 +24,7 @@ from winrm.exceptions import WinRMError, WinRMTransportError
 from orchestrator.errors import DtamError
 from orchestrator.hosts import winrm_scripts as laid
 from orchestrator.hosts.errors import (
+    AnswerLost,
     HostIsAnother,
     HostScriptChanged,
     HostScriptFailed,
@@ -41,10 +42,6 @@ DEED_S = 180.0
 LOST_BUDGET_S = 5.0
 """For a link to come back; longer waiting is the executor's."""
 IDLE_MAX = 3
-
-
-class AnswerLost(Exception):
-    """The link broke while a deed was at work, and what became of it could not be asked yet."""
 
 
 class _StillRuns(Exception):
@@ -163,7 +160,7 @@ class Caller:
             case "running":
                 raise _StillRuns("it is still at work")
             case "interrupted":
-                raise AnswerLost(f"{request['script']} was interrupted on {self._server}")
+                raise AnswerLost(server=self._server, why=f"{request['script']} was interrupted")
             case _:
                 return self._lines(self._ended(laid.LOADER, request, budget_s))
 
@@ -173,7 +170,7 @@ class Caller:
         except NotReached as error:
             raise explained(error, self._server, self._where, self._account) from error
         except (LinkLost, _StillRuns) as error:
-            raise AnswerLost(f"{self._server} did not say how it ended: {error}") from error
+            raise AnswerLost(server=self._server, why=error) from error
 
     def _ended(self, text: str, request: Mapping[str, Any], budget_s: float) -> Ended:
         given = json.dumps(request, separators=(",", ":")).encode("ascii")

@@ -14,7 +14,7 @@ from winrm.exceptions import InvalidCredentialsError, WinRMTransportError, WSMan
 
 from orchestrator.hosts import errors
 from orchestrator.hosts import winrm_scripts as laid
-from orchestrator.hosts.winrm_calls import AnswerLost, Caller
+from orchestrator.hosts.winrm_calls import Caller
 from orchestrator.hosts.winrm_failures import explained, of_words, plain
 from orchestrator.hosts.winrm_laying import looked
 from orchestrator.hosts.winrm_shell import Ended
@@ -92,7 +92,7 @@ def test_a_deed_that_never_began_is_sent_once_more_under_its_id() -> None:
 
 def test_a_deed_that_was_interrupted_is_not_repeated() -> None:
     shell = Told(LinkLost("reset"), [{"dtam": "state", "state": "interrupted"}, END])
-    with pytest.raises(AnswerLost, match="interrupted"):
+    with pytest.raises(errors.AnswerLost, match="interrupted"):
         caller(shell).do("start_service", {"Name": "files"})
     assert len(shell.given) == 2
 

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.hosts.errors import NotOnThisPlatform
+from orchestrator.hosts.errors import AnswerLost, NotOnThisPlatform
 from orchestrator.hosts.winrm import WinRmHost
-from orchestrator.hosts.winrm_calls import AnswerLost
 from orchestrator.hosts.winrm_facts import arguments_of, windows_of
 from orchestrator.hosts.winrm_login import login_of, principal_of
 from orchestrator.model.outcomes import GiveUp, Result, TryAgain
@@ -101,8 +100,8 @@ def test_what_only_engines_have_is_refused_in_words() -> None:
 
 
 def test_a_lost_answer_is_worth_another_look() -> None:
-    host = WinRmHost("wsrc", Told(AnswerLost("it did not say")))
-    with pytest.raises(TryAgain, match="it did not say"):
+    host = WinRmHost("wsrc", Told(AnswerLost(server="wsrc", why="reset")))
+    with pytest.raises(TryAgain, match="did not say"):
         host.start_service("server")
 
 
