@@ -7,12 +7,44 @@ import sys
 from pathlib import Path
 from typing import Any
 
-MODULES = """
-ActiveDirectory BitsTransfer CimCmdlets DFSN DFSR DISM Deduplication DnsClient DnsServer FailoverClusters FileServerResourceManager GroupPolicy
-Microsoft.PowerShell.Archive Microsoft.PowerShell.Core Microsoft.PowerShell.Diagnostics Microsoft.PowerShell.Host Microsoft.PowerShell.LocalAccounts
-Microsoft.PowerShell.Management Microsoft.PowerShell.Security Microsoft.PowerShell.Utility Microsoft.WSMan.Management NetAdapter NetConnection NetLbfo
-NetSecurity NetTCPIP ScheduledTasks ServerCore ServerManager SmbShare SmbWitness Storage StorageReplica TLS iSCSI pki
-""".split()
+MODULES = [
+    "ActiveDirectory",
+    "BitsTransfer",
+    "CimCmdlets",
+    "DFSN",
+    "DFSR",
+    "DISM",
+    "Deduplication",
+    "DnsClient",
+    "DnsServer",
+    "FailoverClusters",
+    "FileServerResourceManager",
+    "GroupPolicy",
+    "Microsoft.PowerShell.Archive",
+    "Microsoft.PowerShell.Core",
+    "Microsoft.PowerShell.Diagnostics",
+    "Microsoft.PowerShell.Host",
+    "Microsoft.PowerShell.LocalAccounts",
+    "Microsoft.PowerShell.Management",
+    "Microsoft.PowerShell.Security",
+    "Microsoft.PowerShell.Utility",
+    "Microsoft.WSMan.Management",
+    "NetAdapter",
+    "NetConnection",
+    "NetLbfo",
+    "NetSecurity",
+    "NetTCPIP",
+    "ScheduledTasks",
+    "ServerCore",
+    "ServerManager",
+    "SmbShare",
+    "SmbWitness",
+    "Storage",
+    "StorageReplica",
+    "TLS",
+    "iSCSI",
+    "pki",
+]
 VERSIONS = {"winserver2022", "ps5.1"}
 
 
@@ -66,7 +98,11 @@ def main() -> None:
         if name in ("MicrosoftDocs/windows-powershell-docs", "MicrosoftDocs/PowerShell-Docs")
     }
     made = {
-        "source": {"published pages": sources, "for": sorted(VERSIONS), "made by": "tests/data/powershell/trim_vocabulary.py"},
+        "source": {
+            "published pages": sources,
+            "for": sorted(VERSIONS),
+            "made by": "tests/data/powershell/trim_vocabulary.py",
+        },
         "common": big["common_parameters"],
         "common_aliases": big["common_parameter_aliases"],
         "aliases": {name: target for name, target in big["aliases"].items() if target in cmdlets},

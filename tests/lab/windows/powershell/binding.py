@@ -222,7 +222,11 @@ class Binder:
         for exact in (True, False):
             for candidate in order:
                 parameter = self._next(candidate, bound)
-                if parameter is None or parameter.position != min(nexts) or (exact and not self.fits(parameter, one.value)):
+                if (
+                    parameter is None
+                    or parameter.position != min(nexts)
+                    or (exact and not self.fits(parameter, one.value))
+                ):
                     continue
                 try:
                     value = self.convert(parameter, one.value, one.token)
@@ -318,6 +322,7 @@ class Binder:
             "values and numbers, such as $True, $False, 1 or 0 instead."
         )
         self._refuse_conversion(parameter, value, Terminating(ErrorRecord("", message)))
+        return None
 
     def _refuse_conversion(self, parameter: SignatureParameter, value: Any, error: Terminating) -> NoReturn:
         why = error.record.message

@@ -397,11 +397,10 @@ class Interpreter(Statements, Expressions, Members, Invoking):
 def not_interactive() -> ErrorRecord:
     """Nobody is there to answer."""
     message = "Windows PowerShell is in NonInteractive mode. Read and Prompt functionality is not available."
-    record = ErrorRecord(
+    return ErrorRecord(
         "InvalidOperation",
         message,
         "InvalidOperation",
         None,
         "System.Management.Automation.PSInvalidOperationException",
     )
-    return record

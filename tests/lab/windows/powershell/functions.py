@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 else:
     Base = object
 
+DEEPEST = 200  # calls within calls; Windows PowerShell's own limit lies higher, at the end of its stack
 POLICY_HELP = "about_Execution_Policies at https:/go.microsoft.com/fwlink/?LinkID=135170."
 READY = {
     "parameter",
@@ -234,10 +235,24 @@ class Functions(Base):
         bound = binder.bind(given, lambda binding, parameter, value: self.check_value(binding, parameter, value, frame))
         binder.finish(bound, coming=stream is not None)
         self._prepare(code, bound, signature, frame)
+        depth = self.state["depth"] = self.state.get("depth", 0) + 1
+        if depth > DEEPEST:
+            message = "The script failed due to call depth overflow."
+            raise Terminating(
+                ErrorRecord(
+                    "CallDepthOverflow",
+                    message,
+                    "InvalidOperation",
+                    depth,
+                    "System.Management.Automation.ScriptCallDepthException",
+                )
+            )
         try:
             yield from self._blocks(code, binder, bound, frame, stream)
         except ReturnFlow:
             return
+        finally:
+            self.state["depth"] -= 1
 
     def _prepare(self, code: t.Code, bound: Bound, signature: Signature, frame: Frame) -> None:
         scope = frame.scope

@@ -31,7 +31,7 @@ from tests.lab.windows.powershell.values import (
 )
 
 TICKS = 10_000_000
-EPOCH = dt.datetime(1, 1, 1)  # noqa: DTZ001
+EPOCH = dt.datetime(1, 1, 1)
 
 
 class Raised(Exception):
@@ -156,7 +156,7 @@ TEXT_METHODS: dict[str, Callable[..., Any]] = {
     "remove": lambda s, place, count=None: s[: int(place)] + ("" if count is None else s[int(place) + int(count) :]),
     "tochararray": lambda s: [Char(one) for one in s],
     "equals": lambda s, other, *a: isinstance(other, str) and _cased(s, a) == _cased(str(other), a),
-    "compareto": lambda s, other: compare(s, other),
+    "compareto": compare,
     "tostring": lambda s, *a: str(s),
     "normalize": lambda s: s,
     "gettypecode": lambda s: EnumValue("System.TypeCode", "String", 18),
@@ -218,8 +218,8 @@ DATE_METHODS: dict[str, Callable[..., Any]] = {
     "tolongdatestring": lambda d: formatted(d, "D"),
     "tofiletime": lambda d: Int64(ticks(utc(d)) - 504911232000000000),
     "tofiletimeutc": lambda d: Int64(ticks(utc(d)) - 504911232000000000),
-    "compareto": lambda d, other: compare(d, other),
-    "equals": lambda d, other: equal(d, other),
+    "compareto": compare,
+    "equals": equal,
     "isdaylightsavingtime": lambda d: False,
 }
 DATE_PROPERTIES: dict[str, Callable[[Any], Any]] = {
@@ -249,8 +249,8 @@ SPAN_METHODS: dict[str, Callable[..., Any]] = {
     "subtract": lambda s, other: s - cast(other, "System.TimeSpan"),
     "negate": lambda s: -s,
     "duration": abs,
-    "compareto": lambda s, other: compare(s, other),
-    "equals": lambda s, other: equal(s, other),
+    "compareto": compare,
+    "equals": equal,
 }
 
 # Lists and tables ---------------------------------------------------------------
@@ -330,8 +330,8 @@ LIST_METHODS: dict[str, Callable[..., Any]] = {
     "removeat": fixed(_remove_at),
     "clear": fixed(lambda t: t.clear()),
     "contains": lambda t, value: _place(t, value) >= 0,
-    "indexof": lambda t, value: _place(t, value),
-    "toarray": lambda t: list(t),
+    "indexof": _place,
+    "toarray": list,
     "sort": fixed(_sort),
     "reverse": fixed(lambda t: t.reverse()),
     "enqueue": fixed(lambda t, value: list.append(t, t.converted(value))),
@@ -340,8 +340,8 @@ LIST_METHODS: dict[str, Callable[..., Any]] = {
     "pop": fixed(_take(-1)),
     "peek": fixed(lambda t: t[0] if "Queue" in t.type_name else t[-1]),
     "setequals": fixed(lambda t, other: {to_text(x) for x in t} == {to_text(x) for x in other}),
-    "getenumerator": lambda t: list(t),
-    "clone": lambda t: list(t),
+    "getenumerator": list,
+    "clone": list,
     "getlength": lambda t, dimension: len(t),
     "getupperbound": lambda t, dimension: len(t) - 1,
     "copyto": lambda t, other, start: other.__setitem__(slice(int(start), int(start) + len(t)), list(t)),
@@ -530,7 +530,7 @@ METHODS: list[tuple[Any, dict[str, Callable[..., Any]]]] = [
         (int, float, Decimal),
         {
             "tostring": to_string,
-            "compareto": lambda a, b: compare(a, b),
+            "compareto": compare,
             "equals": lambda a, b: type(a) is type(b) and a == b,
         },
     ),

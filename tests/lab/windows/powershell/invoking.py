@@ -92,7 +92,7 @@ class Invoking(Functions, Base):
                     sinks["host"] = merged.append
                 continue
             target = self.evaluate(one.into, frame)
-            if target is not None and one.stream != "1" and one.stream != "*":
+            if target is not None and one.stream not in {"1", "*"}:
                 raise OutsideSubset("a stream other than the output into a file lies outside the subset")
             for name in names:
                 sinks[name] = _nowhere
@@ -106,7 +106,9 @@ class Invoking(Functions, Base):
             return self.into_file(routed, to_text(into_file[0]), append=into_file[1], frame=frame)
         return self._dropped(routed) if drop else routed
 
-    def _routed(self, stream: Iterator[Any], sinks: dict[str, Callable[[Any], None]], merged: deque[Any], frame: Frame) -> Iterator[Any]:
+    def _routed(
+        self, stream: Iterator[Any], sinks: dict[str, Callable[[Any], None]], merged: deque[Any], frame: Frame
+    ) -> Iterator[Any]:
         while True:
             saved, self.sinks = self.sinks, sinks
             try:
@@ -114,7 +116,12 @@ class Invoking(Functions, Base):
             except StopIteration:
                 break
             except Terminating as error:
-                if error.everywhere or self.trying or "error" not in sinks or self.preference("ErrorActionPreference", frame) == "Stop":
+                if (
+                    error.everywhere
+                    or self.trying
+                    or "error" not in sinks
+                    or self.preference("ErrorActionPreference", frame) == "Stop"
+                ):
                     raise
                 self.ok = False
                 self.remember(error.record)
@@ -338,7 +345,13 @@ class Invoking(Functions, Base):
             cause = refusal(error)
             if cause is None:
                 raise
-            record = ErrorRecord(getattr(error, "id", "") or cause.type_name, cause.message, getattr(error, "category", "NotSpecified"), getattr(error, "target", None), cause)
+            record = ErrorRecord(
+                getattr(error, "id", "") or cause.type_name,
+                cause.message,
+                getattr(error, "category", "NotSpecified"),
+                getattr(error, "target", None),
+                cause,
+            )
             raise Terminating(call.named(record)) from error
 
     def _with_common(self, stream: Iterator[Any], bound: Bound, frame: Frame) -> Iterator[Any]:

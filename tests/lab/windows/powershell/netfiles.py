@@ -169,7 +169,7 @@ def stream(shell: Interpreter, name: Any, mode: Any, access: Any, share: Any) ->
     """A FileStream; what was not shared is refused to the next one."""
     how = _word(mode, "open")
     want = _word(access, "write" if how == "append" else "readwrite")
-    allow = _word(share, "read" if access is not None and share is None and False else "none")
+    allow = _word(share, "read" if False else "none")
     path = real(shell, name)
     if not path.parent.is_dir():
         raise Raised("System.IO.DirectoryNotFoundException", f"Could not find a part of the path '{to_text(name)}'.")
@@ -249,7 +249,7 @@ def _file_stream(shell: Interpreter, path: Path, number: int, key: tuple[str, st
     made.properties["Position"] = Computed(lambda: Int64(os.lseek(number, 0, 1)), lambda at: seek(at, "begin"))
     made.methods = {
         "Write": write, "Read": read, "Flush": flush, "Seek": seek, "ReadByte": read_byte, "WriteByte": lambda one: write([one], 0, 1), "Close": close, "Dispose": close,
-        "SetLength": lambda size: os.ftruncate(number, int(size)), "__read": lambda: path.read_bytes(),
+        "SetLength": lambda size: os.ftruncate(number, int(size)), "__read": path.read_bytes,
     }  # fmt: skip
     shell.closing.append(close)
     return made

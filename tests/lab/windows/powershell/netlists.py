@@ -48,5 +48,5 @@ class NetDictionary(Table):
                 "OperationStopped",
                 to_text(key),
                 NetException("System.Collections.Generic.KeyNotFoundException", message),
-            )  # fmt: skip
+            )
         )

@@ -467,7 +467,7 @@ def _span_format(value: dt.timedelta, pattern: str) -> str:
     return re.sub(r"\\.|'[^']*'|d+|h+|m+|s+|f+", put, pattern)
 
 
-def number_text(value: int | float | Decimal, pattern: str) -> str:
+def number_text(value: float | Decimal, pattern: str) -> str:
     """A number in a standard or custom format."""
     found = re.fullmatch(r"([A-Za-z])(\d*)", pattern)
     if found is None:
@@ -504,7 +504,7 @@ def _rounded(value: Decimal, places: int) -> Decimal:
     return value.quantize(Decimal(1).scaleb(-places), rounding="ROUND_HALF_UP")
 
 
-def _custom_number(value: int | float | Decimal, pattern: str) -> str:
+def _custom_number(value: float | Decimal, pattern: str) -> str:
     section = pattern.split(";")
     body = section[1] if len(section) > 1 and value < 0 else section[0]
     found = re.search(r"[0#,.]+%?", body)

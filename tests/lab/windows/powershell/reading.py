@@ -244,8 +244,10 @@ class Reader:
     def _on_if_statement(self, node: Any) -> t.Node:
         branches = [(self._condition(node), self._block(self._named(node, "statement_block")[0]))]
         for clauses in self._named(node, "elseif_clauses"):
-            for clause in self._named(clauses, "elseif_clause"):
-                branches.append((self._condition(clause), self._block(self._named(clause, "statement_block")[0])))
+            branches.extend(
+                (self._condition(clause), self._block(self._named(clause, "statement_block")[0]))
+                for clause in self._named(clauses, "elseif_clause")
+            )
         last = self._named(node, "else_clause")
         otherwise = self._block(self._named(last[0], "statement_block")[0]) if last else None
         return t.If(self._at(node), branches, otherwise)
@@ -512,7 +514,9 @@ class Reader:
     def _glued(self, node: Any, found: re.Match[str]) -> t.Redirection:
         """`2>$null` without a space."""
         stream, append, name = found.groups()
-        into: t.Node = t.Var(self._at(node), "", name[1:]) if re.fullmatch(r"\$\w+", name) else t.Const(self._at(node), name, name)
+        into: t.Node = (
+            t.Var(self._at(node), "", name[1:]) if re.fullmatch(r"\$\w+", name) else t.Const(self._at(node), name, name)
+        )
         if "$" in name and isinstance(into, t.Const):
             raise self._outside(node, "a redirection to a name put together")
         return t.Redirection(stream or "1", into, append=bool(append))
@@ -552,7 +556,7 @@ class Reader:
             raise parser_error(
                 "The '<' operator is reserved for future use.", "RedirectionNotSupported", self.position(node)
             )
-        target = [child for child in node.named_children[1].named_children if child.type != "command_argument_sep"][0]
+        target = next(child for child in node.named_children[1].named_children if child.type != "command_argument_sep")
         into = self._token(target) if target.type == "generic_token" else self.expression(target)
         return t.Redirection(stream, into, append=operator.endswith(">>"))
 

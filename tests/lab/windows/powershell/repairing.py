@@ -32,7 +32,9 @@ def repaired(text: str) -> str:
             start = found.start() + word.start()
             if not _within_quotes(found[0], word.start()):
                 edits.append((start, start + len(word[0]), f"'{word[0]}'"))
-    edits.extend((found.start(1), found.end(1), f"'{found[1]}'") for found in [*BESIDE.finditer(bare), *AFTER.finditer(bare)])
+    edits.extend(
+        (found.start(1), found.end(1), f"'{found[1]}'") for found in [*BESIDE.finditer(bare), *AFTER.finditer(bare)]
+    )
     edits.extend(_after_parameters(masked))
     made, place = [], 0
     for start, end, new in sorted(edits):

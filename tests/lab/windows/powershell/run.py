@@ -297,9 +297,18 @@ class Running:
             return OUTSIDE_EXIT
         except RecursionError:
             message = "The script failed due to call depth overflow."
-            self.shell.emit("error", ErrorRecord("CallDepthOverflow", message, "InvalidOperation", None, "System.Management.Automation.ScriptCallDepthException"))
+            self.shell.emit(
+                "error",
+                ErrorRecord(
+                    "CallDepthOverflow",
+                    message,
+                    "InvalidOperation",
+                    None,
+                    "System.Management.Automation.ScriptCallDepthException",
+                ),
+            )
             return 1
-        except Exception:  # noqa: BLE001 - a mistake of the simulation itself is told as loudly as a refusal
+        except Exception:
             self.host.err("OutsideSubset: the simulation failed\r\n" + traceback.format_exc())
             return OUTSIDE_EXIT
 
@@ -316,7 +325,7 @@ class Running:
             shell._run_code(code, [], frame, None, frame)
             if code.parameters or code.process
             else self._plain(code, frame)
-        )  # noqa: SLF001
+        )
         return 0 if shell.ok else 1
 
     def _plain(self, code: t.Code, frame: Frame) -> Any:
@@ -345,7 +354,7 @@ class Running:
         code = shell.load(path, name)
         assert code.source is not None
         frame = Frame(scope := Scope(shell.global_scope), scope, code.source)
-        self._show(shell._run_code(code, line.arguments, frame, None, frame, name))  # noqa: SLF001
+        self._show(shell._run_code(code, line.arguments, frame, None, frame, name))
         return 0
 
     def _show(self, values: Any) -> None:

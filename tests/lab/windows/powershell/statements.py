@@ -260,7 +260,7 @@ class Statements(Base):
             for _ in self.statements(node.last or [], frame):
                 pass
             raise
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             pending = error
         yield from self.statements(node.last or [], frame)
         if pending is not None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.lab.windows.powershell.convert import INTEGERS, KNOWN, cast, cast_integer, resolve_type, to_text, version
 from tests.lab.windows.powershell.dates import date_text, parse_date, parse_span
-from tests.lab.windows.powershell.instances import EPOCH, Raised, TEXT_METHODS, ticks, to_string, utc
+from tests.lab.windows.powershell.instances import EPOCH, TEXT_METHODS, Raised, ticks, to_string, utc
 from tests.lab.windows.powershell.netfiles import directory_methods, file_methods, path_methods
 from tests.lab.windows.powershell.netlists import NetDictionary, NetList
 from tests.lab.windows.powershell.operators import compare, equal, format_text
@@ -37,7 +37,6 @@ from tests.lab.windows.powershell.values import (
     OutsideSubset,
     Properties,
     PsObject,
-    Reference,
     Table,
     Terminating,
     UInt16,
@@ -87,9 +86,7 @@ ENUMS: dict[str, dict[str, int]] = {
     "System.MidpointRounding": {"ToEven": 0, "AwayFromZero": 1},
     "System.Management.Automation.ErrorCategory": {
         name: number for number, name in enumerate(
-            "NotSpecified OpenError CloseError DeviceError DeadlockDetected InvalidArgument InvalidData InvalidOperation InvalidResult InvalidType MetadataError NotImplemented "
-            "NotInstalled ObjectNotFound OperationStopped OperationTimeout SyntaxError ParserError PermissionDenied ResourceBusy ResourceExists ResourceUnavailable ReadError WriteError "
-            "FromStdErr SecurityError ProtocolError ConnectionError AuthenticationError LimitsExceeded QuotaExceeded NotEnabled".split()
+            ["NotSpecified", "OpenError", "CloseError", "DeviceError", "DeadlockDetected", "InvalidArgument", "InvalidData", "InvalidOperation", "InvalidResult", "InvalidType", "MetadataError", "NotImplemented", "NotInstalled", "ObjectNotFound", "OperationStopped", "OperationTimeout", "SyntaxError", "ParserError", "PermissionDenied", "ResourceBusy", "ResourceExists", "ResourceUnavailable", "ReadError", "WriteError", "FromStdErr", "SecurityError", "ProtocolError", "ConnectionError", "AuthenticationError", "LimitsExceeded", "QuotaExceeded", "NotEnabled"]
         )
     },
 }  # fmt: skip
@@ -436,7 +433,7 @@ def date(*given: Any) -> dt.datetime:
     if len(numbers) == 1:
         return EPOCH + dt.timedelta(microseconds=numbers[0] // 10)
     try:
-        made = dt.datetime(*numbers[:6], microsecond=numbers[6] * 1000 if len(numbers) > 6 else 0)  # noqa: DTZ001
+        made = dt.datetime(*numbers[:6], microsecond=numbers[6] * 1000 if len(numbers) > 6 else 0)
     except (ValueError, TypeError) as error:
         raise Raised(
             "System.ArgumentOutOfRangeException",
@@ -532,14 +529,18 @@ def parse(kind: str) -> Callable[..., Any]:
         if good is not None:
             made = good(words)
             if made is None:
-                raise Raised("System.FormatException", f"String was not recognized as a valid {kind.split('.')[-1]}.")
+                raise Raised(
+                    "System.FormatException",
+                    f"String was not recognized as a valid {kind.rsplit('.', maxsplit=1)[-1]}.",
+                )
             return made
         try:
             return cast_integer(words, kind) if kind in INTEGERS else cast(words, kind)
         except Terminating as error:
             if kind in INTEGERS:
                 raise Raised(
-                    "System.OverflowException", f"Value was either too large or too small for an {kind.split('.')[-1]}."
+                    "System.OverflowException",
+                    f"Value was either too large or too small for an {kind.rsplit('.', maxsplit=1)[-1]}.",
                 ) from error
             raise Raised(
                 "System.FormatException",
@@ -570,7 +571,7 @@ def _pick(work: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]:
 MATH: Methods = {
     "min": _pick(lambda n, z: n <= z), "max": _pick(lambda n, z: n >= z), "abs": abs, "round": _round,
     "floor": lambda x: float(math.floor(x)), "ceiling": lambda x: float(math.ceil(x)), "truncate": lambda x: float(math.trunc(x)),
-    "pow": lambda a, b: float(a) ** float(b), "sqrt": lambda x: math.sqrt(x) if x >= 0 else math.nan, "log": lambda x, *b: math.log(x, *b), "log10": math.log10,
+    "pow": lambda a, b: float(a) ** float(b), "sqrt": lambda x: math.sqrt(x) if x >= 0 else math.nan, "log": math.log, "log10": math.log10,
     "sign": lambda x: (x > 0) - (x < 0),
 }  # fmt: skip
 
@@ -688,7 +689,7 @@ def _console(shell: Interpreter) -> Methods:
         raise OutsideSubset("[Console]'s streams of bytes lie outside the subset; use [Console]::In and [Console]::Out")
 
     return {
-        "writeline": lambda *t: shell.host.out(_line(t)), "write": lambda t: shell.host.out(shell.text(t)), "readline": lambda: shell.host.read_line(),
+        "writeline": lambda *t: shell.host.out(_line(t)), "write": lambda t: shell.host.out(shell.text(t)), "readline": shell.host.read_line,
         "openstandardinput": refuse, "openstandardoutput": refuse, "openstandarderror": refuse, "setout": refuse, "setin": refuse,
     }  # fmt: skip
 
@@ -701,7 +702,7 @@ def _line(given: tuple[Any, ...]) -> str:
 
 def methods(shell: Interpreter, owner: str) -> Methods:
     """The static methods of a type."""
-    outer = owner.split("[")[0]
+    outer = owner.split("[", maxsplit=1)[0]
     if owner in INTEGERS or owner in (
         "System.Double",
         "System.Decimal",
@@ -787,8 +788,11 @@ def _other_methods(shell: Interpreter) -> dict[str, Methods]:
 
 
 def _boot_ticks(shell: Interpreter) -> int:
-    found = getattr(shell.machine, "boot_ticks", None)
-    return int(found()) if callable(found) else time.monotonic_ns() // 100
+    machine = shell.machine
+    booted_at = getattr(machine, "booted_at", None)
+    if booted_at is None:
+        return time.monotonic_ns() // 100
+    return int((machine.now() - machine.computer.clock_offset_s - booted_at) * 10_000_000)
 
 
 def properties(shell: Interpreter, owner: str) -> dict[str, Any]:
@@ -830,8 +834,8 @@ def custom_in(shell: Interpreter) -> PsObject:
     """[Console]::In."""
     made = typed("System.IO.TextReader+SyncTextReader", {})
     made.methods = {
-        "ReadToEnd": lambda: shell.host.read_all(),
-        "ReadLine": lambda: shell.host.read_line(),
+        "ReadToEnd": shell.host.read_all,
+        "ReadLine": shell.host.read_line,
         "Peek": lambda: -1,
         "Close": lambda: None,
         "Dispose": lambda: None,

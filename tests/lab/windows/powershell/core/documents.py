@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import io
 import json
+import math
 import re
 import uuid
 from collections.abc import Iterator
@@ -81,7 +82,13 @@ class Writer:
             return str(int(value))
         if isinstance(value, float):
             text = repr(value)
-            return json_text(float_text(value)) if value != value or abs(value) == float("inf") else text if "e" not in text else text.upper()  # noqa: PLR0124
+            return (
+                json_text(float_text(value))
+                if math.isnan(value) or abs(value) == float("inf")
+                else text
+                if "e" not in text
+                else text.upper()
+            )
         if isinstance(value, Decimal):
             return format(value, "f")
         if isinstance(value, dt.datetime):
@@ -111,7 +118,10 @@ class Writer:
         if self.compress:
             return "{" + ",".join(f"{json_text(name)}:{self.write(value, level + 1, 0)}" for name, value in pairs) + "}"
         inner = " " * (column + 4)
-        parts = [f"{inner}{json_text(name)}:  {self.write(value, level + 1, column + 4 + len(json_text(name)) + 3)}" for name, value in pairs]
+        parts = [
+            f"{inner}{json_text(name)}:  {self.write(value, level + 1, column + 4 + len(json_text(name)) + 3)}"
+            for name, value in pairs
+        ]
         return "{\r\n" + ",\r\n".join(parts) + "\r\n" + " " * column + "}"
 
 
@@ -122,7 +132,15 @@ def convert_to_json(call: Call) -> Iterator[Any]:
         which = "less than the minimum" if depth < 1 else "greater than the maximum"
         limit = 1 if depth < 1 else 100
         message = f"Cannot validate argument on parameter 'Depth'. The {depth} argument is {which} allowed range of {limit}. Supply an argument that is {'greater' if depth < 1 else 'less'} than or equal to {limit} and then try the command again."
-        call.terminate(ErrorRecord("ParameterArgumentValidationError", message, "InvalidData", None, "System.Management.Automation.ParameterBindingValidationException"))
+        call.terminate(
+            ErrorRecord(
+                "ParameterArgumentValidationError",
+                message,
+                "InvalidData",
+                None,
+                "System.Management.Automation.ParameterBindingValidationException",
+            )
+        )
     if call.has_input:
         items = list(call.input)
         if not items:
@@ -175,10 +193,22 @@ def convert_from_json(call: Call) -> Iterator[Any]:
         try:
             made = from_json(json.loads(text, parse_float=_real, parse_constant=_constant))
         except Malformed as error:
-            call.terminate(ErrorRecord(error.error_id, str(error), "InvalidOperation", None, "System.InvalidOperationException"))
+            call.terminate(
+                ErrorRecord(error.error_id, str(error), "InvalidOperation", None, "System.InvalidOperationException")
+            )
         except ValueError as error:
             message = f"Invalid JSON primitive: {text.strip().split()[0][:20] if text.strip() else ''}."
-            call.terminate(ErrorRecord("System.ArgumentException", message, "NotSpecified", None, NetException("System.ArgumentException", message, NetException("System.FormatException", str(error)))))
+            call.terminate(
+                ErrorRecord(
+                    "System.ArgumentException",
+                    message,
+                    "NotSpecified",
+                    None,
+                    NetException(
+                        "System.ArgumentException", message, NetException("System.FormatException", str(error))
+                    ),
+                )
+            )
         yield made
 
 
@@ -245,10 +275,28 @@ def convert_from_string_data(call: Call) -> Iterator[Any]:
             continue
         name, mark, value = line.partition("=")
         if not mark:
-            call.terminate(ErrorRecord("InvalidOperation", f"Data line '{line.strip()}' is not in 'name=value' format. ", "InvalidOperation", None, "System.Management.Automation.PSInvalidOperationException"))
+            call.terminate(
+                ErrorRecord(
+                    "InvalidOperation",
+                    f"Data line '{line.strip()}' is not in 'name=value' format. ",
+                    "InvalidOperation",
+                    None,
+                    "System.Management.Automation.PSInvalidOperationException",
+                )
+            )
         if name.strip() in made:
-            call.terminate(ErrorRecord("InvalidOperation", f"Data item '{name.strip()}' in line '{line.strip()}' is already defined. ", "InvalidOperation", None, "System.Management.Automation.PSInvalidOperationException"))
-        made[name.strip()] = re.sub(r"\\(.)", lambda found: {"n": "\n", "t": "\t", "r": "\r"}.get(found[1], found[1]), value.strip())
+            call.terminate(
+                ErrorRecord(
+                    "InvalidOperation",
+                    f"Data item '{name.strip()}' in line '{line.strip()}' is already defined. ",
+                    "InvalidOperation",
+                    None,
+                    "System.Management.Automation.PSInvalidOperationException",
+                )
+            )
+        made[name.strip()] = re.sub(
+            r"\\(.)", lambda found: {"n": "\n", "t": "\t", "r": "\r"}.get(found[1], found[1]), value.strip()
+        )
     yield made
 
 
@@ -258,6 +306,15 @@ def convert_to_secure_string(call: Call) -> Iterator[Any]:
         raise OutsideSubset("ConvertTo-SecureString of anything but plain text lies outside the subset")
     if not call.switch("Force"):
         message = "The system cannot protect plain text input. To suppress this warning and convert the plain text to a SecureString, reissue the command specifying the Force parameter. For more information ,type: get-help ConvertTo-SecureString."
-        call.terminate(ErrorRecord("ImportSecureString_ForceRequired", message, "InvalidArgument", None, "System.ArgumentException"))
+        call.terminate(
+            ErrorRecord(
+                "ImportSecureString_ForceRequired", message, "InvalidArgument", None, "System.ArgumentException"
+            )
+        )
     text = to_text(call.get("String"))
-    yield typed("System.Security.SecureString", {"Length": len(text), "__text": text}, text="System.Security.SecureString", read_only=True)
+    yield typed(
+        "System.Security.SecureString",
+        {"Length": len(text), "__text": text},
+        text="System.Security.SecureString",
+        read_only=True,
+    )

@@ -59,13 +59,21 @@ def where_object(call: Call) -> Iterator[Any]:
             continue
         value = call.shell.member(item, to_text(call.get("Property")), None)
         if call.frame.scope.strictness() >= 2 and call.shell.own_member(item, to_text(call.get("Property"))) is MISSING:
-            call.error(ErrorRecord("PropertyNotFound", f"The property '{to_text(call.get('Property'))}' cannot be found on this object. Verify that the property exists.", "InvalidArgument"))
+            call.error(
+                ErrorRecord(
+                    "PropertyNotFound",
+                    f"The property '{to_text(call.get('Property'))}' cannot be found on this object. Verify that the property exists.",
+                    "InvalidArgument",
+                )
+            )
             continue
-        operator = next((name for name in call.bound if name.casefold() not in ("property", "value", "inputobject")), None)
+        operator = next(
+            (name for name in call.bound if name.casefold() not in ("property", "value", "inputobject")), None
+        )
         if operator is None:
             kept = to_bool(value) if not call.has("Value") else equal(value, call.get("Value"))
         elif operator.casefold() in ("match", "cmatch", "notmatch", "cnotmatch"):
-            kept = call.shell._match("-" + operator.casefold(), value, call.get("Value"), call.frame)  # noqa: SLF001
+            kept = call.shell._match("-" + operator.casefold(), value, call.get("Value"), call.frame)
         else:
             kept = BINARY["-" + operator.casefold()](value, call.get("Value"))
         if to_bool(kept):
@@ -98,7 +106,7 @@ def _members(call: Call) -> Iterator[Any]:
     for item in flattened(call):
         found = call.shell.own_member(item, name)
         if found is MISSING:
-            method = call.shell._method(item, name)  # noqa: SLF001
+            method = call.shell._method(item, name)
             if method is None:
                 if call.frame.scope.strictness() >= 2:
                     call.shell.member(item, name, call.frame)
@@ -111,8 +119,14 @@ def _members(call: Call) -> Iterator[Any]:
 
 def picked(call: Call, item: Any, names: list[Any], excluded: tuple[str, ...] = ()) -> PsObject:
     """A `Selected.` object with the properties asked for."""
-    made = PsObject(type_names=(f"Selected.{type_name(item)}", "System.Management.Automation.PSCustomObject", "System.Object"))
-    made.type_names = ("System.Management.Automation.PSCustomObject", "System.Object") if not isinstance(item, PsObject) else ("Selected." + item.type_names[0], "System.Management.Automation.PSCustomObject", "System.Object")
+    made = PsObject(
+        type_names=(f"Selected.{type_name(item)}", "System.Management.Automation.PSCustomObject", "System.Object")
+    )
+    made.type_names = (
+        ("System.Management.Automation.PSCustomObject", "System.Object")
+        if not isinstance(item, PsObject)
+        else ("Selected." + item.type_names[0], "System.Management.Automation.PSCustomObject", "System.Object")
+    )
     for name in names:
         if isinstance(name, Table):
             label = name.get("Name") or name.get("n") or name.get("Label") or name.get("l")
@@ -168,7 +182,15 @@ def _selected(call: Call, stream: Iterator[Any]) -> Iterator[Any]:
         if expand is not None:
             value = call.shell.own_member(item, to_text(expand))
             if value is MISSING:
-                call.error(ErrorRecord("ExpandPropertyNotFound", f'Property "{to_text(expand)}" cannot be found.', "InvalidArgument", item, "System.Management.Automation.PSArgumentException"))
+                call.error(
+                    ErrorRecord(
+                        "ExpandPropertyNotFound",
+                        f'Property "{to_text(expand)}" cannot be found.',
+                        "InvalidArgument",
+                        item,
+                        "System.Management.Automation.PSArgumentException",
+                    )
+                )
                 continue
             yield from enumerate_value(value)
         elif names is not None or excluded:
@@ -216,11 +238,21 @@ def _compare(a: Any, b: Any, *, cased: bool) -> int:
 def sort_object(call: Call) -> Iterator[Any]:
     keys = call.get("Property") or [None]
     items = [item for item in flattened(call) if item is not None]
-    made = sorted(items, key=ordering(call, keys, descending=call.switch("Descending"), cased=call.switch("CaseSensitive")))
+    made = sorted(
+        items, key=ordering(call, keys, descending=call.switch("Descending"), cased=call.switch("CaseSensitive"))
+    )
     if call.switch("Unique"):
         kept: list[Any] = []
         for item in made:
-            same = kept and all(_compare(value_of(call, item, key) if key is not None else item, value_of(call, kept[-1], key) if key is not None else kept[-1], cased=call.switch("CaseSensitive")) == 0 for key in keys)
+            same = kept and all(
+                _compare(
+                    value_of(call, item, key) if key is not None else item,
+                    value_of(call, kept[-1], key) if key is not None else kept[-1],
+                    cased=call.switch("CaseSensitive"),
+                )
+                == 0
+                for key in keys
+            )
             if not same:
                 kept.append(item)
         made = kept
@@ -238,12 +270,23 @@ def group_object(call: Call) -> Iterator[Any]:
     if call.switch("AsHashTable"):
         table = Table()
         for values, items in groups.values():
-            key = ", ".join(to_text(value) for value in values) if call.switch("AsString") or len(values) > 1 else values[0]
+            key = (
+                ", ".join(to_text(value) for value in values)
+                if call.switch("AsString") or len(values) > 1
+                else values[0]
+            )
             table[key] = items
         yield table
         return
     for values, items in groups.values():
-        made = custom({"Values": values, "Count": len(items), "Group": items, "Name": ", ".join(to_text(value) for value in values)})
+        made = custom(
+            {
+                "Values": values,
+                "Count": len(items),
+                "Group": items,
+                "Name": ", ".join(to_text(value) for value in values),
+            }
+        )
         made.type_names = ("Microsoft.PowerShell.Commands.GroupInfo", "System.Object")
         yield made
 
@@ -254,23 +297,46 @@ def measure_object(call: Call) -> Iterator[Any]:
     items = list(flattened(call))
     if call.switch("Line") or call.switch("Word") or call.switch("Character"):
         text = [to_text(item) for item in items]
-        yield custom({"Lines": sum(len(one.splitlines()) for one in text), "Words": sum(len(one.split()) for one in text), "Characters": sum(map(len, text)), "Property": None})
+        yield custom(
+            {
+                "Lines": sum(len(one.splitlines()) for one in text),
+                "Words": sum(len(one.split()) for one in text),
+                "Characters": sum(map(len, text)),
+                "Property": None,
+            }
+        )
         return
-    values = [value for item in items if (value := value_of(call, item, name) if name is not None else item) is not None]
+    values = [
+        value for item in items if (value := value_of(call, item, name) if name is not None else item) is not None
+    ]
     numeric = call.switch("Sum") or call.switch("Average")
     numbers = [float(cast(value, "System.Double")) for value in values] if numeric else []
-    made = custom({"Count": len(values), "Average": None, "Sum": None, "Maximum": None, "Minimum": None, "Property": name})
+    made = custom(
+        {"Count": len(values), "Average": None, "Sum": None, "Maximum": None, "Minimum": None, "Property": name}
+    )
     made.type_names = ("Microsoft.PowerShell.Commands.GenericMeasureInfo", "System.Object")
     if numbers and call.switch("Average"):
         made.set("Average", math.fsum(numbers) / len(numbers))
     if numeric and call.switch("Sum"):
         made.set("Sum", math.fsum(numbers) if values else None)
-    ordered = sorted(values, key=functools.cmp_to_key(lambda a, b: _compare(a, b, cased=False))) if call.switch("Maximum") or call.switch("Minimum") else []
+    ordered = (
+        sorted(values, key=functools.cmp_to_key(lambda a, b: _compare(a, b, cased=False)))
+        if call.switch("Maximum") or call.switch("Minimum")
+        else []
+    )
     if ordered:
         made.set("Maximum", _plain(ordered[-1]) if call.switch("Maximum") else None)
         made.set("Minimum", _plain(ordered[0]) if call.switch("Minimum") else None)
     if name is not None and not values and items and call.frame.scope.strictness() >= 2:
-        call.error(ErrorRecord("GenericMeasurePropertyNotFound", f'The property "{to_text(name)}" cannot be found in the input for any objects.', "InvalidArgument", None, "System.Management.Automation.PSArgumentException"))
+        call.error(
+            ErrorRecord(
+                "GenericMeasurePropertyNotFound",
+                f'The property "{to_text(name)}" cannot be found in the input for any objects.',
+                "InvalidArgument",
+                None,
+                "System.Management.Automation.PSArgumentException",
+            )
+        )
         return
     yield made
 
@@ -282,11 +348,17 @@ def _plain(value: Any) -> Any:
 @cmdlet("Compare-Object", whole=True)
 def compare_object(call: Call) -> Iterator[Any]:
     names = call.get("Property")
-    left, right = list(call.get("ReferenceObject")), list(call.input) if call.has_input else list(call.get("DifferenceObject"))
+    left, right = (
+        list(call.get("ReferenceObject")),
+        list(call.input) if call.has_input else list(call.get("DifferenceObject")),
+    )
 
     def same(a: Any, b: Any) -> bool:
         if names:
-            return all(_compare(value_of(call, a, name), value_of(call, b, name), cased=call.switch("CaseSensitive")) == 0 for name in names)
+            return all(
+                _compare(value_of(call, a, name), value_of(call, b, name), cased=call.switch("CaseSensitive")) == 0
+                for name in names
+            )
         return equal(a, b, cased=call.switch("CaseSensitive")) or (isinstance(a, PsObject) and to_text(a) == to_text(b))
 
     def told(item: Any, side: str) -> PsObject:
@@ -343,7 +415,14 @@ def get_member(call: Call) -> Iterator[Any]:
         kind = "NoteProperty" if "PSCustomObject" in name else "Property"
         for own, value in sorted(call.shell.properties_of(item), key=lambda pair: pair[0].casefold()):
             if any(like(own, pattern) for pattern in wanted):
-                yield custom({"TypeName": name, "Name": own, "MemberType": kind, "Definition": f"{type_name(value)} {own}={to_text(value)}"})
+                yield custom(
+                    {
+                        "TypeName": name,
+                        "Name": own,
+                        "MemberType": kind,
+                        "Definition": f"{type_name(value)} {own}={to_text(value)}",
+                    }
+                )
 
 
 @cmdlet("New-Object")
@@ -354,18 +433,46 @@ def new_object(call: Call) -> Iterator[Any]:
     name = resolve_type(written)
     if name is None:
         message = f"Cannot find type [{written}]: verify that the assembly containing this type is loaded."
-        call.terminate(ErrorRecord("TypeNotFound", message, "InvalidType", None, "System.Management.Automation.PSArgumentException"))
+        call.terminate(
+            ErrorRecord(
+                "TypeNotFound", message, "InvalidType", None, "System.Management.Automation.PSArgumentException"
+            )
+        )
     if call.session.language_mode != "FullLanguage" and "PSObject" not in str(name) and "Hashtable" not in str(name):
-        call.terminate(ErrorRecord("CannotCreateTypeConstrainedLanguage", "Cannot create type. Only core types are supported in this language mode.", "PermissionDenied", None, "System.Management.Automation.PSNotSupportedException"))
+        call.terminate(
+            ErrorRecord(
+                "CannotCreateTypeConstrainedLanguage",
+                "Cannot create type. Only core types are supported in this language mode.",
+                "PermissionDenied",
+                None,
+                "System.Management.Automation.PSNotSupportedException",
+            )
+        )
     try:
         made = call.shell.construct(str(name), list(call.get("ArgumentList") or []))
     except Terminating as error:
         cause = error.record.thrown().inner
         if cause is not None:
-            call.terminate(ErrorRecord("ConstructorInvokedThrowException,Microsoft.PowerShell.Commands.NewObjectCommand", f'Exception calling ".ctor" with "{len(call.get("ArgumentList") or [])}" argument(s): "{cause.message}"', "InvalidOperation", None, NetException("System.Management.Automation.MethodInvocationException", error.record.message, cause)))
+            call.terminate(
+                ErrorRecord(
+                    "ConstructorInvokedThrowException,Microsoft.PowerShell.Commands.NewObjectCommand",
+                    f'Exception calling ".ctor" with "{len(call.get("ArgumentList") or [])}" argument(s): "{cause.message}"',
+                    "InvalidOperation",
+                    None,
+                    NetException("System.Management.Automation.MethodInvocationException", error.record.message, cause),
+                )
+            )
         if error.record.error_id == "MethodCountCouldNotFindBest":
             message = f"A constructor was not found. Cannot find an appropriate constructor for type {written}."
-            call.terminate(ErrorRecord("CannotFindAppropriateCtor", message, "ObjectNotFound", None, "System.Management.Automation.PSArgumentException"))
+            call.terminate(
+                ErrorRecord(
+                    "CannotFindAppropriateCtor",
+                    message,
+                    "ObjectNotFound",
+                    None,
+                    "System.Management.Automation.PSArgumentException",
+                )
+            )
         raise
     for key, value in (call.get("Property") or Table()).items():
         if isinstance(made, PsObject) and "PSObject" in str(name):
@@ -405,7 +512,11 @@ def _add(call: Call, target: PsObject) -> None:
     for name, value in members:
         if name in target.properties and not call.switch("Force"):
             message = f'Cannot add a member with the name "{name}" because a member with that name already exists. To overwrite the member anyway, add the Force parameter to your command.'
-            call.error(ErrorRecord("MemberAlreadyExists", message, "InvalidOperation", target, "System.InvalidOperationException"))
+            call.error(
+                ErrorRecord(
+                    "MemberAlreadyExists", message, "InvalidOperation", target, "System.InvalidOperationException"
+                )
+            )
             continue
         if kind == "noteproperty":
             target.set(name, value)

@@ -17,7 +17,15 @@ from tests.lab.windows.powershell.frames import FunctionValue, ScriptBlock
 from tests.lab.windows.powershell.operators import formatted
 from tests.lab.windows.powershell.patterns import has_wildcard, like
 from tests.lab.windows.powershell.reading import read_script
-from tests.lab.windows.powershell.values import EnumValue, ErrorRecord, OutsideSubset, PsObject, ReturnFlow, custom, typed
+from tests.lab.windows.powershell.values import (
+    EnumValue,
+    ErrorRecord,
+    OutsideSubset,
+    PsObject,
+    ReturnFlow,
+    custom,
+    typed,
+)
 
 
 @cmdlet("Set-StrictMode")
@@ -26,10 +34,29 @@ def set_strict_mode(call: Call) -> None:
         call.frame.scope.strict = 0
         return
     text = to_text(call.get("Version"))
-    known = {"latest": 5.1, "1.0": 1.0, "2.0": 2.0, "3.0": 3.0, "1": 1.0, "2": 2.0, "3": 3.0, "4.0": 4.0, "5.0": 5.0, "5.1": 5.1}
+    known = {
+        "latest": 5.1,
+        "1.0": 1.0,
+        "2.0": 2.0,
+        "3.0": 3.0,
+        "1": 1.0,
+        "2": 2.0,
+        "3": 3.0,
+        "4.0": 4.0,
+        "5.0": 5.0,
+        "5.1": 5.1,
+    }
     if text.casefold() not in known:
         message = f"Cannot validate argument on parameter 'Version'. The \"{text}\" argument does not contain a valid Windows PowerShell version. Supply a valid version number and then try the command again."
-        call.terminate(ErrorRecord("ParameterArgumentValidationError", message, "InvalidData", None, "System.Management.Automation.ParameterBindingValidationException"))
+        call.terminate(
+            ErrorRecord(
+                "ParameterArgumentValidationError",
+                message,
+                "InvalidData",
+                None,
+                "System.Management.Automation.ParameterBindingValidationException",
+            )
+        )
     call.frame.scope.strict = known[text.casefold()]
 
 
@@ -53,11 +80,21 @@ def get_variable(call: Call) -> Iterator[Any]:
         found = _scope(call).variables.get(name.casefold()) if call.has("Scope") else call.frame.scope.find(name)
         if found is None:
             message = f"Cannot find a variable with the name '{name}'."
-            call.error(ErrorRecord("VariableNotFound", message, "ObjectNotFound", name, "System.Management.Automation.ItemNotFoundException"))
+            call.error(
+                ErrorRecord(
+                    "VariableNotFound",
+                    message,
+                    "ObjectNotFound",
+                    name,
+                    "System.Management.Automation.ItemNotFoundException",
+                )
+            )
         elif call.switch("ValueOnly"):
             yield found.value
         else:
-            yield typed("System.Management.Automation.PSVariable", {"Name": found.name, "Value": found.value, "Options": "None"})
+            yield typed(
+                "System.Management.Automation.PSVariable", {"Name": found.name, "Value": found.value, "Options": "None"}
+            )
 
 
 @cmdlet("Set-Variable", "New-Variable")
@@ -66,7 +103,15 @@ def set_variable(call: Call) -> None:
     for name in names if isinstance(names, list) else [names]:
         if call.name == "New-Variable" and name.casefold() in _scope(call).variables and not call.switch("Force"):
             message = f"A variable with name '{name}' already exists."
-            call.error(ErrorRecord("VariableAlreadyExists", message, "ResourceExists", name, "System.Management.Automation.SessionStateException"))
+            call.error(
+                ErrorRecord(
+                    "VariableAlreadyExists",
+                    message,
+                    "ResourceExists",
+                    name,
+                    "System.Management.Automation.SessionStateException",
+                )
+            )
             continue
         made = _scope(call).set(name, call.get("Value"))
         options = to_text(call.get("Option", "")).casefold()
@@ -78,7 +123,15 @@ def remove_variable(call: Call) -> None:
     for name in call.get("Name"):
         if _scope(call).variables.pop(name.casefold(), None) is None:
             message = f"Cannot find a variable with the name '{name}'."
-            call.error(ErrorRecord("VariableNotFound", message, "ObjectNotFound", name, "System.Management.Automation.ItemNotFoundException"))
+            call.error(
+                ErrorRecord(
+                    "VariableNotFound",
+                    message,
+                    "ObjectNotFound",
+                    name,
+                    "System.Management.Automation.ItemNotFoundException",
+                )
+            )
 
 
 # Time -----------------------------------------------------------------------------
@@ -93,7 +146,12 @@ def get_date(call: Call) -> Iterator[Any]:
         made = made.replace(microsecond=int(call.get("Millisecond")) * 1000)
     if call.has("Format"):
         name = to_text(call.get("Format"))
-        special = {"filedate": "yyyyMMdd", "filedateuniversal": "yyyyMMddZ", "filedatetime": "yyyyMMddTHHmmssffff", "filedatetimeuniversal": "yyyyMMddTHHmmssffffZ"}
+        special = {
+            "filedate": "yyyyMMdd",
+            "filedateuniversal": "yyyyMMddZ",
+            "filedatetime": "yyyyMMddTHHmmssffff",
+            "filedatetimeuniversal": "yyyyMMddTHHmmssffffZ",
+        }
         yield formatted(made, special.get(name.casefold(), name))
     elif call.has("UFormat"):
         text = to_text(call.get("UFormat")).removeprefix("+")
@@ -108,14 +166,23 @@ def get_date(call: Call) -> Iterator[Any]:
 def new_time_span(call: Call) -> Iterator[Any]:
     if call.has("Start") or call.has("End") or call.has("Date"):
         now = statics.now(call.shell)
-        yield (call.get("End") or now).replace(tzinfo=None) - (call.get("Start") or call.get("Date") or now).replace(tzinfo=None)
+        yield (call.get("End") or now).replace(tzinfo=None) - (call.get("Start") or call.get("Date") or now).replace(
+            tzinfo=None
+        )
         return
-    yield dt.timedelta(days=int(call.get("Days", 0)), hours=int(call.get("Hours", 0)), minutes=int(call.get("Minutes", 0)), seconds=int(call.get("Seconds", 0)))
+    yield dt.timedelta(
+        days=int(call.get("Days", 0)),
+        hours=int(call.get("Hours", 0)),
+        minutes=int(call.get("Minutes", 0)),
+        seconds=int(call.get("Seconds", 0)),
+    )
 
 
 @cmdlet("Start-Sleep")
 def start_sleep(call: Call) -> None:
-    call.shell.sleep(float(call.get("Milliseconds")) / 1000 if call.has("Milliseconds") else float(call.get("Seconds", 0)))
+    call.shell.sleep(
+        float(call.get("Milliseconds")) / 1000 if call.has("Milliseconds") else float(call.get("Seconds", 0))
+    )
 
 
 @cmdlet("Get-Random", whole=True)
@@ -125,7 +192,11 @@ def get_random(call: Call) -> Iterator[Any]:
         yield from random.sample(items, min(int(call.get("Count", 1)), len(items)))
         return
     low, high = call.get("Minimum", 0), call.get("Maximum", 2**31 - 1)
-    yield random.uniform(low, high) if isinstance(low, float) or isinstance(high, float) else random.randrange(int(low), int(high))
+    yield (
+        random.uniform(low, high)
+        if isinstance(low, float) or isinstance(high, float)
+        else random.randrange(int(low), int(high))
+    )
 
 
 @cmdlet("New-Guid")
@@ -137,7 +208,24 @@ def new_guid(call: Call) -> Iterator[Any]:
 
 
 def _command(name: str, kind: str, module: str, target: Any) -> PsObject:
-    return typed("System.Management.Automation.CmdletInfo" if kind == "Cmdlet" else f"System.Management.Automation.{kind}Info", {"Name": name, "CommandType": EnumValue("System.Management.Automation.CommandTypes", kind, {"Cmdlet": 8, "Function": 2, "Application": 32, "Alias": 1}[kind]), "ModuleName": module, "Source": module, "Version": version("1.0.0.0"), "Definition": name, "__command": target}, text=name, read_only=True)
+    return typed(
+        "System.Management.Automation.CmdletInfo" if kind == "Cmdlet" else f"System.Management.Automation.{kind}Info",
+        {
+            "Name": name,
+            "CommandType": EnumValue(
+                "System.Management.Automation.CommandTypes",
+                kind,
+                {"Cmdlet": 8, "Function": 2, "Application": 32, "Alias": 1}[kind],
+            ),
+            "ModuleName": module,
+            "Source": module,
+            "Version": version("1.0.0.0"),
+            "Definition": name,
+            "__command": target,
+        },
+        text=name,
+        read_only=True,
+    )
 
 
 def _commands(call: Call, pattern: str) -> Iterator[PsObject]:
@@ -153,7 +241,11 @@ def _commands(call: Call, pattern: str) -> Iterator[PsObject]:
     for folded, name in vocabulary.names().items():
         if like(folded, pattern):
             module = vocabulary.module_of(name)
-            if not present or module.casefold() in present or module.startswith(("Microsoft.PowerShell.", "CimCmdlets")):
+            if (
+                not present
+                or module.casefold() in present
+                or module.startswith(("Microsoft.PowerShell.", "CimCmdlets"))
+            ):
                 yield _command(name, "Cmdlet" if vocabulary.signature(name).compiled else "Function", module, name)  # type: ignore[union-attr]
     for name in PROGRAMS:
         if like(name, pattern) or like(name.removesuffix(".exe"), pattern):
@@ -163,7 +255,9 @@ def _commands(call: Call, pattern: str) -> Iterator[PsObject]:
 @cmdlet("Get-Command")
 def get_command(call: Call) -> Iterator[Any]:
     modules = [to_text(one).casefold() for one in call.get("Module") or []]
-    names = call.get("Name") or [f"{call.get('Verb', ['*'])[0]}-{call.get('Noun', ['*'])[0]}" if call.has("Verb") or call.has("Noun") else "*"]
+    names = call.get("Name") or [
+        f"{call.get('Verb', ['*'])[0]}-{call.get('Noun', ['*'])[0]}" if call.has("Verb") or call.has("Noun") else "*"
+    ]
     for name in names:
         found = list(_commands(call, to_text(name)))
         if modules:
@@ -173,14 +267,35 @@ def get_command(call: Call) -> Iterator[Any]:
             found = [one for one in found if one.get("CommandType").name.casefold() in wanted or wanted == "all"]
         if not found and not has_wildcard(to_text(name)):
             message = f"The term '{to_text(name)}' is not recognized as the name of a cmdlet, function, script file, or operable program. Check the spelling of the name, or if a path was included, verify that the path is correct and try again."
-            call.error(ErrorRecord("CommandNotFoundException", message, "ObjectNotFound", to_text(name), "System.Management.Automation.CommandNotFoundException"))
+            call.error(
+                ErrorRecord(
+                    "CommandNotFoundException",
+                    message,
+                    "ObjectNotFound",
+                    to_text(name),
+                    "System.Management.Automation.CommandNotFoundException",
+                )
+            )
         yield from found
 
 
 def _modules(call: Call) -> list[str]:
     there = getattr(call.machine.computer, "modules", None)
-    listed = list(there()) if callable(there) else sorted({vocabulary.module_of(name) for name in vocabulary.names().values()})
-    core = ["Microsoft.PowerShell.Management", "Microsoft.PowerShell.Utility", "Microsoft.PowerShell.Security", "Microsoft.PowerShell.Diagnostics", "Microsoft.PowerShell.LocalAccounts", "Microsoft.PowerShell.Archive", "CimCmdlets", "Microsoft.WSMan.Management"]
+    listed = (
+        list(there())
+        if callable(there)
+        else sorted({vocabulary.module_of(name) for name in vocabulary.names().values()})
+    )
+    core = [
+        "Microsoft.PowerShell.Management",
+        "Microsoft.PowerShell.Utility",
+        "Microsoft.PowerShell.Security",
+        "Microsoft.PowerShell.Diagnostics",
+        "Microsoft.PowerShell.LocalAccounts",
+        "Microsoft.PowerShell.Archive",
+        "CimCmdlets",
+        "Microsoft.WSMan.Management",
+    ]
     return listed + [one for one in core if one.casefold() not in {name.casefold() for name in listed}]
 
 
@@ -188,15 +303,32 @@ def _module(call: Call, name: str) -> PsObject:
     there = getattr(call.machine.computer, "modules", None)
     number = there().get(name, "1.0.0.0") if callable(there) and isinstance(there(), dict) else "1.0.0.0"
     exported = custom([(one, one) for one in vocabulary.modules().get(name.casefold(), [])])
-    return typed("System.Management.Automation.PSModuleInfo", {"Name": name, "Version": version(to_text(number) if "." in to_text(number) else "1.0.0.0"), "ModuleType": "Manifest", "ExportedCommands": exported, "Path": f"C:\\Windows\\system32\\WindowsPowerShell\\v1.0\\Modules\\{name}\\{name}.psd1"}, text=name, read_only=True)
+    return typed(
+        "System.Management.Automation.PSModuleInfo",
+        {
+            "Name": name,
+            "Version": version(to_text(number) if "." in to_text(number) else "1.0.0.0"),
+            "ModuleType": "Manifest",
+            "ExportedCommands": exported,
+            "Path": f"C:\\Windows\\system32\\WindowsPowerShell\\v1.0\\Modules\\{name}\\{name}.psd1",
+        },
+        text=name,
+        read_only=True,
+    )
 
 
 @cmdlet("Get-Module")
 def get_module(call: Call) -> Iterator[Any]:
-    loaded = {"microsoft.powershell.management", "microsoft.powershell.utility", *call.shell.state.setdefault("modules", set())}
+    loaded = {
+        "microsoft.powershell.management",
+        "microsoft.powershell.utility",
+        *call.shell.state.setdefault("modules", set()),
+    }
     wanted = [to_text(one) for one in call.get("Name") or call.get("FullyQualifiedName") or ["*"]]
     for name in _modules(call):
-        if any(like(name, pattern) for pattern in wanted) and (call.switch("ListAvailable") or name.casefold() in loaded):
+        if any(like(name, pattern) for pattern in wanted) and (
+            call.switch("ListAvailable") or name.casefold() in loaded
+        ):
             yield _module(call, name)
 
 
@@ -208,7 +340,15 @@ def import_module(call: Call) -> Iterator[Any]:
             if "\\" in to_text(name) or to_text(name).casefold().endswith((".psm1", ".psd1")):
                 raise OutsideSubset("Import-Module of a file lies outside the subset")
             message = f"The specified module '{to_text(name)}' was not loaded because no valid module file was found in any module directory."
-            call.error(ErrorRecord("Modules_ModuleNotFound", message, "ResourceUnavailable", to_text(name), "System.IO.FileNotFoundException"))
+            call.error(
+                ErrorRecord(
+                    "Modules_ModuleNotFound",
+                    message,
+                    "ResourceUnavailable",
+                    to_text(name),
+                    "System.IO.FileNotFoundException",
+                )
+            )
             continue
         call.shell.state.setdefault("modules", set()).add(found.casefold())
         if call.switch("PassThru"):
@@ -241,7 +381,11 @@ def get_host(call: Call) -> Iterator[Any]:
 
 @cmdlet("Get-Culture", "Get-UICulture")
 def get_culture(call: Call) -> Iterator[Any]:
-    yield typed("System.Globalization.CultureInfo", {"LCID": 1033, "Name": "en-US", "DisplayName": "English (United States)"}, text="en-US")
+    yield typed(
+        "System.Globalization.CultureInfo",
+        {"LCID": 1033, "Name": "en-US", "DisplayName": "English (United States)"},
+        text="en-US",
+    )
 
 
 @cmdlet("Get-ExecutionPolicy")
@@ -249,7 +393,13 @@ def get_execution_policy(call: Call) -> Iterator[Any]:
     policy = call.shell.state.get("execution_policy", call.session.execution_policy)
     if call.switch("List"):
         raise OutsideSubset("Get-ExecutionPolicy -List lies outside the subset")
-    yield EnumValue("Microsoft.PowerShell.ExecutionPolicy", policy, {"Unrestricted": 0, "RemoteSigned": 1, "AllSigned": 2, "Restricted": 3, "Bypass": 4, "Undefined": 5}.get(policy, 1))
+    yield EnumValue(
+        "Microsoft.PowerShell.ExecutionPolicy",
+        policy,
+        {"Unrestricted": 0, "RemoteSigned": 1, "AllSigned": 2, "Restricted": 3, "Bypass": 4, "Undefined": 5}.get(
+            policy, 1
+        ),
+    )
 
 
 @cmdlet("Set-ExecutionPolicy")
@@ -271,10 +421,18 @@ def invoke_expression(call: Call) -> Iterator[Any]:
 
 @cmdlet("Invoke-Command", whole=True)
 def invoke_command(call: Call) -> Iterator[Any]:
-    if not call.has("ScriptBlock") or any(call.has(name) for name in ("ComputerName", "Session", "ConnectionUri", "VMName", "ContainerId")):
+    if not call.has("ScriptBlock") or any(
+        call.has(name) for name in ("ComputerName", "Session", "ConnectionUri", "VMName", "ContainerId")
+    ):
         target = to_text(call.get("ComputerName")) or "localhost"
         message = f"[{target}] Connecting to remote server {target} failed with the following error message : Access is denied. For more information, see the about_Remote_Troubleshooting Help topic."
-        record = ErrorRecord("AccessDenied,PSSessionStateBroken", message, "OpenError", target, "System.Management.Automation.Remoting.PSRemotingTransportException")
+        record = ErrorRecord(
+            "AccessDenied,PSSessionStateBroken",
+            message,
+            "OpenError",
+            target,
+            "System.Management.Automation.Remoting.PSRemotingTransportException",
+        )
         record.qualified = record.error_id
         call.error(record)
         return
@@ -324,7 +482,15 @@ def split_path(call: Call) -> Iterator[Any]:
             yield ntpath.basename(path) or path
         elif call.switch("Qualifier"):
             if not ntpath.splitdrive(path)[0]:
-                call.error(ErrorRecord("ParsePathFormatError", f"Cannot parse path because path '{path}' does not have a qualifier specified.", "InvalidArgument", path, "System.FormatException"))
+                call.error(
+                    ErrorRecord(
+                        "ParsePathFormatError",
+                        f"Cannot parse path because path '{path}' does not have a qualifier specified.",
+                        "InvalidArgument",
+                        path,
+                        "System.FormatException",
+                    )
+                )
                 continue
             yield ntpath.splitdrive(path)[0]
         elif call.switch("NoQualifier"):

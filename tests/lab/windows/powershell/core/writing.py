@@ -28,12 +28,30 @@ def write_error(call: Call) -> None:
     record = call.get("ErrorRecord")
     if not isinstance(record, ErrorRecord):
         given = call.get("Exception")
-        message = to_text(call.get("Message")) if call.has("Message") else given.message if isinstance(given, NetException) else ""
-        cause = given if isinstance(given, NetException) else NetException("Microsoft.PowerShell.Commands.WriteErrorException", message)
-        record = ErrorRecord(to_text(call.get("ErrorId", cause.type_name)), message, to_text(call.get("Category", "NotSpecified")), call.get("TargetObject"), cause)
+        message = (
+            to_text(call.get("Message"))
+            if call.has("Message")
+            else given.message
+            if isinstance(given, NetException)
+            else ""
+        )
+        cause = (
+            given
+            if isinstance(given, NetException)
+            else NetException("Microsoft.PowerShell.Commands.WriteErrorException", message)
+        )
+        record = ErrorRecord(
+            to_text(call.get("ErrorId", cause.type_name)),
+            message,
+            to_text(call.get("Category", "NotSpecified")),
+            call.get("TargetObject"),
+            cause,
+        )
         record.category = enum("System.Management.Automation.ErrorCategory", record.category).name
     name = call.frame.name if not call.frame.name.startswith("<") else "Write-Error"
-    record.activity = record.activity or to_text(call.get("CategoryActivity", name if name != "Write-Error" else "Write-Error"))
+    record.activity = record.activity or to_text(
+        call.get("CategoryActivity", name if name != "Write-Error" else "Write-Error")
+    )
     if name != "Write-Error" and not record.qualified:
         record.qualified = f"{record.error_id},{name}"
     if not record.qualified:
@@ -111,15 +129,39 @@ def out_file(call: Call) -> Iterator[Any]:
     name = to_text(call.get("FilePath", call.get("LiteralPath")))
     if not call.should_process(name, "Output to File"):
         return
-    coding = {"utf8": "utf8", "ascii": "ascii", "default": "default", "oem": "default", "unicode": "unicode", "string": "unicode", "unknown": "unicode", "bigendianunicode": "bigendianunicode", "utf32": "utf32", "utf7": "utf7"}[to_text(call.get("Encoding", "unicode")).casefold()]
+    coding = {
+        "utf8": "utf8",
+        "ascii": "ascii",
+        "default": "default",
+        "oem": "default",
+        "unicode": "unicode",
+        "string": "unicode",
+        "unknown": "unicode",
+        "bigendianunicode": "bigendianunicode",
+        "utf32": "utf32",
+        "utf7": "utf7",
+    }[to_text(call.get("Encoding", "unicode")).casefold()]
     path = may_be(call.shell, name if ":" in name else f"{call.shell.location}\\{name}")
     if call.switch("NoClobber") and path.exists() and not call.switch("Append"):
-        call.terminate(ErrorRecord("NoClobber", f"The file '{name}' already exists.", "ResourceExists", name, "System.IO.IOException"))
+        call.terminate(
+            ErrorRecord(
+                "NoClobber", f"The file '{name}' already exists.", "ResourceExists", name, "System.IO.IOException"
+            )
+        )
     end = "" if call.switch("NoNewline") else "\r\n"
     items = list(call.input) + ([call.get("InputObject")] if call.has("InputObject") else [])
     text = "".join(line + end for line in lines_of(items))
     old = path.read_bytes() if call.switch("Append") and path.exists() else b""
-    path.write_bytes(old + (encoded(text, encoding(coding)) if not old else encoded(text, encoding(coding, mark=False)) if coding == "utf8" else text.encode(encoding(coding).get("__python"), "replace")))
+    path.write_bytes(
+        old
+        + (
+            encoded(text, encoding(coding))
+            if not old
+            else encoded(text, encoding(coding, mark=False))
+            if coding == "utf8"
+            else text.encode(encoding(coding).get("__python"), "replace")
+        )
+    )
     yield from ()
 
 
@@ -129,6 +171,15 @@ def format_objects(call: Call) -> Iterator[Any]:
 
     items = list(call.input) + ([call.get("InputObject")] if call.has("InputObject") else [])
     names = call.get("Property")
-    shown = [picked(call, item, names if isinstance(names, list) else [names]) if names is not None else picked(call, item, ["*"]) if isinstance(item, PsObject) else item for item in items]
+    shown = [
+        picked(call, item, names if isinstance(names, list) else [names])
+        if names is not None
+        else picked(call, item, ["*"])
+        if isinstance(item, PsObject)
+        else item
+        for item in items
+    ]
     for line in lines_of(shown):
-        yield PsObject(type_names=("Microsoft.PowerShell.Commands.Internal.Format.FormatEntryData", "System.Object"), text=line)
+        yield PsObject(
+            type_names=("Microsoft.PowerShell.Commands.Internal.Format.FormatEntryData", "System.Object"), text=line
+        )
