@@ -87,7 +87,7 @@ class Servers:
 
 
 class SimulatedHost:
-    """One server, as far as scripts are called on it."""
+    """One server, as far as scripts are called on it; a ``Caller`` of ``WinRmHost``, too."""
 
     def __init__(self, servers: Servers, where: Where) -> None:
         self._servers = servers
@@ -99,19 +99,32 @@ class SimulatedHost:
 
     def call(self, script: str, arguments: Mapping[str, Any], *, deed: bool = True) -> tuple[Mapping[str, Any], ...]:
         assert deed is (script != "storage_replica_state")
+        return self._called(script, arguments)
+
+    def ask(self, script: str, arguments: Mapping[str, Any], _budget_s: float = 0) -> tuple[dict[str, Any], ...]:
+        return self._called(script, arguments)
+
+    def do(self, script: str, arguments: Mapping[str, Any], _budget_s: float = 0) -> tuple[dict[str, Any], ...]:
+        return self._called(script, arguments)
+
+    def _called(self, script: str, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
         self._servers.tick()
         if self._where in self._servers.off:
             raise TryAgain(f"{self.name} does not answer")
         machine = self._servers.machines[self._where]
-        path = f"{BIN}\\{script}.ps1"
-        place = machine.files.open_path(path)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text((SCRIPTS / f"{script}.ps1").read_text(encoding="utf-8-sig"), encoding="utf-8-sig")
-        request = json.dumps({"path": path, "arguments": dict(arguments)}).encode()
+        request = json.dumps({"path": f"{BIN}\\{script}.ps1", "arguments": dict(arguments)}).encode()
         ran = run.run(CALL, machine, ADMINISTRATOR, request)
         if ran.exit_code != 0:
             raise GiveUp(f"{script} on {self.name}: {ran.stderr.decode(errors='replace').strip()}")
         return tuple(json.loads(line) for line in ran.stdout.decode().splitlines() if line.strip())
+
+
+def lay(machine: Machine) -> None:
+    """All our scripts lie on it."""
+    for script in SCRIPTS.glob("*.ps1"):
+        place = machine.files.open_path(f"{BIN}\\{script.name}")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(script.read_text(encoding="utf-8-sig"), encoding="utf-8-sig")
 
 
 @contextmanager
@@ -131,6 +144,7 @@ def servers(place: Path) -> Iterator[Servers]:
         chosen = MachineSettings(name=name, domain="lab.example", volumes=volumes, features=("Storage-Replica",))
         machine = Machine(place / name, chosen, Hooks(peers={}), clock, clock.sleep)
         machines[where] = machine.boot()
+        lay(machine)
     listening = {one.computer.name: one.replica.listen("127.0.0.1") for one in machines.values()}
     for machine in machines.values():
         machine.hooks.peers.update(listening)  # type: ignore[attr-defined]
