@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ class Story:
     stage: Stage = Stage.CONFIGURED
     epoch: int = 0
     runs: int = 0
-    names: NameChanges = NameChanges()
+    names: NameChanges = field(default_factory=NameChanges)
     scripts: tuple[HostScript, ...] = ()
 
     def ports(self, texts: dict[str, str] | None = None) -> Ports:
