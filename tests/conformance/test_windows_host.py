@@ -203,6 +203,23 @@ def test_a_fence_outlives_a_lease(stage: Stage) -> None:
     assert stage.state_of_service() == "stopped"
 
 
+@pytest.mark.covers("AM-27")
+def test_after_a_power_cut_nothing_serves_until_there_is_a_new_lease(stage: Stage) -> None:
+    stage.host.start_service("files")
+    lease(stage, 1, None)
+    before = stage.host.protection("p")
+    stage.served.power_cut()
+    stage.served.boot()
+    patiently(lambda: "started anew" in (stage.host.protection("p") or before).says, "the guard finds the lease void")
+    patiently(lambda: stage.state_of_service() == "stopped", "what starts by itself is stopped")
+    after = stage.host.protection("p")
+    assert before is not None
+    assert after is not None
+    assert (after.boot != before.boot, after.epoch, after.lease_n) == (True, 1, 1)
+    lease(stage, 2, 600.0)
+    assert stage.state_of_service() == "running"
+
+
 class Here:
     """A shell whose programs run in this process, on a machine of its own, in the session that is wanted."""
 
