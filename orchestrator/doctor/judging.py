@@ -23,6 +23,7 @@ LEAST: Mapping[str, int] = {
     "Shell\\IdleTimeout": 60_000,
 }
 """Limits of WinRM, and the least that dtam works with; Windows Server's own values are above all of them."""
+OF_STORAGE_REPLICA = "-SR"
 NO_SCRIPTS = {"Restricted", "AllSigned"}
 
 
@@ -71,16 +72,7 @@ def of_facts(server: str, facts: Windows) -> Iterator[Row]:
         "pending" if facts.pending_reboot else "none",
         "restart it",
     )
-    replica = "Storage-Replica" in facts.features
-    advice = "only where connection.replication is storage_replica: Install-WindowsFeature Storage-Replica"
-    yield _row(
-        server,
-        "Storage Replica",
-        "the feature is installed",
-        replica,
-        "installed" if replica else "not installed",
-        advice,
-    )
+    yield _storage_replica(server, installed="Storage-Replica" in facts.features)
     for problem in facts.problems:
         yield Row(server, "facts", "all facts can be asked", "disproved", problem, "see which right or module it lacks")
 
@@ -93,6 +85,10 @@ def of_state(server: str, lines: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
         if line["exists"] and not line["lacking"]:
             continue
         wrong += 1
+        if not line["exists"] and OF_STORAGE_REPLICA in line["name"]:
+            says = "is not there; it comes with the feature Storage Replica"
+            yield Row(server, "commands", f"{line['name']} as dtam calls it", "unknown", says)
+            continue
         lacks = f"has no parameter {', '.join(line['lacking'])}" if line["exists"] else "is not there"
         yield Row(
             server,
@@ -114,6 +110,14 @@ def of_state(server: str, lines: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
     for line in lines:
         if line["kind"] == "setting":
             yield _setting(server, line)
+
+
+def _storage_replica(server: str, *, installed: bool) -> Row:
+    if installed:
+        return Row(server, "Storage Replica", "the feature is installed", "proved", "installed")
+    advice = "where you want it: Install-WindowsFeature Storage-Replica -IncludeManagementTools"
+    says = "not installed; needed only where connection.replication is storage_replica"
+    return Row(server, "Storage Replica", "the feature is installed", "unknown", says, advice)
 
 
 def _setting(server: str, line: Mapping[str, Any]) -> Row:
