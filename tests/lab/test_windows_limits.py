@@ -177,3 +177,10 @@ def test_after_a_power_cut_no_shell_is_left(tmp_path: Path) -> None:
         host.control.ask("reboot")
         host.wait_ready()
         assert run(winrm(host), "hostname")[0] == b"ALPHA\r\n"
+
+
+def test_a_clock_that_is_off_by_request(host: WindowsHost) -> None:
+    right = host.control.ask("machine", call="now")
+    host.control.ask("clock", offset_s=7200)
+    assert host.control.ask("machine", call="now") - right >= 7200
+    host.control.ask("clock", offset_s=0)
