@@ -9,28 +9,13 @@ import tree_sitter
 import tree_sitter_powershell
 
 from tests.lab.windows.powershell import tree as t
+from tests.lab.windows.powershell.reading_commands import CommandReader
+from tests.lab.windows.powershell.reading_expressions import ExpressionReader
+from tests.lab.windows.powershell.reading_ground import OUTSIDE, Ground, parser_error
 from tests.lab.windows.powershell.repairing import repaired
-from tests.lab.windows.powershell.strings import ESCAPES, number_of
-from tests.lab.windows.powershell.values import ErrorRecord, OutsideSubset, Position, Terminating
+from tests.lab.windows.powershell.strings import number_of
 
 LANGUAGE = tree_sitter.Language(tree_sitter_powershell.language())
-OUTSIDE = {
-    "class_statement": "class",
-    "enum_statement": "enum",
-    "trap_statement": "trap",
-    "data_statement": "data",
-    "inlinescript_statement": "inlinescript",
-    "parallel_statement": "parallel",
-    "sequence_statement": "sequence",
-    "stop_parsing": "--%",
-    "verbatim_command_argument": "--%",
-}
-RANGE = re.compile(r"(-?\d+|\$\w+)\.\.(-?\d+|\$\w+)")
-SINGLE = "'\u2018\u2019\u201a\u201b"  # all of them quote; about_Quoting_Rules and section 2.3.5.2 of the language specification
-DOUBLE = '"\u201c\u201d\u201e'
-DASHES = "\u2013\u2014\u2015"
-GLUED = re.compile(r"([1-6*]?)>(>?)(\S+)")
-VARIABLE = re.compile(r"[$@]\{?(?:(\w+):)?([^}]*?)\}?$", re.DOTALL)
 
 
 def read_script(text: str, file: str = "") -> t.Code:
@@ -44,16 +29,7 @@ def read_script(text: str, file: str = "") -> t.Code:
     return Reader(text, file).script()
 
 
-def parser_error(message: str, error_id: str, position: Position) -> Terminating:
-    """PowerShell's ParserError."""
-    record = ErrorRecord(
-        error_id, message, "ParserError", None, "System.Management.Automation.ParentContainsErrorRecordException"
-    )
-    record.reason, record.qualified, record.position = "ParentContainsErrorRecordException", error_id, position
-    return Terminating(record)
-
-
-class Reader:
+class Reader(CommandReader, ExpressionReader, Ground):
     """Reads one text."""
 
     def __init__(self, text: str, file: str) -> None:
@@ -87,12 +63,6 @@ class Reader:
         self._refuse_errors(root)
         return root
 
-    def position(self, node: Any) -> Position:
-        """Where a node of tree-sitter stands."""
-        at = self._at(node)
-        line = self.source.lines[at.line - 1] if at.line <= len(self.source.lines) else ""
-        return Position(self.source.file, at.line, at.column, line, at.text)
-
     def _refuse_errors(self, node: Any) -> None:
         if not node.has_error:
             return
@@ -104,32 +74,6 @@ class Reader:
             else f"Unexpected token '{token}' in expression or statement."
         )
         raise parser_error(message, "MissingToken" if worst.is_missing else "UnexpectedToken", self.position(worst))
-
-    def _first_error(self, node: Any) -> Any:
-        if node.type == "ERROR" or node.is_missing:
-            return node
-        inner = next((child for child in node.children if child.has_error or child.is_missing), None)
-        return node if inner is None else self._first_error(inner)
-
-    def _text(self, node: Any) -> str:
-        return self.bytes[node.start_byte : node.end_byte].decode()
-
-    def _at(self, node: Any) -> t.At:
-        raw = self._text(node)
-        lead = len(raw) - len(raw.lstrip())
-        row, column = node.start_point
-        before = raw[:lead]
-        if "\n" in before:
-            row, column = row + before.count("\n"), len(before) - before.rfind("\n") - 1
-        else:
-            column += lead
-        line = self.source.lines[row] if row < len(self.source.lines) else ""
-        column = len(line.encode()[:column].decode(errors="ignore"))
-        return t.At(row + 1, column + 1, raw.strip())
-
-    def _outside(self, node: Any, what: str) -> OutsideSubset:
-        at = self._at(node)
-        return OutsideSubset(f"{what} lies outside the subset (line {at.line}, column {at.column}: {at.text[:60]})")
 
     # Blocks -----------------------------------------------------------------
 
@@ -207,24 +151,6 @@ class Reader:
                 made.positional.append(self.expression(parts[0]))
         return made
 
-    def _type_name(self, node: Any) -> str:
-        return (
-            re.sub(r"\s+", "", self._text(node)).removeprefix("[").removesuffix("]")
-            if node.type == "type_literal"
-            else re.sub(r"\s+", "", self._text(node))
-        )
-
-    def _block(self, node: Any) -> list[t.Node]:
-        found = [child for child in node.named_children if child.type == "statement_list"]
-        return self._statements(found[0]) if found else []
-
-    def _statements(self, node: Any) -> list[t.Node]:
-        return [
-            self.statement(child)
-            for child in node.named_children
-            if child.type not in ("comment", "empty_statement", "label")
-        ]
-
     # Statements -------------------------------------------------------------
 
     def statement(self, node: Any) -> t.Node:
@@ -234,9 +160,6 @@ class Reader:
             raise self._outside(node, OUTSIDE.get(node.type, node.type))
         made: t.Node = method(node)
         return made
-
-    def _named(self, node: Any, *kinds: str) -> list[Any]:
-        return [child for child in node.named_children if child.type in kinds]
 
     def _condition(self, node: Any) -> t.Node:
         return self.statement(self._named(node, "pipeline")[0])
@@ -419,416 +342,5 @@ class Reader:
                 self.position(node),
             )
 
-    # Commands ---------------------------------------------------------------
-
-    def _command(self, node: Any) -> t.Node:
-        operator = ""
-        name: t.Node | None = None
-        made = t.Command(self._at(node), "", t.Const(self._at(node), ""), [], [])
-        for child in node.named_children:
-            if child.type == "command_invokation_operator":
-                operator = self._text(child).strip()
-            elif child.type == "command_name":
-                name = self._command_name(child)
-            elif child.type == "command_name_expr":
-                name = self._command_expression(child)
-            elif child.type == "command_elements":
-                self._elements(child, made)
-            elif child.type != "comment":
-                raise self._outside(child, child.type)
-        assert name is not None
-        if isinstance(name, t.Binary) or (
-            isinstance(name, t.Const) and not isinstance(name.value, str) and not operator
-        ):
-            if made.arguments:
-                raise parser_error(
-                    "Unexpected token in expression or statement.", "UnexpectedToken", self.position(node)
-                )
-            return t.Expression(self._at(node), name, made.redirections)
-        made.operator, made.name = operator, name
-        return made
-
-    def _command_expression(self, node: Any) -> t.Node:
-        inner = node.named_children[0] if node.named_children else node
-        if inner.type == "command_name":
-            return self._command_name(inner)
-        if inner.type == "path_command_name":
-            parts = [child for child in inner.named_children if child.type != "path_command_name_token"]
-            if len(inner.children) == 1 and parts:
-                return self.expression(parts[0])
-            if not parts:
-                return t.Const(self._at(inner), self._text(inner).strip(), self._text(inner).strip())
-            raise self._outside(node, "a path put together without quotes")
-        return self.expression(inner)
-
-    def _command_name(self, node: Any) -> t.Node:
-        text = self._text(node).strip()
-        at = self._at(node)
-        if found := RANGE.fullmatch(text):
-            ends = [
-                t.Var(at, "", part[1:]) if part.startswith("$") else t.Const(at, number_of(part), part)
-                for part in found.groups()
-            ]
-            return t.Binary(at, "..", ends[0], ends[1])
-        number = number_of(text)
-        if number is None and any(char in text for char in '"$'):
-            raise self._outside(node, "a command's name put together")
-        return t.Const(at, number if number is not None else text, text)
-
-    def _elements(self, node: Any, made: t.Command) -> None:
-        separated, colon = True, False
-        for child in node.children:
-            if child.type == "comment":
-                continue
-            if child.type == "command_argument_sep":
-                separated, colon = True, ":" in self._text(child)
-                continue
-            if child.type == "redirection":
-                made.redirections.append(self._redirection(child))
-            elif child.type == "command_parameter":
-                text = self._text(child).strip()
-                made.arguments.append(t.Argument(text[1:], None, text, joined=not separated))
-            else:
-                self._value_element(child, made, colon=colon, separated=separated)
-            separated, colon = False, False
-
-    def _value_element(self, child: Any, made: t.Command, *, colon: bool, separated: bool) -> None:
-        if child.type in OUTSIDE:
-            raise self._outside(child, OUTSIDE[child.type])
-        if child.type == "generic_token" and (found := GLUED.fullmatch(self._text(child).strip())):
-            made.redirections.append(self._glued(child, found))
-            return
-        if child.type == "argument_list":
-            value, separated = self._argument_list(child), True
-        else:
-            value = self._token(child) if child.type == "generic_token" else self.expression(child)
-        text = self._text(child).strip()
-        if colon and made.arguments and made.arguments[-1].name is not None:
-            made.arguments[-1].value = value
-            made.arguments[-1].text += ":" + text
-        elif not separated and made.arguments:
-            raise self._outside(child, "an argument put together without quotes")
-        else:
-            made.arguments.append(t.Argument(None, value, text))
-
-    def _glued(self, node: Any, found: re.Match[str]) -> t.Redirection:
-        """`2>$null` without a space."""
-        stream, append, name = found.groups()
-        into: t.Node = (
-            t.Var(self._at(node), "", name[1:]) if re.fullmatch(r"\$\w+", name) else t.Const(self._at(node), name, name)
-        )
-        if "$" in name and isinstance(into, t.Const):
-            raise self._outside(node, "a redirection to a name put together")
-        return t.Redirection(stream or "1", into, append=bool(append))
-
-    def _argument_list(self, node: Any) -> t.Node:
-        """`New-Object T(1, 2)`: the parentheses are an argument of their own."""
-        items = [
-            self.expression(one.named_children[0])
-            for listed in self._named(node, "argument_expression_list")
-            for one in self._named(listed, "argument_expression")
-        ]
-        return items[0] if len(items) == 1 else t.ArrayLiteral(self._at(node), items)
-
-    def _token(self, node: Any) -> t.Node:
-        text = self._text(node).strip()
-        at = self._at(node)
-        if any(char in text for char in "\"'$`" + SINGLE + DOUBLE + DASHES):
-            raise self._outside(node, "a quoted part, a variable or an escape within a bare word (use quotes)")
-        parts = text.split(",")
-        if "" in parts[1:-1] or (len(parts) > 1 and not parts[0]):
-            raise parser_error("Missing argument in parameter list.", "MissingArgument", self.position(node))
-        if parts[-1] == "" and len(parts) > 1:
-            raise self._outside(node, "a list of bare words with spaces; use quotes")
-        items: list[t.Node] = [
-            t.Const(at, number_of(part) if number_of(part) is not None else part, part) for part in parts
-        ]
-        return items[0] if len(items) == 1 else t.ArrayLiteral(at, items)
-
-    def _redirection(self, node: Any) -> t.Redirection:
-        operator = self._text(node.named_children[0]).strip()
-        stream = operator[0] if operator[0] in "123456*" else "1"
-        if "&" in operator:
-            if not operator.endswith("&1"):
-                raise self._outside(node, operator)
-            return t.Redirection(stream, None)
-        if operator == "<":
-            raise parser_error(
-                "The '<' operator is reserved for future use.", "RedirectionNotSupported", self.position(node)
-            )
-        target = next(child for child in node.named_children[1].named_children if child.type != "command_argument_sep")
-        into = self._token(target) if target.type == "generic_token" else self.expression(target)
-        return t.Redirection(stream, into, append=operator.endswith(">>"))
-
-    # Expressions ------------------------------------------------------------
-
-    def expression(self, node: Any) -> t.Node:
-        """One expression."""
-        children = [child for child in node.named_children if child.type != "comment"]
-        if node.type.endswith("_expression") and node.type not in _OWN:
-            return self._chained(node)
-        method = getattr(self, f"_of_{node.type}", None)
-        if method is not None:
-            made: t.Node = method(node)
-            return made
-        if len(children) == 1 and node.type in (
-            "_literal",
-            "unary_expression",
-            "expression_with_unary_operator",
-            "key_expression",
-        ):
-            return self.expression(children[0])
-        raise self._outside(node, OUTSIDE.get(node.type, node.type))
-
-    def _chained(self, node: Any) -> t.Node:
-        children = [child for child in node.children if child.type != "comment"]
-        if len(children) == 1:
-            return self.expression(children[0])
-        if node.type == "array_literal_expression":
-            return self._array_literal(node)
-        if len(children) != 3:
-            raise parser_error("Unexpected token in expression or statement.", "UnexpectedToken", self.position(node))
-        operator = self._text(children[1]).strip().casefold()
-        if operator == "\\" or operator in ("?", "??"):
-            raise parser_error(
-                f"Unexpected token '{operator}' in expression or statement.",
-                "UnexpectedToken",
-                self.position(children[1]),
-            )
-        return t.Binary(self._at(node), operator, self.expression(children[0]), self.expression(children[2]))
-
-    def _array_literal(self, node: Any) -> t.Node:
-        items: list[t.Node] = []
-        for child in node.children:
-            if child.type in (",", "comment"):
-                continue
-            made = (
-                self._array_literal(child)
-                if child.type == "array_literal_expression" and len(child.children) > 1
-                else self.expression(child)
-            )
-            items.extend(
-                made.items
-                if child.type == "array_literal_expression"
-                and len(child.children) > 1
-                and isinstance(made, t.ArrayLiteral)
-                else [made]
-            )
-        return t.ArrayLiteral(self._at(node), items)
-
-    def _of_expression_with_unary_operator(self, node: Any) -> t.Node:
-        children = [child for child in node.children if child.type != "comment"]
-        if len(children) == 1:
-            return self.expression(children[0])
-        operator = self._text(children[0]).strip().casefold()
-        operand = self.expression(children[1])
-        if operator == "-" and isinstance(operand, t.Const) and isinstance(operand.value, int | float):
-            return t.Const(self._at(node), number_of("-" + operand.token), "-" + operand.token)
-        return t.Unary(self._at(node), operator, operand)
-
-    def _of_pre_increment_expression(self, node: Any) -> t.Node:
-        return t.Step(self._at(node), self.expression(node.named_children[0]), 1, after=False)
-
-    def _of_pre_decrement_expression(self, node: Any) -> t.Node:
-        return t.Step(self._at(node), self.expression(node.named_children[0]), -1, after=False)
-
-    def _of_post_increment_expression(self, node: Any) -> t.Node:
-        return t.Step(self._at(node), self.expression(node.named_children[0]), 1, after=True)
-
-    def _of_post_decrement_expression(self, node: Any) -> t.Node:
-        return t.Step(self._at(node), self.expression(node.named_children[0]), -1, after=True)
-
-    def _of_cast_expression(self, node: Any) -> t.Node:
-        parts = [child for child in node.named_children if child.type != "comment"]
-        return t.Cast(self._at(node), self._type_name(parts[0]), self.expression(parts[1]))
-
-    def _of_parenthesized_expression(self, node: Any) -> t.Node:
-        return t.Paren(self._at(node), self.statement(self._named(node, "pipeline")[0]))
-
-    def _of_sub_expression(self, node: Any) -> t.Node:
-        return t.SubExpression(self._at(node), self._block(node))
-
-    def _of_array_expression(self, node: Any) -> t.Node:
-        return t.ArrayExpression(self._at(node), self._block(node))
-
-    def _of_script_block_expression(self, node: Any) -> t.Node:
-        inner = self._named(node, "script_block")
-        code = self._code(inner[0], node) if inner else t.Code(self._at(node), source=self.source)
-        for block in self._named(node, "param_block"):
-            self._param_block(block, code)
-        return t.BlockExpression(self._at(node), code)
-
-    def _of_hash_literal_expression(self, node: Any) -> t.Node:
-        entries = []
-        for body in self._named(node, "hash_literal_body"):
-            for entry in self._named(body, "hash_entry"):
-                parts = [child for child in entry.named_children if child.type not in ("comment", "empty_statement")]
-                entries.append((self._key(parts[0]), self.statement(parts[1])))
-        return t.HashLiteral(self._at(node), entries)
-
-    def _key(self, node: Any) -> t.Node:
-        inner = node.named_children[0]
-        if inner.type == "simple_name":
-            return t.Const(self._at(inner), self._text(inner).strip(), self._text(inner).strip())
-        return self.expression(inner)
-
-    def _of_type_literal(self, node: Any) -> t.Node:
-        return t.TypeLiteral(self._at(node), self._type_name(node))
-
-    def _of_variable(self, node: Any) -> t.Node:
-        return self._variable(node)
-
-    def _variable(self, node: Any) -> t.Var:
-        text = self._text(node).strip()
-        found = VARIABLE.match(text)
-        assert found is not None
-        scope, name = (found[1] or "").casefold(), found[2]
-        if scope in ("using", "workflow"):
-            raise self._outside(node, f"${scope}:")
-        return t.Var(self._at(node), scope, name, splat=text.startswith("@"))
-
-    def _of_integer_literal(self, node: Any) -> t.Node:
-        text = self._text(node).strip()
-        return t.Const(self._at(node), number_of(text), text)
-
-    _of_real_literal = _of_integer_literal
-
-    def _of_member_access(self, node: Any) -> t.Node:
-        return t.Member(
-            self._at(node), self.expression(node.named_children[0]), self._member_name(node), self._static(node)
-        )
-
-    def _of_invokation_expression(self, node: Any) -> t.Node:
-        if self._named(node, "invokation_foreach_expression"):
-            raise self._outside(node, ".foreach")
-        arguments = []
-        for group in self._named(node, "argument_list"):
-            for listed in self._named(group, "argument_expression_list"):
-                arguments = [
-                    self.expression(one.named_children[0]) for one in self._named(listed, "argument_expression")
-                ]
-        return t.Invoke(
-            self._at(node),
-            self.expression(node.named_children[0]),
-            self._member_name(node),
-            arguments,
-            self._static(node),
-        )
-
-    def _of_element_access(self, node: Any) -> t.Node:
-        parts = [child for child in node.named_children if child.type != "comment"]
-        return t.Index(self._at(node), self.expression(parts[0]), self.expression(parts[1]))
-
-    def _static(self, node: Any) -> bool:
-        return any(child.type == "::" for child in node.children)
-
-    def _member_name(self, node: Any) -> t.Node:
-        name = self._named(node, "member_name")[0]
-        inner = name.named_children[0] if name.named_children else name
-        if inner.type in ("simple_name", "member_name"):
-            return t.Const(self._at(inner), self._text(inner).strip())
-        return self.expression(inner)
-
-    # Strings ----------------------------------------------------------------
-
-    def _of_string_literal(self, node: Any) -> t.Node:
-        return self.expression(node.named_children[0])
-
-    def _of_verbatim_string_characters(self, node: Any) -> t.Node:
-        inner = self._text(node).strip()[1:-1]
-        if re.search(f"[{SINGLE}]", re.sub(f"[{SINGLE}]{{2}}", "", inner)):
-            raise self._outside(node, "a text that a typographic quotation mark ends")
-        return t.Const(self._at(node), self._ends(re.sub(f"[{SINGLE}]([{SINGLE}])", r"\1", inner)), self._at(node).text)
-
-    def _of_verbatim_here_string_characters(self, node: Any) -> t.Node:
-        return t.Const(self._at(node), self._ends(self._here(self._text(node).strip())))
-
-    def _ends(self, text: str) -> str:
-        return text.replace("\n", "\r\n") if self.crlf else text
-
-    def _here(self, text: str) -> str:
-        if re.search(f"\n[{SINGLE}{DOUBLE}]@", text[:-2]):
-            raise OutsideSubset("a here-string that a typographic quotation mark ends lies outside the subset")
-        body = text[text.index("\n") + 1 :]
-        return body[: body.rindex("\n")] if "\n" in body else ""
-
-    def _of_expandable_string_literal(self, node: Any) -> t.Node:
-        whole = self._text(node)
-        start = node.start_byte + len(whole[: whole.index('"') + 1].encode())
-        return self._expanded(node, start, node.end_byte - 1, doubled=True)
-
-    def _of_expandable_here_string_literal(self, node: Any) -> t.Node:
-        whole = self._text(node)
-        start = whole.index("\n") + 1
-        end = whole.rindex("\n")
-        if end < start:
-            return t.Const(self._at(node), "")
-        return self._expanded(
-            node,
-            node.start_byte + len(whole[:start].encode()),
-            node.start_byte + len(whole[:end].encode()),
-            doubled=False,
-        )
-
-    def _expanded(self, node: Any, start: int, end: int, *, doubled: bool) -> t.Node:
-        parts: list[Any] = []
-        place = start
-        for child in node.named_children:
-            if child.type not in ("variable", "sub_expression") or child.start_byte < place:
-                continue
-            raw = self.bytes[child.start_byte : child.end_byte].decode()
-            lead = len(raw) - len(raw.lstrip())
-            parts.append(self._plain(self.bytes[place : child.start_byte + lead].decode(), doubled=doubled))
-            if child.type == "variable" and "{" not in raw:
-                self._check_drive(child)
-            parts.append(self.expression(child))
-            place = child.end_byte
-        parts.append(self._plain(self.bytes[place:end].decode(), doubled=doubled))
-        kept = [part for part in parts if part != ""]
-        if all(isinstance(part, str) for part in kept):
-            return t.Const(self._at(node), "".join(kept), self._at(node).text)
-        return t.Expand(self._at(node), kept)
-
-    def _check_drive(self, node: Any) -> None:
-        after = self.bytes[node.end_byte : node.end_byte + 2]
-        if after[:1] == b":" and after != b"::":
-            raise parser_error(
-                "Variable reference is not valid. ':' was not followed by a valid variable name character. Consider using ${} to delimit the name.",
-                "InvalidVariableReferenceWithDrive",
-                self.position(node),
-            )
-
-    def _plain(self, text: str, *, doubled: bool) -> str:
-        made: list[str] = []
-        place = 0
-        while place < len(text):
-            char = text[place]
-            if char == "`" and place + 1 < len(text):
-                place += 1
-                made.append(ESCAPES.get(text[place], text[place]))
-            elif char in DOUBLE and doubled:
-                place += 1
-                if text[place : place + 1] not in [*DOUBLE]:
-                    raise OutsideSubset("a text that a typographic quotation mark ends lies outside the subset")
-                made.append(text[place])
-            else:
-                made.append("\r\n" if char == "\n" and self.crlf else char)
-            place += 1
-        return "".join(made)
-
 
 _TYPE = t.Const(t.At(0, 0, ""), "type")
-_OWN = {
-    "parenthesized_expression",
-    "script_block_expression",
-    "hash_literal_expression",
-    "array_expression",
-    "sub_expression",
-    "cast_expression",
-    "invokation_expression",
-    "pre_increment_expression",
-    "pre_decrement_expression",
-    "post_increment_expression",
-    "post_decrement_expression",
-    "key_expression",
-}

@@ -789,6 +789,8 @@ def _other_methods(shell: Interpreter) -> dict[str, Methods]:
 
 def _boot_ticks(shell: Interpreter) -> int:
     machine = shell.machine
+    if callable(count := getattr(machine, "boot_ticks", None)):
+        return int(count())
     booted_at = getattr(machine, "booted_at", None)
     if booted_at is None:
         return time.monotonic_ns() // 100
