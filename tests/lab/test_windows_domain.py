@@ -13,6 +13,7 @@ from pypsrp.shell import Process, WinRS
 from pypsrp.wsman import WSMan
 from winrm.protocol import Protocol
 
+from tests.conftest import require
 from tests.lab.clock import clock_off
 from tests.lab.domain import Lab
 from tests.lab.waiting import until
@@ -115,6 +116,7 @@ def _ntlm(url: str, user: str, password: str) -> tuple[bytes, bytes, int]:
 
 
 def test_a_clock_that_is_off(lab: Lab, server: Windows) -> None:
+    require("compiler")  # for the library that steps the clock
     client = lab.host("client")
     script = f"from winrm.protocol import Protocol\nProtocol({server.http!r}, transport='kerberos').open_shell()\n"
     ticket = lab.ticket("client", "operator")
