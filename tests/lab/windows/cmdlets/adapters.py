@@ -23,10 +23,9 @@ def _cards(call: Call, key: str, class_name: str) -> Iterator[dict[str, Any]]:
         indexes = [int(one.get("InterfaceIndex")) for one in as_list(call.get("InputObject"))]
         yield from [card for card in cards if card["index"] in indexes]
         return
-    found = [
-        card for card in cards if wanted(call, key, card["name"]) and wanted(call, "InterfaceIndex", card["index"])
-    ]
-    for name in (key, "InterfaceIndex"):
+    asked = ((key, "name"), ("InterfaceIndex", "index"), ("InterfaceDescription", "description"))
+    found = [card for card in cards if all(wanted(call, name, card[held]) for name, held in asked)]
+    for name in (key, "InterfaceIndex", "InterfaceDescription"):
         if not found and call.has(name):
             call.error(record(no_cim_object(class_name, name, texts(call.get(name))[0])))
     yield from found
@@ -144,7 +143,8 @@ def set_dns_client_server_address(call: Call) -> None:
     """Set or reset the DNS servers."""
     for card in list(_cards(call, "InterfaceAlias", "MSFT_DNSClientServerAddress")):
         if call.should_process(card["name"], "Set-DnsClientServerAddress"):
-            call.machine.network.change_adapter(card["name"], dns=texts(call.get("ServerAddresses")))
+            servers = [] if call.switch("ResetServerAddresses") else texts(call.get("ServerAddresses"))
+            call.machine.network.change_adapter(card["name"], dns=servers)
 
 
 @over_machine("Clear-DnsClientCache", changes=True, denied=cim_denied(CLIENT_CLASS))

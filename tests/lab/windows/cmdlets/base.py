@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import functools
+import inspect
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +13,15 @@ from typing import Any
 from tests.lab.windows.machine.refusals import Refused, cim_error
 from tests.lab.windows.powershell.commands import Call, CmdletFunction, cmdlet
 from tests.lab.windows.powershell.patterns import wildcard
-from tests.lab.windows.powershell.values import Computed, EnumValue, ErrorRecord, PsObject, as_list, typed
+from tests.lab.windows.powershell.values import (
+    Computed,
+    EnumValue,
+    ErrorRecord,
+    OutsideSubset,
+    PsObject,
+    as_list,
+    typed,
+)
 
 __all__ = [
     "Computed",
@@ -26,6 +38,11 @@ __all__ = [
 ]
 
 Denial = Callable[[Call], Refused]
+HARMLESS = frozenset({  # they change nothing that the model has
+    "AllowStartIfOnBatteries", "All", "Compatibility", "Confirm", "Detailed", "DontStopIfGoingOnBatteries", "DontStopOnIdleEnd", "DurationInMinutes",
+    "Force", "IgnorePerfTests", "IncludeAllCompartments", "IncludeHidden", "List", "LoadUserProfile", "NoNewWindow", "OperationTimeoutSec", "PassThru",
+    "Physical", "PolicyStore", "QuickTimeout", "Seeded", "SmbInstance", "TcpOnly", "ThrottleLimit", "WhatIf",
+})  # fmt: skip
 JUDGING = frozenset(  # they say Access is denied in their own words
     f"{verb}-{noun}"
     for verb in ("start", "stop", "restart", "set", "new", "remove", "copy", "move", "rename", "add", "clear")
@@ -49,6 +66,28 @@ def plain_denied(call: Call) -> Refused:
     return Refused("Access is denied", "AccessDenied", "PermissionDenied", exception, call.name, 5)
 
 
+@functools.lru_cache
+def _words(room: str) -> frozenset[str]:
+    """The texts in a room's source and in those of the rooms that it takes from: a parameter that is in none of them is handled by nobody."""
+    module = sys.modules[room]
+    source = ast.parse(inspect.getsource(module))
+    found = {
+        one.value.casefold() for one in ast.walk(source) if isinstance(one, ast.Constant) and isinstance(one.value, str)
+    }
+    lent = {getattr(one, "__module__", "") or "" for one in vars(module).values()} - {room}
+    for other in lent:
+        if other.startswith("tests.lab.windows.cmdlets.") and other != __name__:
+            found |= _words(other)
+    return frozenset(found)
+
+
+def _refuse_ignored(call: Call, room: str) -> None:
+    """A parameter that would be passed over in silence is an error instead."""
+    for name in call.bound:
+        if name.casefold() not in _words(room) and name not in HARMLESS:
+            raise OutsideSubset(f"{call.name} -{name} is not simulated")
+
+
 def over_machine(
     *names: str,
     changes: bool = False,
@@ -56,11 +95,14 @@ def over_machine(
     whole: bool = False,
     impact: str = "Medium",
     error_class: str = "",
+    every_parameter: bool = False,
 ) -> Callable[[Callable[[Call], Iterable[Any] | None]], CmdletFunction]:
     """A cmdlet over the machine; ``changes``: it needs an elevated session. A Refused that it raises is a non-terminating error."""
 
     def register(function: Callable[[Call], Iterable[Any] | None]) -> CmdletFunction:
         def guarded(call: Call) -> Iterator[Any]:
+            if not every_parameter:
+                _refuse_ignored(call, function.__module__)
             faults = call.machine.faults
             slow = faults.slow_s.get(call.name.lower(), faults.slow_s.get("*", 0.0))
             if slow:

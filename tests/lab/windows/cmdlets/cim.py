@@ -79,7 +79,7 @@ def _asked(call: Call) -> tuple[str, str | None]:
         if found is None:
             raise _invalid_query(str(call.get("Query")))
         return found["of"], found["where"]
-    return str(call.get("ClassName")), str(call.get("Filter")) if call.get("Filter") else None
+    return str(call.get("ClassName", call.get("Class"))), str(call.get("Filter")) if call.get("Filter") else None
 
 
 @over_machine(

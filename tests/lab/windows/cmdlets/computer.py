@@ -136,6 +136,9 @@ def install_windows_feature(call: Call) -> Iterator[Any]:
     if unknown:
         message = f"ArgumentNotValid: The role, role service, or feature name is not valid: '{unknown[0]}'. The name was not found."
         raise Refused(message, "NameDoesNotExist", "InvalidArgument", "System.Exception", unknown[0])
+    tools = {"Failover-Clustering": "RSAT-Clustering-PowerShell", "Storage-Replica": "RSAT-Storage-Replica"}
+    if call.switch("IncludeManagementTools"):
+        names += [tools[one] for one in names if one in tools]
     fresh = [one for one in names if not call.machine.computer.has_feature(one)]
     if not call.should_process(call.machine.computer.name, "Install"):
         return

@@ -27,7 +27,7 @@ class Started:
         from tests.lab.windows.powershell import run as powershell
 
         self.out, self.err, self.exit_code = bytearray(), bytearray(), None
-        session = replace(call.session, location=location(call))
+        session = replace(call.session, location=str(call.get("WorkingDirectory", location(call))))
         self._process = powershell.start(
             words, call.machine, session, self.out.extend, self.err.extend, io.BytesIO(stdin)
         )

@@ -50,7 +50,14 @@ def create_partnership(call: Call, ask: Ask) -> dict[str, str]:
     made_here = made_there = False
     try:
         if call.has("SourceVolumeName"):
-            replica.create(name, texts(call.get("SourceVolumeName")), str(call.get("SourceLogVolumeName")), size)
+            description = str(call.get("SourceRGDescription", ""))
+            replica.create(
+                name,
+                texts(call.get("SourceVolumeName")),
+                str(call.get("SourceLogVolumeName")),
+                size,
+                description=description,
+            )
             made_here = True
         group = replica.get(name)
         if group["partner"]:
@@ -62,7 +69,11 @@ def create_partnership(call: Call, ask: Ask) -> dict[str, str]:
                 "volumes": texts(call.get("DestinationVolumeName")),
                 "log": str(call.get("DestinationLogVolumeName")),
             }
-            ask(call, destination, request | {"log_size": size})
+            ask(
+                call,
+                destination,
+                request | {"log_size": size, "description": str(call.get("DestinationRGDescription", ""))},
+            )
             made_there = True
         check_alike(
             volume_facts(call.machine, group), ask(call, destination, {"op": "facts", "group": there})["volumes"]

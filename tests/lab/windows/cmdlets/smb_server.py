@@ -31,7 +31,13 @@ def get_smb_server_configuration(call: Call) -> Iterator[Any]:
     )
 
 
-@over_machine("Set-SmbServerConfiguration", changes=True, denied=cim_denied(CONFIGURATION_CLASS), impact="High")
+@over_machine(
+    "Set-SmbServerConfiguration",
+    changes=True,
+    denied=cim_denied(CONFIGURATION_CLASS),
+    every_parameter=True,
+    impact="High",
+)
 def set_smb_server_configuration(call: Call) -> None:
     """Change settings; some take effect with the next start of the service."""
     call.machine.shares.require_server()

@@ -173,7 +173,7 @@ class Network(Part):
         address.update(changes)
         self._store(self.adapter(address["adapter"]))
 
-    def change_adapter(self, name: str, **changes: Any) -> None:
+    def change_adapter(self, name: str, /, **changes: Any) -> None:
         """Change what belongs to the adapter: enabled, register, dns, gateways, suffix, name."""
         card = self.adapter(name)
         was = card["enabled"]

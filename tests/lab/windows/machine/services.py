@@ -107,7 +107,7 @@ class Services(Part):
         self.data["services"].remove(self.get(name))
         self.save()
 
-    def configure(self, name: str, **changes: Any) -> None:
+    def configure(self, name: str, /, **changes: Any) -> None:
         """Change start type, display name, description, account, dependencies."""
         service = self.get(name)
         if changes.get("start", "Manual") not in START_TYPES:
