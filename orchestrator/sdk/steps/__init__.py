@@ -17,7 +17,16 @@ from orchestrator.sdk.steps.data import (
     replication_set,
     settle,
 )
-from orchestrator.sdk.steps.epochs import fail_over, fence, give_lease, grant, lift_fence, monitor, release_lease, take_epoch
+from orchestrator.sdk.steps.epochs import (
+    fail_over,
+    fence,
+    give_lease,
+    grant,
+    lift_fence,
+    monitor,
+    release_lease,
+    take_epoch,
+)
 from orchestrator.sdk.steps.hosts import (
     deliver_script,
     engines_answer,
