@@ -1,6 +1,6 @@
 """The hand of a watch: every call that waits for hosts or disks, made in threads of its own, each with a pipeline of its own.
 
-One thread looks and gives leases, one carries out runs: a failover that takes minutes holds up neither the watch nor another protection.
+One thread looks at our own disk, one gives leases, one gathers facts, one carries out runs: a failover that takes minutes, or a host that hangs, holds up neither the watch nor another protection.
 """
 
 from __future__ import annotations

@@ -79,8 +79,8 @@ class Watch:
         self.protection = protection
         self._home = home
         self._tell = tell
-        self._looks, self._leases, self._runs = (
-            Hand(opened, f"{what}-{protection}") for what in ("look", "lease", "run")
+        self._looks, self._leases, self._facts, self._runs = (
+            Hand(opened, f"{what}-{protection}") for what in ("look", "lease", "facts", "run")
         )
         self._memory = _Memory()
         self.kept = kept_files.read(home, protection)
@@ -238,14 +238,14 @@ class Watch:
             and seen.run is None
             and looking.facts_are_due(now)
         ):
-            self._go(memory.facts, self._looks, lambda pipeline: pipeline.inventory(protection), 60.0, lambda _: None)
+            self._go(memory.facts, self._facts, lambda pipeline: pipeline.inventory(protection), 60.0, lambda _: None)
         if seen.verdict.colour != "green" and protection.stage is Stage.ENABLED:
             self._go(
                 memory.life, self._leases, lambda pipeline: looking.sign_of_life(pipeline, protection), 1.0, self._lives
             )
             self._go(
                 memory.facts,
-                self._looks,
+                self._facts,
                 lambda pipeline: looking.data_problem(pipeline, protection),
                 2.0,
                 self._judged,
@@ -359,5 +359,5 @@ class Watch:
                         lambda pipeline: looking.give_lease(pipeline, protection, kept, endless=True)
                     )
                     self._say(f"{self.protection}: {(await lease).says}", logging.INFO)
-        for hand in (self._looks, self._leases, self._runs):
+        for hand in (self._looks, self._leases, self._facts, self._runs):
             await hand.close()

@@ -177,7 +177,7 @@ def test_a_lost_source_is_taken_over_after_its_lease_and_the_other_protection_go
     assert "lease" in (site.home / "service" / f"{lost}.decisions").read_text()
 
 
-@pytest.mark.parametrize("kill_at", ["1:before", "1:after", "2:after"])
+@pytest.mark.parametrize("kill_at", ["1:after", "2:after"])
 @pytest.mark.covers("AM-15", "AM-27")
 def test_killed_in_a_failover_it_goes_on_at_its_next_start(site: Site, kill_at: str) -> None:
     turned_off = site.world.path.with_name("alpha.off")
