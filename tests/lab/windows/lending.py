@@ -15,6 +15,7 @@ import dns.exception
 import dns.resolver
 import dns.reversename
 
+from tests.lab.places import WORKGROUP
 from tests.lab.windows.machine.machine import Machine
 from tests.lab.windows.machine.settings import Hooks
 
@@ -152,7 +153,7 @@ def sid_account(sid: str) -> str | None:
     if not re.fullmatch(r"S-1-5-21-[\d-]+", sid):
         return None
     found = ACCOUNT.search(_search(f"(objectSid={sid})", "sAMAccountName"))
-    return f"LAB\\{found[1]}" if found else None
+    return f"{WORKGROUP}\\{found[1]}" if found else None
 
 
 def hooks(peers: Mapping[str, tuple[str, int]]) -> Hooks:
