@@ -20,6 +20,7 @@ import pytest
 
 from orchestrator.engine.capture.control import ControlClient
 from orchestrator.engine.client import AnswerRefused, ConnectionStatus, schema
+from tests.faults.transfer_pair import Proxy
 
 PACE_S = 0.002
 
@@ -188,8 +189,12 @@ def test_killed_engines_go_on_where_they_were(pair):
     assert pair.status().id == 1
 
 
+@pytest.mark.covers("ENG-CN-02")
 def test_orderly_restart_of_both(pair):
-    pair.connect()
+    assert pair.connect().id == 1
+    with pair.alpha.local() as client:
+        client.disconnect(1)
+    assert pair.connect().id == 2
     pair.wait_good()
     with Load(pair.source):
         assert pair.alpha.stop() == 0
@@ -197,6 +202,7 @@ def test_orderly_restart_of_both(pair):
         pair.beta.start()
         pair.alpha.start()
     pair.assert_identical()
+    assert pair.status().id == 1, "numbers begin anew with the daemon"
 
 
 def log_what_follows(state: Path) -> None:
@@ -317,6 +323,7 @@ def test_killed_capture_program_comes_back_and_the_replica_is_mirrored_again(pai
     pair.assert_identical()
 
 
+@pytest.mark.covers("ENG-CN-02")
 def test_pause_and_resume(pair):
     pair.connect()
     pair.settle()
@@ -330,12 +337,20 @@ def test_pause_and_resume(pair):
     pair.assert_identical()
 
 
-@pytest.mark.covers("ENG-CN-03")
+@pytest.mark.covers("ENG-CN-02", "ENG-CN-03")
 def test_route_is_taken(pair):
-    port = pair.beta.ports["data_port"]
-    status = pair.connect(route=schema.Route(address="127.0.0.3", port=port))
-    assert status.target_address == "127.0.0.3"
+    """Another port than the target's own; when that is shut nothing arrives."""
+    way = Proxy(pair.beta.ports["data_port"], "127.0.0.3")
+    status = pair.connect(route=schema.Route(address="127.0.0.1", port=way.port))
+    assert status.target_address == "127.0.0.1"
     pair.assert_identical()
+    way.refusing = True
+    way.cut()
+    pair.until(lambda: pair.status().state == "Error", 60, "the route being missed")
+    (pair.source / "later").write_text("waits for the route")
+    way.refusing = False
+    pair.assert_identical()
+    way.close()
 
 
 def test_an_unpaired_source_gets_nothing(pair):

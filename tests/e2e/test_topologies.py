@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -219,6 +220,30 @@ def test_statistics_have_the_names_and_words_of_the_guide(three, plan) -> None:
     wait_for(lambda: joined.status().target_state == "paused", 20)
     paused = guide_statistics(joined.status())
     assert (paused["Transmit Mode"], paused["Target Status"]) == ("Paused", "Paused")
+    change(joined.source, "while-paused")
+    queued = (
+        "Queued (Ops)",
+        "Queued Replication (Ops)",
+        "Queued Replication (Bytes)",
+        "Intermediate Queue (Bytes)",
+    )
+    waiting = guide_statistics(joined.status())
+    assert min(int(str(waiting[word])) for word in queued) > 0
+    with three[1].local() as beta:
+        beta.replica_action(joined.key, "resume")
+    joined.act("resume")
+    joined.settled()
+    joined.act("start_mirror", options=schema.MirrorOptions(kind="difference"))
+    wait_for(lambda: joined.mirrors() == ["full", "difference"], 60, "the second mirror")
+    joined.settled()
+    after = guide_statistics(joined.status())
+    assert [after[word] for word in queued[:3]] == [0, 0, 0]
+    assert (after["Remaining Mirror (Bytes)"], after["Queued Mirror (Ops)"]) == (0, 0)
+    assert int(str(after["Skipped Mirror (Bytes)"])) > 0, "what did not change is skipped"
+    assert int(str(after["Sent Replication (Bytes)"])) > int(told["Sent Replication (Bytes)"])
+    own = (after["Replication Set"], after["Target Name"], after["Target IP"], after["Connection ID"])
+    assert own == (joined.name, joined.beta.name, joined.status().target_address, joined.status().id)
+    assert dt.datetime.fromisoformat(str(after["Connected Since"])) < dt.datetime.now(dt.UTC)
 
 
 @pytest.mark.covers("ENG-CN-03", "ENG-CN-04")
