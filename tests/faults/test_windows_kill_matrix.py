@@ -23,7 +23,7 @@ from tests.conformance.ondisk import SIDES
 from tests.faults.rehearsal import MOMENTS, Rehearsal, Rehearsed, scratch
 from tests.faults.windows_rehearsal import WindowsRehearsed, essence, rehearsals
 
-KINDS = ("protect", "forced", "restore", "failback", "unprotect")
+KINDS = ("protect", "forced", "restore", "failback", "unprotect", "stay")
 
 
 def cases() -> Iterator[Any]:

@@ -112,6 +112,7 @@ def rehearsals() -> dict[str, Rehearsal]:
     found["restore"] = done("restore", PlanKind.RESTORE, back_again(over), Stage.FAILED_OVER, 2)
     found["failback"] = done("failback", PlanKind.FAILBACK, back_again(over), Stage.FAILED_OVER, 2)
     found["unprotect"] = done("unprotect", PlanKind.UNPROTECT, enabled, Stage.ENABLED, 1)
+    found["stay"] = done("stay", PlanKind.UNPROTECT, back_again(over), Stage.FAILED_OVER, 2)
     return found
 
 

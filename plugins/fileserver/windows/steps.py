@@ -134,7 +134,9 @@ def _ttl_back(planning: Planning) -> Iterator[Step]:
 def _disconnected(planning: Planning, serving: Where) -> Iterator[Step]:
     if links.offers(planning, "connect"):
         make = links.out if serving is SOURCE else links.back
-        yield steps.disconnect(make(planning, planning.epoch), parts.arrow(planning, serving))
+        ended = steps.disconnect(make(planning, planning.epoch), parts.arrow(planning, serving))
+        why = "connecting again would overwrite what the old source has: dtam restore does that, by wish"
+        yield ended if serving is SOURCE else steps.irreversible(ended, why)
 
 
 def _as_before(planning: Planning, serving: Where) -> Iterator[Step]:
