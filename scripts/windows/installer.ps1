@@ -19,12 +19,10 @@ try {
     if ($deed -eq 'lay') {
         $state = Join-Path -Path $env:ProgramData -ChildPath 'dtam'
         New-Item -ItemType Directory -Path $bin, $state -Force | Out-Null
-        if (Get-Command -Name icacls.exe -ErrorAction SilentlyContinue) {
-            $null = icacls.exe $state /setowner '*S-1-5-32-544' /T /Q
-            if ($LASTEXITCODE -ne 0) { throw "the owner of $state cannot be set" }
-            $null = icacls.exe $state /inheritance:r /grant:r '*S-1-5-18:(OI)(CI)F' '*S-1-5-32-544:(OI)(CI)F' /Q
-            if ($LASTEXITCODE -ne 0) { throw "$state cannot be closed to others than administrators" }
-        }
+        $null = icacls.exe $state /setowner '*S-1-5-32-544' /T /Q
+        if ($LASTEXITCODE -ne 0) { throw "the owner of $state cannot be set" }
+        $null = icacls.exe $state /inheritance:r /grant:r '*S-1-5-18:(OI)(CI)F' '*S-1-5-32-544:(OI)(CI)F' /Q
+        if ($LASTEXITCODE -ne 0) { throw "$state cannot be closed to others than administrators" }
         foreach ($file in @($request.files)) {
             $name = [string]$file.name
             if ($name -cnotmatch '^[a-z][a-z0-9_]*\.ps1$') { throw "$name is not the name of a script" }

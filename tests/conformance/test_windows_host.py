@@ -94,6 +94,14 @@ def test_it_says_what_it_is(stage: Stage) -> None:
     assert [one.name for one in found.tasks] == ["guard"]
 
 
+def test_what_is_kept_there_is_for_administrators_alone(stage: Stage) -> None:
+    with stage.caller._shell() as shell:
+        said = shell.run("icacls.exe", ("C:\\ProgramData\\dtam",), b"", 60.0).out.decode()
+    assert "BUILTIN\\Administrators" in said
+    assert "SYSTEM" in said
+    assert "Users" not in said
+
+
 def test_a_script_that_was_changed_is_not_run(stage: Stage) -> None:
     with stage.path("C:\\Program Files\\dtam\\bin\\host_facts.ps1").open("ab") as script:
         script.write(b"# harmless?\r\n")
