@@ -18,12 +18,30 @@ function Test-AllAddresses {
     @($Document['addresses'] | Where-Object { -not (Test-Address -One $_) }).Count -eq 0
 }
 
-# Whether the interface itself reaches the address's subnet, without a router.
+function Test-SameNetwork {
+    param([string]$One, [string]$Other, [int]$Prefix)
+
+    $mine = ([ipaddress]$One).GetAddressBytes()
+    $theirs = ([ipaddress]$Other).GetAddressBytes()
+    if ($mine.Length -ne $theirs.Length) {
+        return $false
+    }
+    for ($bit = 0; $bit -lt $Prefix; $bit++) {
+        $byte = [int][math]::Floor($bit / 8)
+        $place = 7 - $bit % 8
+        if ((($mine[$byte] -shr $place) -band 1) -ne (($theirs[$byte] -shr $place) -band 1)) {
+            return $false
+        }
+    }
+    $true
+}
+
+# Whether the interface has an address in the wanted one's subnet, so that it reaches that without a router.
 function Test-OnLink {
     param($One)
 
-    @(Get-NetRoute -ErrorAction Stop | Where-Object {
-            $_.InterfaceAlias -eq $One['interface'] -and $_.DestinationPrefix -eq $One['network'] -and @('0.0.0.0', '::') -contains $_.NextHop
+    @(Get-NetIPAddress -ErrorAction Stop | Where-Object {
+            $_.InterfaceAlias -eq $One['interface'] -and (Test-SameNetwork -One $_.IPAddress -Other $One['address'] -Prefix $One['prefix'])
         }).Count -gt 0
 }
 
@@ -31,24 +49,29 @@ function Test-OnLink {
 function Test-Dhcp {
     param($One)
 
-    $One['address'] -like '*.*' -and @(Get-NetIPInterface -ErrorAction Stop | Where-Object {
-            $_.InterfaceAlias -eq $One['interface'] -and "$($_.AddressFamily)" -eq 'IPv4' -and "$($_.Dhcp)" -eq 'Enabled'
+    $One['address'] -like '*.*' -and @(Get-NetIPAddress -ErrorAction Stop | Where-Object {
+            $_.InterfaceAlias -eq $One['interface'] -and $_.IPAddress -like '*.*' -and "$($_.PrefixOrigin)" -eq 'Dhcp'
         }).Count -gt 0
+}
+
+# What is known of an address's neighbours; nothing is no failure.
+function Get-Neighbour {
+    param([string]$Address)
+
+    Get-NetNeighbor -IPAddress $Address -ErrorAction SilentlyContinue | Where-Object {
+        "$($_.LinkLayerAddress)" -match '[1-9A-Fa-f]' -and @('Unreachable', 'Incomplete') -notcontains "$($_.State)"
+    }
 }
 
 # The hardware address of whoever answers for an address now. What is remembered of it is forgotten first, so that only an answer counts.
 function Get-Answerer {
-    param($One)
+    param([string]$Address)
 
-    $known = @(Get-NetNeighbor -ErrorAction Stop | Where-Object { $_.IPAddress -eq $One['address'] -and $_.InterfaceAlias -eq $One['interface'] })
-    foreach ($neighbour in $known) {
-        Remove-NetNeighbor -IPAddress $neighbour.IPAddress -InterfaceAlias $neighbour.InterfaceAlias -Confirm:$false -ErrorAction Stop
+    foreach ($neighbour in @(Get-Neighbour -Address $Address)) {
+        Remove-NetNeighbor -IPAddress $Address -InterfaceIndex $neighbour.InterfaceIndex -Confirm:$false -ErrorAction SilentlyContinue
     }
-    $null = Test-Connection -ComputerName $One['address'] -Count 2 -Quiet
-    Get-NetNeighbor -ErrorAction Stop | Where-Object {
-        $_.IPAddress -eq $One['address'] -and $_.InterfaceAlias -eq $One['interface'] -and
-        "$($_.LinkLayerAddress)" -match '[1-9A-Fa-f]' -and @('Unreachable', 'Incomplete') -notcontains "$($_.State)"
-    } | ForEach-Object { "$($_.LinkLayerAddress)" }
+    $null = Test-NetConnection -ComputerName $Address -InformationLevel Quiet -WarningAction SilentlyContinue -ErrorAction SilentlyContinue
+    Get-Neighbour -Address $Address | ForEach-Object { "$($_.LinkLayerAddress)" }
 }
 
 function Get-AddressProblem {
@@ -65,7 +88,7 @@ function Get-AddressProblem {
         } elseif (Test-Dhcp -One $one) {
             "$($one['interface']) has its own address by DHCP, which Windows would turn off: give it a fixed one first"
         } elseif ($Asking -and $Document['conflict_check']) {
-            $answerer = @(Get-Answerer -One $one)
+            $answerer = @(Get-Answerer -Address $one['address'])
             if ($answerer.Count -gt 0) {
                 "$($one['address']) is answered for by $($answerer -join ', ')"
             }
@@ -112,8 +135,8 @@ function Add-AllAddresses {
 function Remove-Address {
     param([string]$Address, [string]$Interface)
 
-    if (@(Get-OwnAddress -Address $Address | Where-Object { $_.InterfaceAlias -eq $Interface }).Count -gt 0) {
-        Remove-NetIPAddress -IPAddress $Address -InterfaceAlias $Interface -Confirm:$false -ErrorAction Stop
+    foreach ($own in @(Get-OwnAddress -Address $Address | Where-Object { $_.InterfaceAlias -eq $Interface })) {
+        Remove-NetIPAddress -IPAddress $Address -InterfaceIndex $own.InterfaceIndex -Confirm:$false -ErrorAction Stop
         "$Address removed from $Interface"
     }
 }

@@ -6,8 +6,7 @@ $ServerWaits = 120
 function Get-NameList {
     param([string]$Path, [string]$Value)
 
-    $found = Get-ItemProperty -LiteralPath $Path | Select-Object -Property $Value
-    @($found.$Value | Where-Object { $_ })
+    Get-ItemProperty -LiteralPath $Path | Select-Object -Property $Value | ForEach-Object { $_.$Value } | Where-Object { $_ }
 }
 
 # The registry's lists that are to hold names: path, value, names.

@@ -15,6 +15,7 @@ function Invoke-Program {
     $place = [System.IO.Path]::Combine([System.IO.Path]::GetTempPath(), [System.IO.Path]::GetRandomFileName())
     $out = "$place.out"
     $err = "$place.err"
+    $WhatIfPreference = $false # a look is taken in a dry run, too
     try {
         if ($Words.Count -gt 1) {
             $rest = @($Words[1..($Words.Count - 1)] | ForEach-Object { Get-QuotedWord -Word $_ }) -join ' '

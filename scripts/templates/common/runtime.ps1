@@ -224,7 +224,12 @@ function Show-Deed {
     } else {
         [Console]::Out.WriteLine("would do $($Deed['Id']): $($Deed['Sentence']) (undo: $($Deed['UndoSays']))")
         if ($Deed.ContainsKey('Dry')) {
-            foreach ($line in @(Invoke-Part -Deed $Deed -Part 'Dry')) {
+            try {
+                $lines = @(Invoke-Part -Deed $Deed -Part 'Dry')
+            } catch {
+                $lines = @("more cannot be said now: $($_.Exception.Message)")
+            }
+            foreach ($line in $lines) {
                 [Console]::Out.WriteLine("  $line")
             }
         }

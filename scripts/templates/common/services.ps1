@@ -1,11 +1,22 @@
 # --- services: waited for; what depends on one is named before it is stopped, and started again with it
+# The service of exactly that name: -Name of the cmdlets would read it as a pattern. Others that cannot be seen are no matter.
+function Get-OneService {
+    param([string]$Name)
+
+    $found = @(Get-Service -ErrorAction SilentlyContinue | Where-Object { $_.Name -eq $Name })
+    if ($found.Count -eq 0) {
+        throw "there is no service $Name on this server"
+    }
+    $found[0]
+}
+
 function Wait-ServiceState {
     param([string]$Name, [string]$State, [double]$Seconds)
 
     $end = [datetime]::UtcNow.AddSeconds($Seconds)
-    while ((Get-Service -Name $Name).Status -ne $State) {
+    while (-not (Test-ServiceState -Name $Name -State $State)) {
         if ([datetime]::UtcNow -ge $end) {
-            throw "service $Name is $((Get-Service -Name $Name).Status) after $Seconds s, not $State"
+            throw "service $Name is $((Get-OneService -Name $Name).Status) after $Seconds s, not $State"
         }
         Start-Sleep -Milliseconds 200
     }
@@ -14,14 +25,14 @@ function Wait-ServiceState {
 function Test-ServiceState {
     param([string]$Name, [string]$State)
 
-    (Get-Service -Name $Name).Status -eq $State
+    (Get-OneService -Name $Name).Status -eq $State
 }
 
 function Start-AndWait {
     param([string]$Name, [double]$Seconds)
 
     if (-not (Test-ServiceState -Name $Name -State 'Running')) {
-        Start-Service -Name $Name -WarningAction SilentlyContinue
+        Start-Service -InputObject (Get-OneService -Name $Name) -WarningAction SilentlyContinue
         Wait-ServiceState -Name $Name -State 'Running' -Seconds $Seconds
     }
 }
@@ -29,7 +40,7 @@ function Start-AndWait {
 function Get-RunningDependent {
     param([string]$Name)
 
-    Get-Service -Name $Name -DependentServices | Where-Object { $_.Status -ne 'Stopped' } | ForEach-Object { $_.Name }
+    (Get-OneService -Name $Name).DependentServices | Where-Object { $_.Status -ne 'Stopped' } | ForEach-Object { $_.Name }
 }
 
 # Stop a service and what depends on it, whose names are on disk first.
@@ -38,7 +49,7 @@ function Stop-AndWait {
 
     $dependents = @(Get-RunningDependent -Name $Name)
     Add-Taken -What $What -Value ([ordered]@{ kind = 'stopping'; service = $Name; dependents = $dependents })
-    Stop-Service -Name $Name -Force -WarningAction SilentlyContinue
+    Stop-Service -InputObject (Get-OneService -Name $Name) -Force -WarningAction SilentlyContinue
     Wait-ServiceState -Name $Name -State 'Stopped' -Seconds $Seconds
 }
 

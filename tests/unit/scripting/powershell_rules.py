@@ -19,7 +19,7 @@ import tree_sitter_powershell
 ROOT = Path(__file__).parents[3]
 VOCABULARY = ROOT / "tests/data/powershell/vocabulary.json"
 SUBSET = ROOT / "docs/explanation/powershell-subset.md"
-PROGRAMS = {"sc.exe", "netdom.exe"}
+PROGRAMS = {"sc.exe", "netdom.exe", "icacls.exe", "powershell.exe"}
 NEVER = {"Invoke-Expression", "Add-Type", "Invoke-Command", "New-Alias", "Set-Alias"}
 """Cmdlets that make code of text, or names that a reader does not know."""
 BLOCKS_BY_PLACE = {"Where-Object": "FilterScript", "ForEach-Object": "Process"}

@@ -11,6 +11,7 @@ from orchestrator.scripting import template_facts, template_names
 from orchestrator.scripting.templates import source
 
 ODD = "it's \u201codd\u201d \u2018n\u2019 $(Get-Date) `x` Büro; #> <# %PATH%"
+ODD_SERVICE = "B\u00fcro's \u2018odd\u2019 $(x)"
 SHARE = {"name": "data", "path": "C:\\data", "sddl": "O:SYG:SYD:(A;;0x1301bf;;;S-1-5-21-1-2-3-513)(A;;0x1f01ff;;;BA)"}
 WHOLE = {
     **SHARE,
@@ -53,14 +54,14 @@ VALUES: dict[str, list[Any]] = {
     "service": [
         "LanmanServer",
         {"name": "server", "unit": "LanmanServer", "start_timeout_s": 30.5, "grace_s": 10},
-        {"name": ODD},
+        {"name": "odd", "unit": ODD_SERVICE},
     ],
     "start_type": ["automatic", "delayed", "manual", "disabled"],
-    "seconds": [0, 1.5],
+    "seconds": [0, 0.1],
     "paths": [[], ["C:\\data"], ["C:\\data", ODD]],
     "interfaces": [[], ["Ethernet"], ["Ethernet", ODD]],
     "path": ["C:\\data", "D:\\" + ODD],
-    "command": [["hostname.exe"], ["C:\\a b\\x.exe", "", 'a "b" \\', "line\nbreak\u202e", ODD]],
+    "command": [["hostname.exe"], ["words.exe", "", 'a "b" \\', "line\nbreak\u202e", ODD]],
     "look_command": [[], ["hostname.exe"]],
     "undo_command": [[], ["hostname.exe", ODD]],
 }
