@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tests.lab.windows.powershell import tree as t
-from tests.lab.windows.powershell.convert import cast, resolve_type, to_bool, to_text, type_not_found
+from tests.lab.windows.powershell.convert import cast, to_bool, to_text
 from tests.lab.windows.powershell.frames import Frame, ScriptBlock, bound_value
 from tests.lab.windows.powershell.netlists import NetList
 from tests.lab.windows.powershell.operators import BINARY, number, runtime, sized
 from tests.lab.windows.powershell.patterns import compile_pattern
 from tests.lab.windows.powershell.statements import unwrap
 from tests.lab.windows.powershell.statics import ENUMS, enum
+from tests.lab.windows.powershell.type_names import resolve_type, type_not_found
 from tests.lab.windows.powershell.values import (
     NOTHING,
     EnumValue,

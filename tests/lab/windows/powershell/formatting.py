@@ -6,8 +6,8 @@ import datetime as dt
 from typing import Any
 
 from tests.lab.windows.powershell.convert import to_text
+from tests.lab.windows.powershell.format_operator import formatted
 from tests.lab.windows.powershell.instances import category_text, position_text
-from tests.lab.windows.powershell.operators import formatted
 from tests.lab.windows.powershell.values import ErrorRecord, PsObject, Table
 
 

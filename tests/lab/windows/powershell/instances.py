@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import ipaddress
 import uuid
 from collections.abc import Callable
@@ -11,8 +10,11 @@ from decimal import Decimal
 from typing import Any
 
 from tests.lab.windows.powershell.convert import cast, to_text, type_name
+from tests.lab.windows.powershell.format_operator import formatted
+from tests.lab.windows.powershell.list_methods import LIST_METHODS, TABLE_METHODS, TABLE_PROPERTIES
 from tests.lab.windows.powershell.netlists import NetDictionary, NetList
-from tests.lab.windows.powershell.operators import compare, equal, formatted
+from tests.lab.windows.powershell.operators import compare, equal
+from tests.lab.windows.powershell.text_methods import TEXT_METHODS, Raised
 from tests.lab.windows.powershell.values import (
     Byte,
     Char,
@@ -20,7 +22,6 @@ from tests.lab.windows.powershell.values import (
     ErrorRecord,
     Int64,
     NetException,
-    OutsideSubset,
     Position,
     PsObject,
     Reference,
@@ -34,133 +35,8 @@ TICKS = 10_000_000
 EPOCH = dt.datetime(1, 1, 1)
 
 
-class Raised(Exception):
-    """What a .NET method throws."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.cause = NetException(kind, message)
-
-
-def os_error(error: OSError) -> NetException:
-    """An error of the file system as .NET has it."""
-    names = {
-        FileNotFoundError: "System.IO.FileNotFoundException",
-        NotADirectoryError: "System.IO.DirectoryNotFoundException",
-        PermissionError: "System.UnauthorizedAccessException",
-    }
-    return NetException(names.get(type(error), "System.IO.IOException"), error.strerror or str(error))
-
-
 # Texts --------------------------------------------------------------------------
 
-
-def _case(arguments: tuple[Any, ...]) -> bool:
-    """Whether the comparison asked for heeds case (texts of .NET do unless told otherwise)."""
-    for one in arguments:
-        if isinstance(one, EnumValue) or (
-            isinstance(one, str) and one.casefold().startswith(("ordinal", "currentculture", "invariantculture"))
-        ):
-            return "ignorecase" not in to_text(one).casefold()
-        if isinstance(one, bool):
-            return not one
-    return True
-
-
-def _cased(text: str, arguments: tuple[Any, ...]) -> str:
-    return text if _case(arguments) else text.casefold()
-
-
-def _chars(arguments: tuple[Any, ...]) -> str | None:
-    joined = "".join(to_text(one) for group in arguments for one in (group if isinstance(group, list) else [group]))
-    return joined or None
-
-
-def text_split(text: str, *arguments: Any) -> list[Any]:
-    """String.Split: the characters of a text each separate, as in .NET Framework."""
-    marks: list[str] = []
-    whole: list[str] = []
-    limit, drop = 0, False
-    for one in arguments:
-        if isinstance(one, EnumValue) or (isinstance(one, str) and one.casefold() == "removeemptyentries"):
-            drop = to_text(one).casefold() == "removeemptyentries"
-        elif isinstance(one, int) and not isinstance(one, bool):
-            limit = int(one)
-        elif isinstance(one, list) and any(len(to_text(item)) > 1 for item in one):
-            whole.extend(to_text(item) for item in one)
-        else:
-            marks.extend(to_text(one) if not isinstance(one, list) else "".join(to_text(item) for item in one))
-    if limit:
-        raise OutsideSubset("String.Split with a count lies outside the subset; use -split")
-    parts, rest = [""], text
-    while rest:
-        found = next((mark for mark in whole or marks or list(" \t\r\n") if rest.startswith(mark)), None)
-        if found is None:
-            parts[-1] += rest[0]
-            rest = rest[1:]
-        else:
-            parts.append("")
-            rest = rest[len(found) :]
-    return [part for part in parts if part or not drop]
-
-
-def substring(text: str, start: Any, length: Any = None) -> str:
-    """String.Substring."""
-    first = cast(start, "System.Int32")
-    size = len(text) - first if length is None else cast(length, "System.Int32")
-    if first < 0 or first > len(text):
-        raise Raised(
-            "System.ArgumentOutOfRangeException",
-            "startIndex cannot be larger than length of string.\r\nParameter name: startIndex",
-        )
-    if size < 0 or first + size > len(text):
-        raise Raised(
-            "System.ArgumentOutOfRangeException",
-            "Index and length must refer to a location within the string.\r\nParameter name: length",
-        )
-    return text[first : first + size]
-
-
-def text_replace(text: str, old: Any, new: Any) -> str:
-    """String.Replace: with case."""
-    if to_text(old) == "":
-        raise Raised("System.ArgumentException", "String cannot be of zero length.\r\nParameter name: oldValue")
-    return text.replace(to_text(old), to_text(new))
-
-
-def _find(text: str, what: Any, *arguments: Any) -> int:
-    start = next((int(one) for one in arguments if isinstance(one, int) and not isinstance(one, bool)), 0)
-    return _cased(text, arguments).find(_cased(to_text(what), arguments), start)
-
-
-TEXT_METHODS: dict[str, Callable[..., Any]] = {
-    "trim": lambda s, *a: s.strip(_chars(a)),
-    "trimstart": lambda s, *a: s.lstrip(_chars(a)),
-    "trimend": lambda s, *a: s.rstrip(_chars(a)),
-    "split": text_split,
-    "replace": text_replace,
-    "substring": substring,
-    "indexof": _find,
-    "lastindexof": lambda s, what, *a: _cased(s, a).rfind(_cased(to_text(what), a)),
-    "indexofany": lambda s, chars: min((s.find(c) for c in _chars((chars,)) or "" if c in s), default=-1),
-    "contains": lambda s, what: to_text(what) in s,
-    "startswith": lambda s, what, *a: _cased(s, a).startswith(_cased(to_text(what), a)),
-    "endswith": lambda s, what, *a: _cased(s, a).endswith(_cased(to_text(what), a)),
-    "toupper": lambda s: s.upper(),
-    "tolower": lambda s: s.lower(),
-    "toupperinvariant": lambda s: s.upper(),
-    "tolowerinvariant": lambda s: s.lower(),
-    "padleft": lambda s, width, fill=" ": s.rjust(cast(width, "System.Int32"), to_text(fill)),
-    "padright": lambda s, width, fill=" ": s.ljust(cast(width, "System.Int32"), to_text(fill)),
-    "insert": lambda s, place, what: s[: int(place)] + to_text(what) + s[int(place) :],
-    "remove": lambda s, place, count=None: s[: int(place)] + ("" if count is None else s[int(place) + int(count) :]),
-    "tochararray": lambda s: [Char(one) for one in s],
-    "equals": lambda s, other, *a: isinstance(other, str) and _cased(s, a) == _cased(str(other), a),
-    "compareto": compare,
-    "tostring": lambda s, *a: str(s),
-    "normalize": lambda s: s,
-    "gettypecode": lambda s: EnumValue("System.TypeCode", "String", 18),
-}
 
 # Dates --------------------------------------------------------------------------
 
@@ -255,149 +131,6 @@ SPAN_METHODS: dict[str, Callable[..., Any]] = {
 
 # Lists and tables ---------------------------------------------------------------
 
-
-def _list_add(target: list[Any], value: Any) -> Any:
-    if not isinstance(target, NetList):
-        raise Raised("System.NotSupportedException", "Collection was of a fixed size.")
-    kind = target.type_name
-    value = target.converted(value)
-    if "HashSet" in kind:
-        if any(item is value or (type(item) is type(value) and item == value) for item in target):
-            return False
-        list.append(target, value)
-        return True
-    list.append(target, value)
-    return len(target) - 1 if kind == "System.Collections.ArrayList" else None
-
-
-def fixed(work: Callable[..., Any]) -> Callable[..., Any]:
-    """A method that arrays refuse."""
-
-    @functools.wraps(work)
-    def guard(target: Any, *given: Any) -> Any:
-        if not isinstance(target, NetList):
-            raise Raised("System.NotSupportedException", "Collection was of a fixed size.")
-        return work(target, *given)
-
-    return guard
-
-
-def _place(target: list[Any], value: Any) -> int:
-    return next(
-        (n for n, item in enumerate(target) if type(item) is type(value) and (item is value or item == value)), -1
-    )
-
-
-def _list_remove(target: NetList, value: Any) -> Any:
-    place = _place(target, value)
-    if place >= 0:
-        del target[place]
-    return place >= 0 if "Generic" in target.type_name else None
-
-
-def _range(target: NetList, values: Any) -> None:
-    for value in values if isinstance(values, list) else [values]:
-        list.append(target, target.converted(value))
-
-
-def _remove_at(target: NetList, place: Any) -> None:
-    if not 0 <= int(place) < len(target):
-        raise Raised(
-            "System.ArgumentOutOfRangeException",
-            "Index was out of range. Must be non-negative and less than the size of the collection.\r\nParameter name: index",
-        )
-    del target[int(place)]
-
-
-def _take(place: int) -> Callable[[NetList], Any]:
-    def work(target: NetList) -> Any:
-        if not target:
-            raise Raised("System.InvalidOperationException", "Queue empty." if place == 0 else "Stack empty.")
-        return target.pop(place)
-
-    return work
-
-
-def _sort(target: list[Any]) -> None:
-    target.sort(key=functools.cmp_to_key(lambda a, b: compare(a, b, cased=True)))
-
-
-LIST_METHODS: dict[str, Callable[..., Any]] = {
-    "add": _list_add,
-    "addrange": fixed(_range),
-    "insert": fixed(lambda t, place, value: list.insert(t, int(place), t.converted(value))),
-    "remove": fixed(_list_remove),
-    "removeat": fixed(_remove_at),
-    "clear": fixed(lambda t: t.clear()),
-    "contains": lambda t, value: _place(t, value) >= 0,
-    "indexof": _place,
-    "toarray": list,
-    "sort": fixed(_sort),
-    "reverse": fixed(lambda t: t.reverse()),
-    "enqueue": fixed(lambda t, value: list.append(t, t.converted(value))),
-    "dequeue": fixed(_take(0)),
-    "push": fixed(lambda t, value: list.append(t, t.converted(value))),
-    "pop": fixed(_take(-1)),
-    "peek": fixed(lambda t: t[0] if "Queue" in t.type_name else t[-1]),
-    "setequals": fixed(lambda t, other: {to_text(x) for x in t} == {to_text(x) for x in other}),
-    "getenumerator": list,
-    "clone": list,
-    "getlength": lambda t, dimension: len(t),
-    "getupperbound": lambda t, dimension: len(t) - 1,
-    "copyto": lambda t, other, start: other.__setitem__(slice(int(start), int(start) + len(t)), list(t)),
-}
-
-
-def _table_add(target: Table, key: Any, value: Any) -> None:
-    if key in target:
-        shown = to_text(key)
-        raise Raised(
-            "System.ArgumentException",
-            f"Item has already been added. Key in dictionary: '{shown}'  Key being added: '{shown}'",
-        )
-    target[key] = value
-
-
-def _table_remove(target: Table, key: Any) -> Any:
-    there = key in target
-    if there:
-        del target[key]
-    return there if isinstance(target, NetDictionary) else None
-
-
-def _try_value(target: Table, key: Any, into: Reference) -> bool:
-    if key in target:
-        into.write(target[key])
-    return key in target
-
-
-def entry(key: Any, value: Any) -> PsObject:
-    """A DictionaryEntry."""
-    made = custom({"Name": key, "Key": key, "Value": value})
-    made.type_names = ("System.Collections.DictionaryEntry", "System.Object")
-    return made
-
-
-TABLE_METHODS: dict[str, Callable[..., Any]] = {
-    "add": _table_add,
-    "remove": _table_remove,
-    "contains": lambda t, key: key in t,
-    "containskey": lambda t, key: key in t,
-    "containsvalue": lambda t, value: any(equal(value, one) for one in t.values()),
-    "clear": lambda t: t.clear(),
-    "clone": lambda t: Table(t, ordered=t.ordered),
-    "getenumerator": lambda t: [entry(key, value) for key, value in t.items()],
-    "trygetvalue": _try_value,
-    "get_item": lambda t, key: t.get(key),
-    "set_item": lambda t, key, value: t.__setitem__(key, value),
-    "item": lambda t, key: t.get(key),
-}
-TABLE_PROPERTIES: dict[str, Callable[[Any], Any]] = {
-    "count": len,
-    "keys": lambda t: list(t.keys()),
-    "values": lambda t: list(t.values()),
-    "isreadonly": lambda t: False,
-}
 
 # Errors -------------------------------------------------------------------------
 

@@ -10,19 +10,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tests.lab.windows.powershell import instances, statics
-from tests.lab.windows.powershell.convert import (
-    EXCEPTION_BASES,
-    bases_of,
-    cast,
-    resolve_type,
-    to_bool,
-    to_text,
-    type_name,
-    type_not_found,
-)
+from tests.lab.windows.powershell.convert import EXCEPTION_BASES, bases_of, cast, to_bool, to_text, type_name
 from tests.lab.windows.powershell.frames import Frame, FunctionValue, ScriptBlock
 from tests.lab.windows.powershell.netlists import NetList
 from tests.lab.windows.powershell.operators import runtime
+from tests.lab.windows.powershell.type_names import resolve_type, type_not_found
 from tests.lab.windows.powershell.values import (
     Cancelled,
     Char,

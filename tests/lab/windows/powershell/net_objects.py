@@ -11,11 +11,12 @@ import time
 import urllib.parse
 from typing import Any
 
-from tests.lab.windows.powershell.convert import KNOWN, to_text
+from tests.lab.windows.powershell.convert import to_text
 from tests.lab.windows.powershell.dates import date_text
 from tests.lab.windows.powershell.instances import EPOCH, Raised, ticks, to_string, utc
 from tests.lab.windows.powershell.operators import format_text
 from tests.lab.windows.powershell.patterns import compile_pattern, group_numbers, net_replacement
+from tests.lab.windows.powershell.type_names import KNOWN
 from tests.lab.windows.powershell.values import (
     Byte,
     Computed,

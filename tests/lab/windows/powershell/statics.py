@@ -16,7 +16,7 @@ from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
-from tests.lab.windows.powershell.convert import INTEGERS, cast, cast_integer, resolve_type, to_text, version
+from tests.lab.windows.powershell.convert import INTEGERS, cast, cast_integer, to_text, version
 from tests.lab.windows.powershell.dates import parse_date, parse_span
 from tests.lab.windows.powershell.instances import EPOCH, TEXT_METHODS, Raised
 from tests.lab.windows.powershell.net_objects import (
@@ -48,6 +48,7 @@ from tests.lab.windows.powershell.net_security import (
 from tests.lab.windows.powershell.netfiles import directory_methods, file_methods, path_methods
 from tests.lab.windows.powershell.netlists import NetDictionary, NetList
 from tests.lab.windows.powershell.operators import compare, equal, format_text
+from tests.lab.windows.powershell.type_names import resolve_type
 from tests.lab.windows.powershell.values import (
     INTEGER_RANGES,
     Char,

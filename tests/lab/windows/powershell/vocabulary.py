@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.lab.windows.powershell.convert import resolve_type
 from tests.lab.windows.powershell.signature import ParameterSet, Signature, SignatureParameter
+from tests.lab.windows.powershell.type_names import resolve_type
 
 FILE = Path(__file__).parents[3] / "data" / "powershell" / "vocabulary.json"
 SWITCH = "System.Management.Automation.SwitchParameter"

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.lab.windows.powershell.commands import Call, cmdlet
-from tests.lab.windows.powershell.convert import cast, resolve_type, to_bool, to_text, type_name, type_not_found
+from tests.lab.windows.powershell.convert import cast, to_bool, to_text, type_name
 from tests.lab.windows.powershell.frames import ScriptBlock
 from tests.lab.windows.powershell.members import MISSING, ScriptMethod
 from tests.lab.windows.powershell.operators import BINARY, compare, equal
 from tests.lab.windows.powershell.patterns import has_wildcard, like
 from tests.lab.windows.powershell.statements import enumerate_value, unwrap
+from tests.lab.windows.powershell.type_names import resolve_type, type_not_found
 from tests.lab.windows.powershell.values import (
     NOTHING,
     Computed,

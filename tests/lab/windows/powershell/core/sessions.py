@@ -13,8 +13,8 @@ from tests.lab.windows.powershell import statics, vocabulary
 from tests.lab.windows.powershell.binding import Given
 from tests.lab.windows.powershell.commands import CMDLETS, PROGRAMS, Call, cmdlet
 from tests.lab.windows.powershell.convert import to_text, version
+from tests.lab.windows.powershell.format_operator import formatted
 from tests.lab.windows.powershell.frames import FunctionValue, ScriptBlock
-from tests.lab.windows.powershell.operators import formatted
 from tests.lab.windows.powershell.patterns import has_wildcard, like
 from tests.lab.windows.powershell.reading import read_script
 from tests.lab.windows.powershell.values import (
