@@ -124,3 +124,41 @@ def test_nobody_answers_without_power(pair):
     b.power_cut()
     with pytest.raises(Unreachable):
         a.replica.ask("B1", {"op": "groups"})
+
+
+def test_a_power_cut_while_the_volume_is_given_back_is_mended_at_the_next_boot(pair, build, monkeypatch):
+    a, b = pair
+    _, there = partner(a, b)
+    a.files.open_path("E:\\f").write_text("one")
+    a.tick()
+    a.power_cut()
+
+    def cut(_root, _place):
+        message = "the power went"
+        raise OSError(message)
+
+    with monkeypatch.context() as broken:
+        broken.setattr("tests.lab.windows.machine.replica_data.put_in_place", cut)
+        with pytest.raises(OSError, match="power"):
+            b.replica.switch(there)
+    b.power_cut()
+    b = build("B1", b.hooks)
+    assert b.files.open_path("E:\\f").read_text() == "one"
+    assert b.replica.get("rgB1")["role"] == "Primary"
+
+
+def test_a_look_at_the_destination_changes_nothing_there(pair):
+    a, b = pair
+    here, there = partner(a, b)
+    a.files.open_path("E:\\f").write_text("one")
+    a.tick()
+    look = b.files.open_path("C:\\Look")
+    b.replica.mount(there, look)
+    (look / "f").write_text("scribble")
+    a.files.open_path("E:\\f").write_text("two")
+    a.tick()
+    b.replica.dismount(there)
+    assert list(look.iterdir()) == []
+    b.replica.switch(there)
+    assert b.files.open_path("E:\\f").read_text() == "two"
+    assert here["role"] == "Secondary"

@@ -41,6 +41,14 @@ class Accounts(Part):
         own = {f"{self.machine.computer.name}\\Administrator": f"{self.data['machine_sid']}-500"}
         return WELL_KNOWN | own | self.data["known"]
 
+    @property
+    def domain_sid(self) -> str | None:
+        """The SID of the domain, by which DA, DU and their like are read; None where nobody knows it."""
+        if not self.machine.computer.data["domain"] or not self.machine.hooks.account_sid:
+            return None
+        users = self.machine.hooks.account_sid("Domain Users")
+        return users.rpartition("-")[0] if users else None
+
     def sid(self, name: str) -> str:
         """The SID of an account; a SID is its own.
 

@@ -8,6 +8,7 @@ reaches a newer source becomes its destination.
 
 from __future__ import annotations
 
+import shutil
 import threading
 import uuid
 from pathlib import Path
@@ -111,6 +112,7 @@ class Replica(Part):
                 f"The replication group {name} is part of a partnership. Remove the partnership first.", 170, name
             )
         self._release(group)
+        shutil.rmtree(self.machine.directory / "replica" / group["id"], ignore_errors=True)
         del self.data["groups"][name.lower()]
         self.save()
 

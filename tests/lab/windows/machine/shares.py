@@ -111,7 +111,7 @@ class Shares(Part):
     def descriptor(self, text: str) -> Descriptor:
         """A descriptor from SDDL; malformed text is error 1338 (87 on some releases: not confirmed)."""
         try:
-            found = descriptors.parse(text)
+            found = descriptors.parse(text, self.machine.accounts.domain_sid)
         except descriptors.Malformed as why:
             raise cim_error(1338, CLASS) from why
         if found.dacl is None:
