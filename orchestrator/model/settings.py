@@ -229,17 +229,21 @@ class OrphanSettings(Tab):
 
 
 class QueueSettings(Tab):
-    """How much may wait on the source before it counts as out of step. ``disk_limit_bytes`` None is unlimited, 0 no disk queue."""
+    """How much may wait on the source before it counts as out of step. ``disk_limit_bytes`` None is unlimited, 0 no disk queue.
+
+    ``disk_folder``: a directory of that server for the disk queue; absent: in its engine's state directory.
+    """
 
     memory_limit_bytes: Annotated[int, Field(ge=5 * MIB, lt=2**50)] = 128 * MIB
     disk_limit_bytes: Annotated[int, Field(ge=0, lt=2**60)] | None = None
     minimum_free_bytes: Annotated[int, Field(ge=0, lt=2**60)] = 50 * MIB
     capture: Literal["auto", "fuse", "watcher"] = "auto"
     access_times: bool = False
+    disk_folder: AbsolutePath | None = None
 
     def document(self) -> dict[str, Any]:
         """The limits as the engine's control API takes them."""
-        return self.model_dump(mode="json")
+        return self.model_dump(mode="json", exclude_none=True)
 
 
 class ConnectionTab(Tab):

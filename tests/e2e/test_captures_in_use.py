@@ -168,6 +168,28 @@ def test_a_device_that_lost_its_file_is_attached_again(needs: Callable[..., None
     assert status.file == str(image)
 
 
+@pytest.mark.covers("ENG-Q-01")
+def test_the_disk_queue_lies_where_it_was_wished(pair: Pair, tmp_path: Path) -> None:
+    folder, mib = tmp_path / "queue", 1 << 20
+    wished = schema.MountRequest(path=str(pair.source), memory_limit_bytes=6 * mib, disk_folder=str(folder))
+    with pair.alpha.local(timeout_s=60) as client:
+        with pytest.raises(AnswerRefused, match="captured with another folder"):
+            client.mount(wished)
+        client.unmount(str(pair.source))
+        client.mount(wished)
+        pair.connect()
+        pair.wait_good()
+        client.connection_action(pair.key, "pause")
+        for number in range(20):
+            (pair.source / f"file-{number}").write_bytes(os.urandom(mib))
+        assert sum(one.stat().st_size for one in folder.rglob("*.seg")) > 5 * mib
+        assert pair.alpha.stop() == 0
+        pair.alpha.start()
+        client.connection_action(pair.key, "resume")
+        pair.assert_identical()
+        wait_for(lambda: len(list(folder.rglob("*.seg"))) <= 1, 60, "spent logs to go")
+
+
 @pytest.mark.covers("ENG-CAP-07")
 def test_a_device_outside_of_a_capture_is_refused(pair: Pair, tmp_path: Path) -> None:
     outside = tmp_path / "outside.img"

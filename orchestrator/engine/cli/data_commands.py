@@ -34,6 +34,7 @@ def list_mounts(ask: Ask) -> None:
 @click.option("--disk-limit-bytes", type=int)
 @click.option("--minimum-free-bytes", type=int)
 @click.option("--alert-percent", type=int, help="Tell the system log when so much of the disk queue is in use.")
+@click.option("--disk-folder", help="Where the disk queue lies; in the engine's state directory when absent.")
 @asking
 def add_mount(ask: Ask, path: str, **limits: Any) -> None:
     """Capture a directory from now on; the same again changes its limits."""

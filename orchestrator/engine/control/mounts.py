@@ -91,7 +91,7 @@ class Mounts:
                 return self._status(request.path)
             self._refuse_overlap(request.path)
             kind = self._best if request.capture == "auto" else request.capture
-            self._captures[request.path] = self._start(request, kind, self.places(request.path))
+            self._captures[request.path] = self._start(request, kind, self._places(request))
             self._keep(MountRecord(request=request, kind=kind))
             self._problems.pop(request.path, None)
             status = self._status(request.path)
@@ -162,8 +162,14 @@ class Mounts:
 
     def places(self, path: str) -> CapturePlaces:
         """The directories of the log of a captured directory."""
-        log_dir = self._layout.logs / key_of(path)
-        return CapturePlaces(log_dir=log_dir, mem_dir=self._memory / key_of(path), disk_dir=log_dir)
+        record = self._records.get(path)
+        return self._places(record.request if record is not None else MountRequest(path=path))
+
+    def _places(self, request: MountRequest) -> CapturePlaces:
+        key = key_of(request.path)
+        log_dir = self._layout.logs / key
+        disk_dir = log_dir if request.disk_folder is None else Path(request.disk_folder) / key
+        return CapturePlaces(log_dir=log_dir, mem_dir=self._memory / key, disk_dir=disk_dir)
 
     # -- under the lock
 
@@ -189,6 +195,9 @@ class Mounts:
 
     def _change_limits(self, request: MountRequest) -> None:
         record = self._records[request.path]
+        if request.disk_folder != record.request.disk_folder:
+            hint = f"capture it anew: dtengine mounts remove {request.path}, then add it with the other folder"
+            raise Conflict(what="moving a disk queue", why=f"{request.path} is captured with another folder", hint=hint)
         page = self._captures[request.path].state
         page.memory_limit_bytes = request.memory_limit_bytes
         page.disk_limit_bytes = UNLIMITED if request.disk_limit_bytes is None else request.disk_limit_bytes

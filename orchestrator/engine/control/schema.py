@@ -103,6 +103,7 @@ class MountRequest(Request):
 
     The queue is in memory first, then on disk: ``disk_limit_bytes`` None is unlimited, 0 no disk queue. ``alert_percent`` of it in use is
     told in the events and the system log. ``access_times``: when files were read is replicated, too (by the capturing file system).
+    ``disk_folder``: where the disk queue lies; None: in the engine's state directory. It counts from the next capture on.
     """
 
     path: Path
@@ -112,6 +113,7 @@ class MountRequest(Request):
     alert_percent: int = Field(default=50, ge=1, le=100)
     capture: Literal["auto", "fuse", "watcher"] = "auto"
     access_times: bool = False
+    disk_folder: Path | None = None
 
 
 class DeviceRequest(Request):
