@@ -24,9 +24,8 @@ def receiver_promoted(ports: Ports, given: Given) -> Seen:
 
 @deed("promote-receiver")
 def promote_receiver(ports: Ports, given: Given, _found: Found) -> None:
-    """Promote it, where its way has a command for that; else the data is usable as it lies there."""
-    if "promote" in ports.replication.capabilities:
-        ports.replication.promote(link_of(given), given["epoch"])
+    """Promote it."""
+    ports.replication.promote(link_of(given), given["epoch"])
 
 
 @look("direction-is")
@@ -52,8 +51,6 @@ def turn_back(ports: Ports, given: Given, found: Found) -> None:
         return
     link = link_of(given)
     if "reverse" not in ports.replication.capabilities:
-        if "promote" not in ports.replication.capabilities:
-            return
         reason = f"{link.replication_set} was promoted, and its way has no command that turns it back"
         raise UndoRefused(reason, "resume the run to its end")
     ports.replication.reverse(link, given["epoch"])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from orchestrator.model.conditions import Stage
+from orchestrator.model.settings import Settings
 from orchestrator.sdk.application import Planning
 from orchestrator.sdk.conformance import ApplicationConformance
 from plugins.fileserver.application import FileServer
@@ -60,3 +62,33 @@ class TestWindowsFileServer(ApplicationConformance):
         found = windows_rehearsal.inventory(windows_rehearsal.ports(world), windows_rehearsal.settings())
         held = windows_rehearsal.protection(Stage.ENABLED, 1)
         return Planning(held, found, 1, scripts()[0], found.names.changes, by="test")
+
+
+class TestWindowsWithAToolOfOnesOwn(ApplicationConformance):
+    """The same, where somebody else's tool moves the data: nothing is connected by dtam, and nothing turned that has no command."""
+
+    @pytest.fixture
+    def application(self) -> FileServer:
+        return FileServer()
+
+    @pytest.fixture(params=[{}, {"promote": ["/bin/tool", "split"], "reverse": ["/bin/tool", "turn", "{direction}"]}])
+    def planning(self, tmp_path: Path, request: pytest.FixtureRequest) -> Planning:
+        world = WindowsWorld(tmp_path / "world")
+        world.save(new_windows_world())
+        found = windows_rehearsal.inventory(windows_rehearsal.ports(world), windows_rehearsal.settings())
+        given = windows_rehearsal.settings().model_dump(mode="json")
+        tool = {"replication": "external", "storage_replica": None, "external": {"ask": ["/bin/tool"]} | request.param}
+        given["connection"] |= tool
+        held = msgspec.structs.replace(
+            windows_rehearsal.protection(Stage.ENABLED, 1), settings=Settings.model_validate(given)
+        )
+        return Planning(held, found, 1, scripts()[0], found.names.changes, by="test")
+
+    def test_only_what_has_a_command_is_turned(self, application: FileServer, planning: Planning) -> None:
+        able = "reverse" in planning.protection.settings.connection.external.commands
+        back = {step.id for step in application.failback(planning)}
+        assert ("turn" in back) is able
+        assert ("promote" in {step.id for step in application.failover(planning)}) is able
+        assert not {"connect-protect", "connect-restore"} & back
+        refused = tuple(application.refusals("failback", planning))
+        assert bool(refused) is not able

@@ -93,7 +93,8 @@ def _taken_over(planning: Planning, epoch: int) -> Iterator[Step]:
     settings, target = planning.protection.settings, parts.server(planning, TARGET)
     yield steps.open_side(TARGET, target, planning.protection.id, epoch, by=planning.by)
     yield steps.give_lease(TARGET, target, planning.protection.id, epoch)
-    yield steps.promote(links.out(planning, planning.epoch), target, epoch, settings.failover.settle_timeout_s)
+    if links.offers(planning, "promote"):
+        yield steps.promote(links.out(planning, planning.epoch), target, epoch, settings.failover.settle_timeout_s)
     for position, root in enumerate(settings.connection.roots):
         suffix = "" if position == 0 else f"-{position + 1}"
         yield steps.data_there(TARGET, target, root.on_target, suffix=suffix)
