@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.lab.windows.cmdlets.base import as_list, cim, cim_denied, enum, over_machine, record, texts, wanted
 from tests.lab.windows.machine.network import ADDRESS_CLASS
-from tests.lab.windows.machine.refusals import cim_error, no_cim_object
+from tests.lab.windows.machine.refusals import Refused, cim_error, no_cim_object
 from tests.lab.windows.powershell.commands import Call
 from tests.lab.windows.powershell.values import Byte, PsObject, UInt16, UInt32
 
@@ -259,3 +259,87 @@ def get_net_neighbor(call: Call) -> Iterator[Any]:
             "InterfaceIndex": UInt32(4),
         }
         yield cim("MSFT_NetNeighbor", items, NAMESPACE)
+
+
+@over_machine("Remove-NetNeighbor", changes=True, denied=cim_denied(ADDRESS_CLASS), impact="High")
+def remove_net_neighbor(call: Call) -> None:
+    """Forget a neighbour; the model remembers none, it asks the wire each time."""
+    answers = call.machine.hooks.answers
+    for address in texts(call.get("IPAddress")):
+        if not (answers and answers(address)):
+            call.error(record(no_cim_object("MSFT_NetNeighbor", "IPAddress", address)))
+        else:
+            call.should_process("NetNeighbor", f"Remove {address}")
+
+
+@over_machine("Get-NetIPInterface")
+def get_net_ip_interface(call: Call) -> Iterator[Any]:
+    """The interfaces, once for each family."""
+    found = False
+    for card in call.machine.network.data["adapters"]:
+        for name in FAMILIES:
+            dhcp = "Enabled" if card["dhcp"] and name == "IPv4" else "Disabled"
+            asked = (
+                ("InterfaceAlias", card["name"]),
+                ("InterfaceIndex", card["index"]),
+                ("AddressFamily", name),
+                ("Dhcp", dhcp),
+            )
+            if not all(wanted(call, parameter, value) for parameter, value in asked):
+                continue
+            found = True
+            items = {
+                "InterfaceAlias": card["name"],
+                "InterfaceIndex": UInt32(card["index"]),
+                "ifIndex": UInt32(card["index"]),
+                "AddressFamily": enum(f"{TYPES}AddressFamily", name, FAMILIES),
+                "Dhcp": enum(f"{TYPES}Dhcp", dhcp, {"Disabled": 0, "Enabled": 1}),
+                "ConnectionState": enum(
+                    f"{TYPES}ConnectionState",
+                    "Connected" if card["enabled"] else "Disconnected",
+                    {"Disconnected": 0, "Connected": 1},
+                ),
+                "NlMtu": UInt32(1500),
+                "InterfaceMetric": UInt32(15),
+            }
+            yield cim("MSFT_NetIPInterface", items, NAMESPACE)
+    for name in ("InterfaceAlias", "InterfaceIndex"):
+        if not found and call.has(name):
+            call.error(record(no_cim_object("MSFT_NetIPInterface", name, texts(call.get(name))[0])))
+            break
+
+
+@over_machine("Test-Connection", error_class="Microsoft.PowerShell.Commands.TestConnectionCommand")
+def test_connection(call: Call) -> Iterator[Any]:
+    """Echo requests: own addresses and names answer, and what the lab's wire says."""
+    answers = call.machine.hooks.answers
+    for name in texts(call.get("ComputerName")):
+        own = name.lower() in {
+            "localhost",
+            "127.0.0.1",
+            call.machine.computer.name.lower(),
+            call.machine.computer.fqdn.lower(),
+            *call.machine.network.own(),
+        }
+        try:
+            address = (
+                "127.0.0.1"
+                if own
+                else next((one.get("IPAddress") for one in call.machine.network.resolve(name, "A", None)), None)
+            )
+        except Refused:
+            address = name if name.replace(".", "").isdigit() else None
+        reached = own or bool(address and answers and answers(str(address)))
+        if call.switch("Quiet"):
+            yield reached
+        elif not reached:
+            why = "No such host is known" if address is None else "Error due to lack of resources"
+            message = f"Testing connection to computer '{name}' failed: {why}"
+            exception = "System.Net.NetworkInformation.PingException"
+            call.error(record(Refused(message, "TestConnectionException", "ResourceUnavailable", exception, name)))
+        else:
+            for _ in range(int(call.get("Count", 4))):
+                yield cim(
+                    "Win32_PingStatus",
+                    {"Address": name, "IPV4Address": address, "ResponseTime": UInt32(0), "StatusCode": UInt32(0)},
+                )

@@ -133,15 +133,14 @@ def chosen(call: Call) -> Iterator[dict[str, Any]]:
     everything = [
         one for one in call.machine.services.all() if one["kind"] != "KernelDriver"
     ]  # GetServices() knows no drivers
-    if call.has("InputObject"):
-        patterns, key = (
-            [
-                str(one.get("Name")) if isinstance(one, PsObject) else str(one)
-                for one in as_list(call.get("InputObject"))
-            ],
-            "name",
-        )
-    elif call.has("DisplayName"):
+    if call.has("InputObject"):  # the very services; their names are no patterns
+        named = [
+            str(one.get("Name") if isinstance(one, PsObject) else one).lower()
+            for one in as_list(call.get("InputObject"))
+        ]
+        yield from [one for one in everything if one["name"].lower() in named]
+        return
+    if call.has("DisplayName"):
         patterns, key = texts(call.get("DisplayName")), "display"
     else:
         patterns, key = texts(call.get("Name", ["*"])), "name"
