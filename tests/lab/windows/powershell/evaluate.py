@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from tests.lab.windows.powershell import tree as t
+from tests.lab.windows.powershell.asking import not_interactive
 from tests.lab.windows.powershell.commands import Call, Session
 from tests.lab.windows.powershell.convert import to_bool, to_text, version
 from tests.lab.windows.powershell.expressions import Expressions
@@ -392,15 +393,3 @@ class Interpreter(Statements, Expressions, Members, Invoking):
         if asks:
             raise Terminating(not_interactive())
         return True
-
-
-def not_interactive() -> ErrorRecord:
-    """Nobody is there to answer."""
-    message = "Windows PowerShell is in NonInteractive mode. Read and Prompt functionality is not available."
-    return ErrorRecord(
-        "InvalidOperation",
-        message,
-        "InvalidOperation",
-        None,
-        "System.Management.Automation.PSInvalidOperationException",
-    )

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from tests.lab.windows.powershell import tree as t
 from tests.lab.windows.powershell import vocabulary
 from tests.lab.windows.powershell.binding import Binder, Bound, Given
-from tests.lab.windows.powershell.commands import CMDLETS, PROGRAMS, Call, CmdletSpec, ProgramCall
+from tests.lab.windows.powershell.commands import CMDLETS, PROGRAMS, Call, CmdletSpec
 from tests.lab.windows.powershell.convert import to_text
 from tests.lab.windows.powershell.frames import Frame, FunctionValue, ScriptBlock
 from tests.lab.windows.powershell.functions import Functions
 from tests.lab.windows.powershell.members import refusal
+from tests.lab.windows.powershell.native_programs import NativePrograms
 from tests.lab.windows.powershell.operators import runtime
 from tests.lab.windows.powershell.signature import Signature
 from tests.lab.windows.powershell.statements import enumerate_value
@@ -37,7 +38,7 @@ STREAMS = {"2": "error", "3": "warning", "4": "verbose", "5": "debug", "6": "inf
 LAUNCHERS = {"powershell", "powershell.exe", "cmd", "cmd.exe", "pwsh", "pwsh.exe"}
 
 
-class Invoking(Functions, Base):
+class Invoking(Functions, NativePrograms, Base):
     """The part of the interpreter that calls commands."""
 
     def pipeline(self, node: t.Pipeline, frame: Frame) -> Iterator[Any]:
@@ -368,86 +369,6 @@ class Invoking(Functions, Base):
         frame.scope.set(name.removeprefix("+"), kept)
 
     # Programs -------------------------------------------------------------------------
-
-    def native_arguments(self, node: t.Command, frame: Frame) -> tuple[str, ...]:
-        """The arguments of a native program as it gets them."""
-        words: list[str] = []
-        for one in node.arguments:
-            if one.name is not None:
-                text = one.text if one.value is None else f"-{one.name}:{to_text(self.evaluate(one.value, frame))}"
-                words.append(text)
-            elif isinstance(one.value, t.Var) and one.value.splat:
-                words.extend(to_text(item.value) for item in self._splatted(one.value, frame))
-            elif isinstance(one.value, t.Const):
-                words.append(
-                    one.value.token
-                    if one.value.token and not isinstance(one.value.value, str)
-                    else to_text(one.value.value)
-                )
-            elif (
-                isinstance(one.value, t.ArrayLiteral)
-                and all(isinstance(item, t.Const) for item in one.value.items)
-                and not one.text.startswith(("'", '"'))
-            ):
-                words.append(one.text)
-            else:
-                assert one.value is not None
-                value = self.evaluate(one.value, frame)
-                words.extend(
-                    to_text(item) for item in (value if isinstance(value, list) else [value]) if item is not None
-                )
-        return tuple(words)
-
-    def call_program(self, name: str, node: t.Command, frame: Frame, stream: Iterator[Any] | None) -> Iterator[Any]:
-        """Run a native program: its text comes as lines, its code goes into `$LASTEXITCODE`."""
-        stdin = "".join(to_text(item) + "\r\n" for item in stream) if stream is not None else ""
-        call = ProgramCall(
-            self.native_arguments(node, frame),
-            self.machine,
-            self.session,
-            stdin,
-            {to_text(k): to_text(v) for k, v in self.environment.items()},
-        )
-        done = PROGRAMS[name](call)
-        self.global_scope.set("LASTEXITCODE", done.exit_code)
-        yield from done.stdout.replace("\r\n", "\n").removesuffix("\n").split("\n") if done.stdout else ()
-        if done.stderr:
-            self._program_errors(name, done.stderr, node, frame)
-        self.ok = done.exit_code == 0
-
-    def _program_errors(self, name: str, text: str, node: t.Command, frame: Frame) -> None:
-        if "error" not in self.sinks:
-            self.host.err(text if text.endswith("\n") else text + "\r\n")
-            return
-        for place, line in enumerate(text.replace("\r\n", "\n").removesuffix("\n").split("\n")):
-            record = ErrorRecord(
-                "NativeCommandError" if place == 0 else "NativeCommandErrorMessage",
-                line,
-                "NotSpecified",
-                line,
-                "System.Management.Automation.RemoteException",
-            )
-            record.qualified, record.activity = record.error_id, name if place == 0 else ""
-            self.locate(record, node.at, frame)
-            if self.preference("ErrorActionPreference", frame) == "Stop":
-                raise Terminating(record, everywhere=True)
-            self.remember(record)
-            self.emit("error", record)
-
-    def call_launcher(self, name: str, node: t.Command, frame: Frame, stream: Iterator[Any] | None) -> Iterator[Any]:
-        """powershell.exe or cmd.exe started by a script."""
-        from tests.lab.windows.powershell.run import run_command_line
-
-        if name.startswith("pwsh"):
-            raise command_not_found(name)
-        stdin = "".join(to_text(item) + "\r\n" for item in stream) if stream is not None else ""
-        ran = run_command_line([name, *self.native_arguments(node, frame)], self.machine, self.session, stdin.encode())
-        self.global_scope.set("LASTEXITCODE", ran.exit_code)
-        text = ran.stdout.decode(errors="replace")
-        yield from text.replace("\r\n", "\n").removesuffix("\n").split("\n") if text else ()
-        if ran.stderr:
-            self._program_errors(name, ran.stderr.decode(errors="replace"), node, frame)
-        self.ok = ran.exit_code == 0
 
 
 class _Caller:

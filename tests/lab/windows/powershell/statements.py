@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tests.lab.windows.powershell import tree as t
-from tests.lab.windows.powershell.convert import bases_of, cast, to_bool, to_text
+from tests.lab.windows.powershell.convert import cast, to_bool, to_text
 from tests.lab.windows.powershell.frames import Frame, FunctionValue, ScriptBlock
 from tests.lab.windows.powershell.operators import BINARY, equal
 from tests.lab.windows.powershell.patterns import compile_pattern, group_numbers, like
-from tests.lab.windows.powershell.type_names import resolve_type, type_not_found
+from tests.lab.windows.powershell.type_names import bases_of, resolve_type, type_not_found
 from tests.lab.windows.powershell.values import (
     NOTHING,
     BreakFlow,
