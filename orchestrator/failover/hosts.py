@@ -62,7 +62,32 @@ def _side(protection: Protection, ports: Ports, where: Where, watch: Kept, *, bu
         services = tuple(_services(protection, ports, where))
         return Side(server, state=state, services=services, **_data(protection, ports, where))
     except (DtamError, TryAgain) as error:
-        return Side(server, silence=str(error))
+        return Side(server, silence=str(error), state=_unheard(protection, watch) if where is Where.TARGET else None)
+
+
+def _unheard(protection: Protection, watch: Kept) -> ProtectionState:
+    """Of a target that is silent: the watch and the wait for a person are the executor's, which is elsewhere."""
+    asks = bool(watch.waiting and not watch.approved)
+    return ProtectionState.model_validate(
+        {
+            "id": protection.id,
+            "role": "target",
+            "epoch": protection.epoch,
+            "phase": "detected" if asks else "idle",
+            "says": watch.says,
+            "fence": {"held": False, "reason": ""},
+            "monitor": _monitor(protection, watch),
+            "waiting_for_person": asks,
+        }
+    )
+
+
+def _monitor(protection: Protection, watch: Kept) -> dict[str, Any]:
+    watches = protection.stage not in {Stage.CONFIGURED, Stage.DISABLED}
+    if not (watches and watch.enabled(protection.settings.monitoring.enabled)):
+        return {"enabled": False, "colour": "off"}
+    told = {"enabled": True, "colour": watch.colour, "missed": watch.missed, "allowed": watch.allowed}
+    return told | {"time_to_fail_s": watch.time_to_fail_s, "says": watch.says}
 
 
 def _services(protection: Protection, ports: Ports, where: Where) -> Iterable[ServiceStatus]:
@@ -79,12 +104,7 @@ def _services(protection: Protection, ports: Ports, where: Where) -> Iterable[Se
 
 
 def _state(protection: Protection, view: ProtectionView, where: Where, watch: Kept, *, busy: bool) -> dict[str, Any]:
-    watches = where is Where.TARGET and protection.stage not in {Stage.CONFIGURED, Stage.DISABLED}
-    enabled = watches and watch.enabled(protection.settings.monitoring.enabled)
-    monitor = {"enabled": enabled, "colour": "off"}
-    if enabled:
-        monitor |= {"colour": watch.colour, "missed": watch.missed, "allowed": watch.allowed}
-        monitor |= {"time_to_fail_s": watch.time_to_fail_s, "says": watch.says}
+    monitor = _monitor(protection, watch) if where is Where.TARGET else {"enabled": False, "colour": "off"}
     return {
         "id": protection.id,
         "role": where.value,

@@ -53,6 +53,9 @@ class Site:
         watch: dict[str, Any] = {"interval_s": 0.5, "missed": 3, "manual_intervention": False, "without_witness": True}
         watch |= {"lease": {"lease_s": 20, "grace_s": 5}}
         given: dict[str, Any] = {"application": "fileprint", "source": server.name, "target": "beta"}
+        roots = [{"source_path": "C:\\Data", "target_path": "C:\\Data"}]
+        in_step = [sys.executable, "-c", 'print(\'{"in_step": true, "age_s": 1}\')']
+        given |= {"connection": {"roots": roots, "replication": "external", "external": {"ask": in_step}}}
         given |= {"name": "files.lab.example", "monitoring": watch, "failover": {"services": [SERVICE]}}
         with Pipeline(home, "test") as pipeline:
             pipeline.store.put_server(server)
@@ -110,6 +113,7 @@ def test_a_windows_source_has_leases_over_winrm_and_goes_on_when_serve_is_stoppe
     shown = subprocess.run(
         **site.command("status", "--json"), capture_output=True, text=True, check=False, timeout=LONG_S
     )
+    assert shown.returncode == 0, shown.stdout + shown.stderr
     status = json.loads(shown.stdout)[0]
     assert (status["monitor"]["enabled"], status["monitor"]["colour"]) == (True, "green")
     assert status["source"]["services"] == [{"name": "files", "state": "running", "healthy": True}], shown.stdout
