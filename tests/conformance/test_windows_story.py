@@ -14,13 +14,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from orchestrator import planning
+from orchestrator import planning, validate
 from orchestrator.delivering import HostScript, rendered
 from orchestrator.executing import Executor
 from orchestrator.hosts.winrm import WinRmHost
 from orchestrator.leasing.grants import GrantSettings, LedgerGrants
 from orchestrator.leasing.ledger import ledger_of
 from orchestrator.model.conditions import Stage
+from orchestrator.model.findings import Severity
 from orchestrator.model.names import NameChanges
 from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.plan import PlanKind
@@ -170,3 +171,36 @@ def test_from_enable_to_failback(story: Story) -> None:
     assert (after.optional_names, after.smb_server) == (kept.optional_names, kept.smb_server)
     assert story.shares(TARGET) == {}
     assert story.world.state["names"]["files.lab.example. A"]["data"] == ["10.0.0.1"]
+
+
+@pytest.mark.covers("AM-37")
+def test_what_can_be_mended_is_mended_on_the_servers_and_put_back(story: Story) -> None:
+    held = msgspec.structs.replace(protection(Stage.CONFIGURED), settings=story.settings)
+    closed = "Set-NetFirewallRule -Group '@FirewallAPI.dll,-28502' -Enabled False -ErrorAction Stop"
+    for text in (closed, "Set-SmbServerConfiguration -RequireSecuritySignature $false -Force -Confirm:$false"):
+        assert run.run(text, story.pair.machines[TARGET]).exit_code == 0
+
+    def report() -> validate.Report:
+        found = FileServer().inventory(story.ports(), story.settings)
+        return validate.validate(FileServer().checks(), found, held, 1000.0)
+
+    def wrong() -> set[str]:
+        return {one.check for one in report().findings if one.severity is not Severity.PASSED} & mendable
+
+    mendable = {
+        "windows-strict-names",
+        "windows-firewall-closed",
+        "service-starts-by-itself",
+        "windows-registers-itself",
+    }
+    before = wrong()
+    assert {"windows-strict-names", "windows-firewall-closed", "service-starts-by-itself"} <= before
+    plan = validate.fixes(report(), held, frozenset(mendable))
+    header = journal.Header(journal.VERSION, RunId("fix"), 1000.0, "test", plan)
+    with journal.create(story.place / "journals", header, {}) as log:
+        doing = Executor(header.run, story.ports(), log, budget_s=60, clock=Ticks().clock(), tell=lambda _: None)
+        ended = doing.execute(plan)
+        assert ended.state is RunState.DONE, ended
+        assert wrong() == set()
+        assert doing.undo(plan).state is RunState.UNDONE
+    assert wrong() == before
