@@ -16,7 +16,8 @@ from orchestrator.engine.apply.last_good import Check, Moment
 from orchestrator.engine.apply.record import ReplicaRecord, load_record, save_record
 from orchestrator.engine.apply.replica import Replica
 from orchestrator.engine.apply.works import ReplicaSettings
-from orchestrator.engine.control.replicas import Replicas, goes_back_to
+from orchestrator.engine.control.replica_facts import goes_back_to
+from orchestrator.engine.control.replicas import Replicas
 from orchestrator.engine.oplog.format import Kind
 from orchestrator.engine.oplog.reader import LogReader
 from orchestrator.engine.transfer.messages import (

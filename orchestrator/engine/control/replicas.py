@@ -15,11 +15,9 @@ from pathlib import Path
 
 from orchestrator.engine.apply.applier import RetryPolicy
 from orchestrator.engine.apply.house import ReplicaHouse
-from orchestrator.engine.apply.ports import ReplicaStatus as ReplicaNow
 from orchestrator.engine.apply.record import ReplicaRecord
 from orchestrator.engine.apply.replica import Replica
 from orchestrator.engine.apply.works import ReplicaSettings
-from orchestrator.engine.control import store
 from orchestrator.engine.control.answers_connections import ReplicaStatus
 from orchestrator.engine.control.errors import Conflict, Unknown
 from orchestrator.engine.control.events import Events
@@ -27,21 +25,15 @@ from orchestrator.engine.control.feeds import TargetFeed
 from orchestrator.engine.control.keeping import Keeping
 from orchestrator.engine.control.layout import Layout
 from orchestrator.engine.control.mounts import Mounts
+from orchestrator.engine.control.replica_facts import as_answer, goes_back_to, is_fed, overlap, summed_up
+from orchestrator.engine.control.restored import Restored
 from orchestrator.engine.control.schema import MountRequest, ReplicaAction, ReplicaActionKind
 from orchestrator.engine.control.snapshots import Snapshots
 from orchestrator.engine.monitor import ports as monitor_ports
 from orchestrator.engine.oplog.limits import QueueLimits
 from orchestrator.engine.transfer.events import Denied, Progress
-from orchestrator.engine.transfer.messages import DataState, Hello, Refusal, Reply
+from orchestrator.engine.transfer.messages import Hello, Refusal, Reply
 from orchestrator.engine.transfer.tls import Peer
-
-WORST_FIRST = (
-    DataState.NOT_READY,
-    DataState.MIRROR_REQUIRED,
-    DataState.MIRRORING,
-    DataState.RESTORE_REQUIRED,
-    DataState.GOOD,
-)
 
 
 class Nobody:
@@ -91,6 +83,7 @@ class Replicas:
         self._mounts = mounts
         self._lock = threading.RLock()
         self._keeping = keeping
+        self._restored = Restored(mounts)
         self.heard_s: Callable[[str], float | None] = lambda _: None
         self.snapshots = snapshots
         self.unwatched: Callable[[str], None] = lambda _: None
@@ -258,23 +251,11 @@ class Replicas:
 
     def summary(self, protection: str) -> monitor_ports.ReplicaStatus:
         """The replicas of a protection as one: the worst data state, the largest queue."""
-        found = [replica.status() for replica in self.of(protection)]
-        if not found:
-            return monitor_ports.ReplicaStatus(DataState.NOT_READY)
-        heard = [heard_s for one in found if (heard_s := self.heard_s(one.key)) is not None]
-        return monitor_ports.ReplicaStatus(
-            data_state=min((one.data_state for one in found), key=WORST_FIRST.index),
-            queue_bytes=sum(one.queue_memory_bytes + one.queue_disk_bytes for one in found if one.queue_operations),
-            acknowledged_sequence=min(one.acknowledged_sequence for one in found),
-            applied_sequence=min(one.applied_sequence for one in found),
-            acknowledged_time_ns=min(one.acknowledged_time_ns for one in found),
-            last_heard_s=min(heard, default=None),
-            falls_back=all(goes_back_to(replica) is not None for replica in self.of(protection)),
-        )
+        return summed_up(self.of(protection), self.heard_s)
 
     def _status(self, replica: Replica) -> ReplicaStatus:
         return as_answer(replica.status()).model_copy(
-            update={"restored": self._was_restored(replica), "set_aside": self._keeping.listed(replica)}
+            update={"restored": self._restored.is_so(replica), "set_aside": self._keeping.listed(replica)}
         )
 
     def _get(self, key: str) -> Replica:
@@ -394,7 +375,7 @@ class Replicas:
 
     def _demote(self, replica: Replica, action: ReplicaAction) -> None:
         """A live replica becomes one again once it was restored from, or when a person lets its changes go."""
-        if replica.record.promoted and not (action.discard_changes or self._was_restored(replica)):
+        if replica.record.promoted and not (action.discard_changes or self._restored.is_so(replica)):
             raise Conflict(
                 what=f"making {replica.record.root} a replica again",
                 why="it was live since a failover and was not restored from",
@@ -403,77 +384,12 @@ class Replicas:
         if self._mounts.capture(replica.record.root) is not None:
             self._mounts.unmount(replica.record.root)
         replica.demote(action.epoch or 0)
-        restored_file(replica).unlink(missing_ok=True)
+        self._restored.forget(replica)
         self._events.tell("replica", f"{replica.record.root} is a replica again", key=replica.key, by=action.by)
 
     def restored(self, root: str, mark: int) -> None:
         """All that was live at ``root`` up to ``mark`` is at its original source; it holds as long as nothing more changes here."""
         for replica in self._house.all():
             if replica.record.promoted and replica.record.root == root:
-                store.write_text(restored_file(replica), self._change_mark(root, mark))
+                self._restored.note(replica, mark)
                 self._events.tell("replica", f"{root} was restored to {replica.record.source}", key=replica.key)
-
-    def _was_restored(self, replica: Replica) -> bool:
-        path = restored_file(replica)
-        return path.exists() and path.read_text(encoding="utf-8") == self._change_mark(replica.record.root)
-
-    def _change_mark(self, root: str, mark: int | None = None) -> str:
-        """A place in the log of the live data, where it stands if none is given; a watched directory has no log to tell by."""
-        capture = self._mounts.capture(root)
-        if capture is None or capture.kind != "fuse":
-            return ""
-        return f"{capture.state.log_id} {capture.state.committed_sequence if mark is None else mark}"
-
-
-def goes_back_to(replica: Replica) -> str | None:
-    """The snapshot by which a replica is in a good state again; empty where it is in one, None where there is none.
-
-    One that a person set back stays a person's affair.
-    """
-    record = replica.record
-    if record.set_back_to:
-        return None
-    if record.data_state is DataState.GOOD or record.intact:
-        return ""
-    return record.kept or None
-
-
-def is_fed(replica: Replica) -> bool:
-    """Whether something is applied to it now, or stands in its queue to be."""
-    now = replica.status()
-    return now.connected or bool(now.queue_operations)
-
-
-def restored_file(replica: Replica) -> Path:
-    """Where it is remembered that a live replica was restored from."""
-    return replica.directory / "restored"
-
-
-def as_answer(now: ReplicaNow) -> ReplicaStatus:
-    """A replica as the control API shows it."""
-    return ReplicaStatus(
-        key=now.key,
-        source=now.source,
-        replication_set=now.replication_set,
-        target_root=now.target_root,
-        protection=None if now.protection in ("", now.key) else now.protection,
-        data_state=now.data_state.value,
-        acknowledged_sequence=now.acknowledged_sequence,
-        acknowledged_time_ns=now.acknowledged_time_ns,
-        applied_sequence=now.applied_sequence,
-        applied_time_ns=now.applied_time_ns,
-        queue_bytes=now.queue_memory_bytes + now.queue_disk_bytes,
-        epoch=now.epoch,
-        promoted=now.promoted,
-        paused=now.target_state == "paused",
-        connected=now.connected,
-        intact=now.intact,
-        kept=now.kept,
-        set_back_to=now.set_back_to,
-        last_error=now.says,
-    )
-
-
-def overlap(one: Path, other: Path) -> bool:
-    """Whether one of two paths lies in the other."""
-    return one.is_relative_to(other) or other.is_relative_to(one)
