@@ -347,3 +347,64 @@ def test_a_program_gets_its_words_as_they_are(host):
         assert json.loads(host.path("C:\\words.json").read_text()) == words
 
     check()
+
+
+@pytest.mark.parametrize(
+    ("template", "variables"),
+    [
+        ("common/take_names", {"document": {"netbios": ["ALPHA"]}}),
+        ("common/restart_service", {"service": "LanmanServer"}),
+    ],
+)
+def test_a_restart_that_was_cut_off_starts_what_it_had_stopped(host, template, variables):
+    """Killed when the Server service is down: the next run knows from the disk what ran with it."""
+    services = host.machine.services
+    services.create("Browser2", "Needs the Server service", "C:\\browser2.exe", requires=["LanmanServer"])
+    services.begin_start("Browser2")
+    before = host.state()
+    host.deliver("post_failover", [step("names", template, **variables)])
+    services.on_stopped.setdefault("lanmanserver", []).append(lambda: host.kill())  # noqa: PLW0108  of that run
+    assert host.run("post_failover").code is None
+    assert (services.status("LanmanServer"), services.status("Browser2")) == ("Stopped", "Stopped")
+    services.on_stopped.clear()
+    assert host.run("post_failover").code == 0, host.lines("post_failover")
+    assert (services.status("LanmanServer"), services.status("Browser2")) == ("Running", "Running")
+    assert host.run("post_failover", undo=True).code == 0
+    assert host.state() == before
+
+
+def test_a_protected_service_is_started_by_what_is_installed(host):
+    """Which notes that it is wanted, and refuses while this server may not serve."""
+    host.install()
+    path = host.path(f"{FOLDER}\\protection.json")
+    kept = {
+        "id": "files", "role": "target", "epoch": 2, "held": 2, "fence": "", "fenced": "", "lease_over": "", "monitor": False,
+        "lease": {"n": 0, "boot": "", "until_s": None}, "services": [{"name": "odd", "unit": "Depends"}], "wanted": [], "dependents": [],
+    }  # fmt: skip
+    path.write_text(json.dumps(kept))
+    host.deliver("post_failover", [step("start", "common/start_service", service={"name": "odd", "unit": "Depends"})])
+    assert host.run("post_failover").code == 0, host.lines("post_failover")
+    assert json.loads(path.read_text())["wanted"] == ["odd"]
+    assert host.run("post_failover", undo=True).code == 0, host.lines("post_failover")
+    assert json.loads(path.read_text())["wanted"] == []
+    assert host.machine.services.status("Depends") == "Stopped"
+    path.write_text(json.dumps({**kept, "fence": "alpha serves"}))
+    assert host.run("post_failover", run_id="run2", fenced="").code == 1
+    assert "alpha serves" in host.lines("post_failover", "run2")[-1]["says"]
+
+
+def test_open_files_below_a_share_are_closed_and_no_others(host):
+    file = {"ClientComputerName": "10.0.0.9", "ClientUserName": "LAB\\u"}
+    opened = [
+        {"FileId": 1, "Path": f"{SHARE['path']}\\a.txt", **file},
+        {"FileId": 2, "Path": "C:\\data2\\b.txt", **file},
+    ]
+    host.machine.shares.lab_sessions = [{"SessionId": 7, "NumOpens": 2, "OpenFiles": opened, **file}]
+    host.deliver(
+        "pre_failback", [step("close", "common/close_sessions", "close", "pre_failback", paths=[SHARE["path"]])]
+    )
+    assert host.run("pre_failback").code == 0, host.lines("pre_failback")
+    assert [one["FileId"] for one in host.machine.shares.lab_sessions[0]["OpenFiles"]] == [2]
+    host.deliver("pre_failback", [step("close-all", "common/close_sessions", "close", "pre_failback")])
+    assert host.run("pre_failback", run_id="run2").code == 0, host.lines("pre_failback", "run2")
+    assert host.machine.shares.lab_sessions == []

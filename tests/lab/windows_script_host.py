@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ class WindowsScriptHost:
         self.machine = Machine(
             directory, settings, Hooks(directory=self.names), clock=lambda: began + (time.time() - began) * FASTER
         ).boot()
+        self.kill: Callable[[], None] = lambda: None
         for folder in (*folders, f"{FOLDER}\\scripts"):
             self.path(folder).mkdir(parents=True, exist_ok=True)
         self.fence("")
@@ -68,6 +70,13 @@ class WindowsScriptHost:
     def path(self, windows: str) -> Path:
         """The real path behind a Windows path."""
         return self.machine.files.open_path(windows)
+
+    def install(self) -> None:
+        """Lay the scripts that dtam installs on a server."""
+        for one in (resources.files("scripts") / "windows").iterdir():
+            place = self.path(f"C:\\Program Files\\dtam\\bin\\{one.name}")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(one.read_text(encoding="utf-8-sig").encode("utf-8-sig"))
 
     def fence(self, why: str, epoch: int = 2) -> None:
         """What the server keeps about the protection."""
@@ -101,6 +110,7 @@ class WindowsScriptHost:
 
         stdin = io.BytesIO(b"" if words else json.dumps(request).encode())
         started.append(start(line, self.machine, SYSTEM, heard, err.extend, stdin))
+        self.kill = started[0].cancel
         try:
             code: int | None = started[0]()
         except Cancelled:

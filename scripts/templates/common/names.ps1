@@ -80,6 +80,7 @@ function Set-NameList {
 function Add-AllNames {
     param($Document)
 
+    Resume-TheServer
     foreach ($place in @(Get-NamePlace -Document $Document)) {
         $missing = @(Get-MissingName -Place $place)
         if ($missing.Count -gt 0) {
@@ -106,6 +107,7 @@ function Add-AllNames {
 
 # Exactly what was added is removed again.
 function Remove-AllNames {
+    Resume-TheServer
     foreach ($line in @(Get-Taken -What 'names')) {
         switch ($line.kind) {
             'list' {
@@ -133,12 +135,24 @@ function Remove-AllNames {
     Close-Taken -What 'names'
 }
 
-# The Server service reads its names when it starts. One that does not run, and that we did not
-# stop, reads them when it is started.
+# Whether we stopped the Server service and did not come to start it again.
+function Test-CutOff {
+    $last = @(Get-Taken -What 'names' | Where-Object { @('stopping', 'restarted') -contains $_.kind } | Select-Object -Last 1)
+    @($last | Where-Object { $_.kind -eq 'stopping' }).Count -gt 0
+}
+
+# What a run that was cut off had stopped is started first: without its service nothing about names can be asked.
+function Resume-TheServer {
+    if (Test-CutOff) {
+        Start-WithDependent -Name 'LanmanServer' -Seconds $ServerWaits -What 'names'
+        Add-Taken -What 'names' -Value ([ordered]@{ kind = 'restarted'; run = $Request['Run'] })
+    }
+}
+
+# The Server service reads its names when it starts; one that does not run reads them when it is started.
 function Restart-TheServer {
     if (Test-RestartDue -What 'names') {
-        $last = @(Get-Taken -What 'names' | Where-Object { @('stopping', 'restarted') -contains $_.kind } | Select-Object -Last 1)
-        if (@($last | Where-Object { $_.kind -eq 'stopping' }).Count -gt 0 -or (Test-ServiceState -Name 'LanmanServer' -State 'Running')) {
+        if (Test-ServiceState -Name 'LanmanServer' -State 'Running') {
             Restart-WithDependent -Name 'LanmanServer' -Seconds $ServerWaits -What 'names'
         } else {
             Add-Taken -What 'names' -Value ([ordered]@{ kind = 'restarted'; run = $Request['Run'] })
