@@ -135,8 +135,13 @@ class Tasks(Part):
             self.save()
 
     def is_cancelled(self, key: str, boots: int) -> bool:
-        """Whether a run must end: it was stopped, or the power went."""
-        return key in self._stopping or boots != self.machine.boots or not self.machine.booted
+        """Whether a run must end: it was stopped, the power went, or the lab took the machine away."""
+        return (
+            key in self._stopping
+            or boots != self.machine.boots
+            or not self.machine.booted
+            or not self.machine.directory.exists()
+        )
 
     def wait(self, task: dict[str, Any], timeout_s: float) -> bool:
         """For tests: until its run is over."""
@@ -149,14 +154,18 @@ class Tasks(Part):
         from tests.lab.windows.machine.task_runs import run_action
 
         code = 0
-        for action in task["actions"]:
-            code = run_action(self.machine, action, task, lambda: self.is_cancelled(key, boots))
-        with self.machine.lock:
-            if self.is_cancelled(key, boots):
-                return
-            task["result"] = code
-            self.save()
-            self._retry(key, task, code)
+        try:
+            for action in task["actions"]:
+                code = run_action(self.machine, action, task, lambda: self.is_cancelled(key, boots))
+            with self.machine.lock:
+                if self.is_cancelled(key, boots):
+                    return
+                task["result"] = code
+                self.save()
+                self._retry(key, task, code)
+        except OSError:
+            if self.machine.directory.exists():  # else the lab took the whole machine away under its task
+                raise
 
     def _retry(self, key: str, task: dict[str, Any], code: int) -> None:
         count, interval = task["settings"].get("restart_count", 0), task["settings"].get("restart_interval_s", 0)
