@@ -17,6 +17,7 @@ from orchestrator.hosts.winrm import WinRmHost
 from orchestrator.hosts.winrm_calls import Caller
 from orchestrator.hosts.winrm_laying import computer_of, lay, looked, take_away
 from orchestrator.hosts.winrm_reach import caller_of, winrm_host
+from orchestrator.hosts.winrm_scripts import scripts
 from orchestrator.hosts.winrm_shell import Ended
 from orchestrator.model.servers import Server
 from orchestrator.model.windows import RegistryAsk, WindowsAsk
@@ -248,7 +249,7 @@ class Here:
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
     booted = Machine(tmp_path_factory.mktemp("machine"), MachineSettings(name="ALPHA"), Hooks())
     booted.boot()
-    lay(caller_in(booted, Session(user="ALPHA\\dtam", elevated=True)))
+    caller_in(booted, Session(user="ALPHA\\dtam", elevated=True)).install("lay", tuple(scripts()))
     return booted
 
 
