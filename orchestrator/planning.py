@@ -60,7 +60,7 @@ def plan(kind: PlanKind, application: Application, planning: Planning) -> Plan:
         PlanKind.FAILBACK: application.failback,
     }
     refusals = tuple(application.refusals(kind.value, planning))
-    steps = () if refusals and not planning.inventory.target.engine else tuple(verbs[kind](planning))
+    steps = () if refusals and planning.inventory.target.unreachable else tuple(verbs[kind](planning))
     return Plan(
         kind,
         planning.protection.id,

@@ -63,6 +63,16 @@ class TestWindowsFileServer(ApplicationConformance):
         held = windows_rehearsal.protection(Stage.ENABLED, 1)
         return Planning(held, found, 1, scripts()[0], found.names.changes, by="test")
 
+    def test_plans_without_data_refuse_themselves(self, application: FileServer, planning: Planning) -> None:
+        bare = planning.protection.settings.connection.model_copy(update={"roots": ()})
+        settings = planning.protection.settings.model_copy(update={"connection": bare})
+        empty = msgspec.structs.replace(
+            planning, protection=msgspec.structs.replace(planning.protection, settings=settings)
+        )
+        for kind in ("protect", "failover", "restore", "failback"):
+            assert list(getattr(application, kind)(empty))
+            assert any("no directory" in reason for reason in application.refusals(kind, empty))
+
 
 class TestWindowsWithAToolOfOnesOwn(ApplicationConformance):
     """The same, where somebody else's tool moves the data: nothing is connected by dtam, and nothing turned that has no command."""

@@ -24,14 +24,15 @@ def offers(planning: Planning, capability: str) -> bool:
 
 
 def _link(planning: Planning, origin: Where, epoch: int) -> Link:
+    """Without a directory there is nothing to link, and every plan refuses itself for that."""
     settings = planning.protection.settings
-    root = settings.connection.roots[0]
+    first = next(iter(settings.connection.roots), None)
     return Link(
         protection=planning.protection.id,
         replication_set=settings.replication_set,
         origin=origin,
-        source_path=root.on(origin),
-        target_path=root.on(origin.other),
+        source_path=first.on(origin) if first else "",
+        target_path=first.on(origin.other) if first else "",
         purpose="protect" if origin is Where.SOURCE else "restore",
         epoch=epoch,
         mirror="block",
