@@ -77,6 +77,9 @@ GOOD = {
     "$o = [pscustomobject]@{ A = 1 }; $o | Add-Member -NotePropertyName B -NotePropertyValue 2; ($o.PSObject.Properties | ForEach-Object { $_.Name }) -join ','": "A,B",
     "(Get-Command Get-SmbShare).ModuleName; (Get-Command 'New-Nothing' -ErrorAction SilentlyContinue).Count": "SmbShare 0",
     "Join-Path 'C:\\a' 'b'; Split-Path 'C:\\a\\b' -Leaf; Split-Path 'C:\\a\\b'": "C:\\a\\b b C:\\a",
+    "'a', 'b' | ForEach-Object { $i = 0 } { \"$i$_\"; $i++ } { 'end' }": "0a 1b end",
+    "Write-Output 1 2; Write-Host a b; (Write-Output @(1, 2)).Count": "1 2 a b 2",
+    "(Get-Command Get-SmbShare).Parameters.ContainsKey('Name'); (Get-Command Get-SmbShare).Parameters.Keys -contains 'Bogus'": "True False",
     "1..3 | Select-Object -First 2; (1..3 | Select-Object -Last 1)": "1 2 3",
 }  # fmt: skip
 

@@ -184,7 +184,9 @@ class Binder(Conversion):
             if self._bind_position(one, bound):
                 continue
             if rest is not None:
-                bound.values[rest.name] = self.convert(rest, [item.value for item in given[place:]], "")
+                left = [item.value for item in given[place:]]
+                bound.values[rest.name] = self.convert(rest, left[0] if len(left) == 1 else left, "")
+                self._narrow(bound)
                 return
             if not self.signature.advanced:
                 bound.rest.append(one.value)

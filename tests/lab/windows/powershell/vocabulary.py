@@ -88,6 +88,10 @@ def signature(name: str) -> Signature | None:
     )
 
 
+# Parameters that take all remaining arguments; the tables of the pages do not say so.
+REMAINING = {("ForEach-Object", "RemainingScripts"), ("Write-Host", "Object"), ("Write-Output", "InputObject")}
+
+
 def _parameter(cmdlet: str, name: str, fields: dict[str, Any]) -> SignatureParameter:
     written = fields["t"]
     pipeline = fields.get("p", "")
@@ -110,4 +114,5 @@ def _parameter(cmdlet: str, name: str, fields: dict[str, Any]) -> SignatureParam
         values=tuple(fields.get("v", ())),
         enumeration=enumeration,
         known=resolved is not None,
+        rest=(cmdlet, name) in REMAINING,
     )

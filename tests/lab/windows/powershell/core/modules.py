@@ -11,10 +11,13 @@ from tests.lab.windows.powershell.convert import to_text, version
 from tests.lab.windows.powershell.core.sessions import _scope
 from tests.lab.windows.powershell.patterns import has_wildcard, like
 from tests.lab.windows.powershell.values import (
+    Computed,
     EnumValue,
     ErrorRecord,
     OutsideSubset,
     PsObject,
+    Table,
+    TypeValue,
     custom,
     typed,
 )
@@ -34,11 +37,32 @@ def _command(name: str, kind: str, module: str, target: Any) -> PsObject:
             "Source": module,
             "Version": version("1.0.0.0"),
             "Definition": name,
+            "Parameters": Computed(lambda: _parameters(name)),
             "__command": target,
         },
         text=name,
         read_only=True,
     )
+
+
+def _parameters(name: str) -> Table:
+    """CommandInfo.Parameters: from each name to its metadata, the common ones too."""
+    signature = vocabulary.signature(name)
+    made = Table()
+    for one in signature.parameters.values() if signature is not None else ():
+        made[one.name] = custom(
+            {
+                "Name": one.name,
+                "ParameterType": TypeValue(one.type_name),
+                "SwitchParameter": one.is_switch,
+                "Aliases": list(one.aliases),
+            }
+        )
+    for one in vocabulary.document()["common"] if signature is not None else ():
+        made[one] = custom(
+            {"Name": one, "ParameterType": TypeValue("System.Object"), "SwitchParameter": False, "Aliases": []}
+        )
+    return made
 
 
 def _commands(call: Call, pattern: str) -> Iterator[PsObject]:

@@ -23,6 +23,7 @@ from tests.lab.windows.powershell.values import (
     PsObject,
     Table,
     Terminating,
+    as_list,
     custom,
 )
 
@@ -84,7 +85,7 @@ def foreach_object(call: Call) -> Iterator[Any]:
     if call.has("MemberName"):
         yield from _members(call)
         return
-    blocks = call.get("Process") or []
+    blocks = [*as_list(call.get("Process")), *as_list(call.get("RemainingScripts"))]
     begin, end = call.get("Begin"), call.get("End")
     if len(blocks) > 1 and begin is None:
         begin, blocks = blocks[0], blocks[1:]
