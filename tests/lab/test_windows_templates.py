@@ -290,15 +290,15 @@ def test_a_share_that_cannot_be_put_is_refused_before_any_is_made(host, share, w
     assert host.state() == before
 
 
-def test_an_address_that_somebody_answers_for_is_not_taken(host):
+@pytest.mark.parametrize(("asked", "why"), [(True, "is answered for by 00-"), (False, "in use by another server")])
+def test_an_address_that_somebody_answers_for_is_not_taken(host, asked, why):
+    """Seen by asking, and where nobody asks by the system's own detection, after which it is removed again."""
     host.machine.hooks.answers = lambda address: address == ADDRESS["address"]
-    host.deliver(
-        "post_failover",
-        [step("take", "common/take_addresses", document={"addresses": [ADDRESS], "conflict_check": False})],
-    )
+    document = {"addresses": [ADDRESS], "conflict_check": asked}
+    host.deliver("post_failover", [step("take", "common/take_addresses", document=document)])
     before = host.state()
     assert host.run("post_failover").code == 1
-    assert "in use by another server" in host.lines("post_failover")[-1]["says"]
+    assert why in host.lines("post_failover")[-1]["says"]
     assert host.state() == before
 
 

@@ -70,7 +70,7 @@ function Get-Answerer {
     foreach ($neighbour in @(Get-Neighbour -Address $Address)) {
         Remove-NetNeighbor -IPAddress $Address -InterfaceIndex $neighbour.InterfaceIndex -Confirm:$false -ErrorAction SilentlyContinue
     }
-    $null = Test-NetConnection -ComputerName $Address -InformationLevel Quiet -WarningAction SilentlyContinue -ErrorAction SilentlyContinue
+    $null = Test-Connection -ComputerName $Address -Count 2 -Quiet -ErrorAction SilentlyContinue
     Get-Neighbour -Address $Address | ForEach-Object { "$($_.LinkLayerAddress)" }
 }
 
