@@ -179,3 +179,16 @@ def test_ended_from_outside_nothing_runs_any_more(machine):
     thread.join(60)
     assert ended == [True]
     assert b"never" not in out
+
+
+def test_a_pipe_that_breaks_ends_the_process_without_its_finally_blocks(machine):
+    class Gone(Exception):
+        pass
+
+    def broken(_):
+        raise Gone
+
+    text = "try { [Console]::Out.WriteLine('x') } finally { [System.IO.File]::WriteAllText('C:\\Temp\\never', 'x') }"
+    with pytest.raises(Gone):
+        start(["powershell", "-Command", text], machine, Session(), broken, broken, io.BytesIO())()
+    assert not machine.files.open_path("C:\\Temp\\never").exists()

@@ -54,11 +54,18 @@ class PipeHost:
 
     def out(self, text: str) -> None:
         """Text to standard output, in UTF-8."""
-        self._out(text.encode())
+        self._piped(self._out, text.encode())
 
     def err(self, text: str) -> None:
         """Text to standard error."""
-        self._err(text.encode())
+        self._piped(self._err, text.encode())
+
+    def _piped(self, work: Callable[..., Any], *given: Any) -> Any:
+        """Use a pipe; one that is broken ends the process at once, without any `finally` of the script."""
+        try:
+            return work(*given)
+        except Exception as error:
+            raise Cancelled from error
 
     def emit(self, stream: str, value: Any) -> None:
         """A record: errors to standard error, the rest to standard output as the console shows it; all as CLIXML where that is asked for."""
@@ -81,11 +88,11 @@ class PipeHost:
 
     def read_all(self) -> str:
         """All of standard input, a byte order mark taken off."""
-        return str(self._stdin.read().decode("utf-8", "replace")).removeprefix("\ufeff")
+        return str(self._piped(self._stdin.read).decode("utf-8", "replace")).removeprefix("\ufeff")
 
     def read_line(self) -> str | None:
         """One line of standard input."""
-        line = self._stdin.readline()
+        line = self._piped(self._stdin.readline)
         return line.decode("utf-8", "replace").rstrip("\r\n") if line else None
 
 
@@ -127,13 +134,18 @@ class Running:
 
         Raises:
             Cancelled: it was ended from outside.
+            Exception: what a broken pipe raised; it ended the process, too.
         """
         load_cmdlets()
         try:
             code = self._run()
+            self.host.flush()
+        except Cancelled as ended:
+            if isinstance(ended.__cause__, Exception):
+                raise ended.__cause__ from None
+            raise
         finally:
             self.shell.close()
-            self.host.flush()
         self.exit_code = code
         return code
 
