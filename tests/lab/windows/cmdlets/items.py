@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from typing import Any
 
+from tests.lab.windows.cmdlets import wsman_drive
 from tests.lab.windows.cmdlets.base import matches, over_machine, record, texts
 from tests.lab.windows.cmdlets.item_objects import item_object
 from tests.lab.windows.cmdlets.places import (
@@ -34,6 +35,11 @@ ITEM_EXISTS = "System.IO.IOException"
 @over_machine("Get-Item", error_class=f"{COMMANDS}GetItemCommand")
 def get_item(call: Call) -> Iterator[Any]:
     """The items themselves."""
+    for name in ("Path", "LiteralPath"):
+        if call.has(name):
+            for path in [one for one in texts(call.get(name)) if wsman_drive.is_there(one)]:
+                yield wsman_drive.setting(call, path)
+            call.bound[name] = [one for one in texts(call.get(name)) if not wsman_drive.is_there(one)]
     for at in chosen(call):
         yield item_object(call, at)
 
