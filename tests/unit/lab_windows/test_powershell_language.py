@@ -80,6 +80,7 @@ GOOD = {
     "'a', 'b' | ForEach-Object { $i = 0 } { \"$i$_\"; $i++ } { 'end' }": "0a 1b end",
     "Write-Output 1 2; Write-Host a b; (Write-Output @(1, 2)).Count": "1 2 a b 2",
     "(Get-Command Get-SmbShare).Parameters.ContainsKey('Name'); (Get-Command Get-SmbShare).Parameters.Keys -contains 'Bogus'": "True False",
+    "('ab', 'cd' | Select-String -Pattern 'C(.)').Matches[0].Groups[1].Value; 'x' | Select-String 'y' -Quiet": "d False",
     "1..3 | Select-Object -First 2; (1..3 | Select-Object -Last 1)": "1 2 3",
 }  # fmt: skip
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.lab.windows.powershell.core import creating, documents, modules, objects, sessions, writing
+from tests.lab.windows.powershell.core import creating, documents, modules, objects, searching, sessions, writing
 
-ROOMS = (creating, documents, modules, objects, sessions, writing)
+ROOMS = (creating, documents, modules, objects, searching, sessions, writing)
