@@ -104,7 +104,6 @@ def rendered(plugin: Application, planning: Planning, lying: Iterable[HostScript
     steps = tuple(step for plan in plans for step in plan(neutral))
     delivered = {one.name: one.text for one in lying}
     own = planning.protection.settings.advanced.scripts
-    pair = planning.protection.pair
     made = (_one(name, planning.protection, steps, delivered, own) for name in PLACES)
     return tuple(one for one in made if one is not None)
 
