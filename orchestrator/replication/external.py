@@ -10,7 +10,6 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
@@ -22,6 +21,7 @@ from orchestrator.model.servers import Pair, Where
 from orchestrator.model.settings import ConnectionTab
 from orchestrator.model.settings_replication import ExternalSettings
 from orchestrator.replication.errors import refuse
+from orchestrator.replication.foreign import ForeignReplication
 from orchestrator.replication.storage_replica import Scripted
 
 WAY = "the tool of your own"
@@ -80,8 +80,10 @@ def run_there(host: Scripted) -> Run:
     return run
 
 
-class ExternalReplication:
+class ExternalReplication(ForeignReplication):
     """The ``Replication`` port over commands. ``run`` runs one and gives what it wrote."""
+
+    way = WAY
 
     def __init__(self, pair: Pair, tab: ConnectionTab, run: Run = run_here) -> None:
         if tab.external is None:
@@ -96,42 +98,6 @@ class ExternalReplication:
     def capabilities(self) -> frozenset[str]:
         """Telling an age, and whatever a command was given for."""
         return self._capabilities
-
-    # -- what it has nothing of
-
-    def paired(self) -> bool:
-        """That is the tool's business."""
-        return True
-
-    def pair(self) -> None:
-        """Not offered."""
-        refuse(WAY, "pairing")
-
-    def unpair(self) -> None:
-        """Not offered."""
-        refuse(WAY, "pairing")
-
-    def captured(self, where: Where, path: str) -> bool:  # noqa: ARG002
-        """Nothing is captured by dtam."""
-        return False
-
-    def capture(self, where: Where, path: str, limits: Mapping[str, Any]) -> None:  # noqa: ARG002
-        """Not offered."""
-        refuse(WAY, "capture")
-
-    def uncapture(self, where: Where, path: str) -> None:
-        """Nothing was captured."""
-
-    def replication_set(self, where: Where, name: str) -> Mapping[str, Any] | None:  # noqa: ARG002
-        """There are none."""
-        return None
-
-    def put_replication_set(self, where: Where, name: str, root: str, rules: Sequence[Mapping[str, Any]]) -> None:  # noqa: ARG002
-        """Not offered."""
-        refuse(WAY, "sets")
-
-    def remove_replication_set(self, where: Where, name: str) -> None:
-        """There are none."""
 
     # -- links
 

@@ -14,7 +14,7 @@ Sources: the server-to-server page and the FAQ of Storage Replica, the pages of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from orchestrator.errors import DtamError
@@ -25,7 +25,8 @@ from orchestrator.model.ports import Link, LinkStatus
 from orchestrator.model.servers import Where
 from orchestrator.model.settings import ConnectionTab
 from orchestrator.model.settings_replication import ReplicatedVolume, StorageReplicaSettings
-from orchestrator.replication.errors import ReplicationBroken, refuse
+from orchestrator.replication.errors import ReplicationBroken
+from orchestrator.replication.foreign import ForeignReplication
 from orchestrator.replication.storage_replica_state import GroupState, data_state, read, state_word
 
 WAY = "Storage Replica"
@@ -46,8 +47,10 @@ class Scripted(Protocol):
         ...
 
 
-class StorageReplica:
+class StorageReplica(ForeignReplication):
     """The ``Replication`` port over two Windows hosts. ``tab`` are the settings of the connection."""
+
+    way = WAY
 
     def __init__(self, hosts: Mapping[Where, Scripted], tab: ConnectionTab) -> None:
         if tab.storage_replica is None:
@@ -61,42 +64,6 @@ class StorageReplica:
     def capabilities(self) -> frozenset[str]:
         """What the product can do."""
         return STORAGE_REPLICA
-
-    # -- what it has nothing of
-
-    def paired(self) -> bool:
-        """Servers of one domain know each other."""
-        return True
-
-    def pair(self) -> None:
-        """Not offered."""
-        refuse(WAY, "pairing")
-
-    def unpair(self) -> None:
-        """Not offered."""
-        refuse(WAY, "pairing")
-
-    def captured(self, where: Where, path: str) -> bool:  # noqa: ARG002
-        """Nothing is captured: blocks are replicated below the file system."""
-        return False
-
-    def capture(self, where: Where, path: str, limits: Mapping[str, Any]) -> None:  # noqa: ARG002
-        """Not offered."""
-        refuse(WAY, "capture")
-
-    def uncapture(self, where: Where, path: str) -> None:
-        """Nothing was captured."""
-
-    def replication_set(self, where: Where, name: str) -> Mapping[str, Any] | None:  # noqa: ARG002
-        """There are none."""
-        return None
-
-    def put_replication_set(self, where: Where, name: str, root: str, rules: Sequence[Mapping[str, Any]]) -> None:  # noqa: ARG002
-        """Not offered: a volume is replicated whole."""
-        refuse(WAY, "sets")
-
-    def remove_replication_set(self, where: Where, name: str) -> None:
-        """There are none."""
 
     # -- links
 
