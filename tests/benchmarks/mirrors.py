@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.benchmarks.engines import Link, two_engines
 from tests.benchmarks.measure import Comparison, Taken, compare, timed
-from tests.benchmarks.rsync import Daemon, empty, rsync, rsync_daemon, tls_around
+from tests.benchmarks.rsync import Daemon, empty, put_away, rsync, rsync_daemon, tls_around
 from tests.benchmarks.setting import (
     SMALL_BYTES,
     TINY_BYTES,
@@ -26,11 +26,12 @@ from tests.benchmarks.setting import (
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """One source, a target for everybody, and the rivals ready to start."""
+    """One source, a target for everybody, and the rivals ready to start; ``store`` is for what is not deleted yet."""
 
     source: Path
     target: Path
     replica: Path
+    store: Path
     link: Link
     plain: Daemon
     encrypted: Daemon
@@ -55,25 +56,28 @@ class Course:
 @contextlib.contextmanager
 def _course(setting: Setting, name: str, fill: Callable[[Path], None]) -> Iterator[Course]:
     with setting.room(name) as room, two_engines(room) as two:
-        bare, source, target, replica = room / "bare", room / "source", room / "target", room / "replica"
+        bare, source, target, replica, store = (
+            room / name for name in ("bare", "source", "target", "replica", "store")
+        )
         fill(source)
         shutil.copytree(source, bare)  # the rivals read what is not captured
         target.mkdir()
+        store.mkdir()
         settle_disk()
         two.capture(source, setting.capture)
         link = two.connect(source, replica)
         with rsync_daemon(room, target) as plain, tls_around(room, plain) as encrypted:
-            yield Course(bare, target, replica, link, plain, encrypted)
+            yield Course(bare, target, replica, store, link, plain, encrypted)
 
 
-def full(setting: Setting, name: str, size: int, fill: Callable[[Path], None]) -> list[Comparison]:
-    """A full mirror into an empty target."""
+def full(setting: Setting, name: str, size: int, fill: Callable[[Path], None], *, deletes: bool) -> list[Comparison]:
+    """A full mirror into an empty target; ``deletes``: what the turn before left there is deleted, not kept until the end."""
     with _course(setting, "full", fill) as course:
 
         def emptied(turn: Callable[[], Taken]) -> Callable[[], Taken]:
             def run() -> Taken:
-                empty(course.target)
-                empty(course.replica)
+                for place in (course.target, course.replica):
+                    empty(place) if deletes else put_away(place, course.store)
                 warm_memory(3 * size)
                 return turn()
 
@@ -93,14 +97,16 @@ def full(setting: Setting, name: str, size: int, fill: Callable[[Path], None]) -
 def big(setting: Setting) -> list[Comparison]:
     """One big file."""
     name = f"full mirror, one file of {setting.big_bytes >> 20} MiB"
-    return full(setting, name, setting.big_bytes, lambda source: big_file(source / "file", setting.big_bytes))
+    return full(
+        setting, name, setting.big_bytes, lambda source: big_file(source / "file", setting.big_bytes), deletes=True
+    )
 
 
 def small(setting: Setting) -> list[Comparison]:
     """Many small files."""
     name = f"full mirror, {setting.small_files} files of 10 KiB"
     size = setting.small_files * SMALL_BYTES
-    return full(setting, name, size, lambda source: small_files(source, setting.small_files))
+    return full(setting, name, size, lambda source: small_files(source, setting.small_files), deletes=False)
 
 
 def checksum(setting: Setting) -> list[Comparison]:
