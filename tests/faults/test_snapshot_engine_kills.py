@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engine.client import SnapshotAction, SnapshotShelf, schema
+from orchestrator.engine.client import EngineClient, SnapshotAction, SnapshotShelf, schema
 from orchestrator.errors import DtamError
 from tests.conftest import require
 from tests.e2e.conftest import Engines, wait_for
@@ -46,8 +46,10 @@ class Kept:
             (above / f"f{number}").write_text(f"{word} {number}")
 
     def settle(self) -> None:
-        with self.alpha.local(timeout_s=PATIENCE_S) as client:
-            wait_for(lambda: client.connection(self.key).target_data_state == "good", PATIENCE_S, "a good replica")
+        """Both sides say that the replica is good: after beta's death, or its going back, alpha alone may not know better yet."""
+        with self.alpha.local(timeout_s=PATIENCE_S) as client, self.beta.local() as keeper:
+            wait_for(lambda: _data_state(keeper, self.key) == "good", PATIENCE_S, "a good replica, as beta says")
+            wait_for(lambda: client.connection(self.key).target_data_state == "good", PATIENCE_S, "as alpha says")
             client.connection_action(self.key, "settle", timeout_s=PATIENCE_S)
 
     def shelf(self) -> SnapshotShelf:
@@ -71,6 +73,12 @@ class Kept:
     def _ask_of_the_dying(self, action: str, **given: object) -> None:
         with contextlib.suppress(DtamError):
             self.act(action, **given)
+
+
+def _data_state(keeper: EngineClient, key: str) -> str:
+    with contextlib.suppress(DtamError):
+        return str(keeper.replica(key).data_state)
+    return "not there yet"
 
 
 def content(root: Path) -> dict[str, str]:
