@@ -2,6 +2,9 @@
 
 Kerberos takes tickets from a password of the credential cache, from a keytab, or from the cache of this process; no secret is kept here
 longer than the connection needs it.
+
+Tickets are asked for WSMAN/HOST, which WinRM registers by itself for its computer and which stays there when a failover moves HOST (and with it
+HTTP) of the same name to another account; only where the domain does not know that name, for HTTP/HOST.
 """
 
 from __future__ import annotations
@@ -18,10 +21,12 @@ from spnego.exceptions import SpnegoError
 from orchestrator.model.accounts import AccountName
 from orchestrator.model.servers import Transport, WinRmAddress
 
-SERVICE = "HTTP"
+SERVICE, PLAIN_SERVICE = "WSMAN", "HTTP"
+UNKNOWN = "not found in kerberos database"
 MUTUAL_TLS = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual"
 
 Bindings = GssChannelBindings | None
+Begun = tuple[spnego.ContextProxy, bytes | None]
 
 
 class LoginFailed(Exception):
@@ -43,10 +48,13 @@ def one_failure() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """``context`` makes a new security context; ``header`` is sent with every request where there is none. ``account`` is for messages."""
+    """``context`` begins a new security context and gives its first token; ``header`` is sent with every request where there is none.
+
+    ``account`` is for messages.
+    """
 
     account: str
-    context: Callable[[Bindings], spnego.ContextProxy] | None = None
+    context: Callable[[Bindings], Begun] | None = None
     header: str = field(default="", repr=False)
     certificate: tuple[str, str] | None = None
 
@@ -92,16 +100,36 @@ def principal_of(address: WinRmAddress) -> str:
     return f"{name.user}@{domain.upper()}" if domain else name.user
 
 
+def _is_unknown(error: BaseException | None) -> bool:
+    """Whether the domain does not know the service; the libraries wrap each other's errors."""
+    while error is not None:
+        if UNKNOWN in str(error).lower():
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def _negotiated(address: WinRmAddress, protocol: str, credential: _Credential) -> Login:
-    def context(bindings: Bindings) -> spnego.ContextProxy:
-        return spnego.client(
+    def begin(service: str, bindings: Bindings) -> Begun:
+        context = spnego.client(
             credential,
             hostname=address.host_name or address.address,
-            service=SERVICE,
+            service=service,
             channel_bindings=bindings,
             protocol=protocol,
             options=spnego.NegotiateOptions.wrapping_winrm,
             context_req=spnego.ContextReq.default | spnego.ContextReq.mutual_auth,
         )
+        return context, context.step()
+
+    def context(bindings: Bindings) -> Begun:
+        if protocol == "ntlm":
+            return begin(PLAIN_SERVICE, bindings)
+        try:
+            return begin(SERVICE, bindings)
+        except Exception as error:
+            if not _is_unknown(error):
+                raise
+        return begin(PLAIN_SERVICE, bindings)
 
     return Login(address.account or address.principal or "the owner of the ticket cache", context)

@@ -40,12 +40,15 @@ class NotReached(Exception):
 
 
 class Wire:
-    """The transport of a pywinrm ``Protocol``. ``timeout_s`` is for one answer. Used by one thread at a time."""
+    """The transport of a pywinrm ``Protocol``. ``timeout_s`` is for one answer, ``connect_s`` for a connection. Used by one thread at a time."""
 
-    def __init__(self, address: WinRmAddress, login: Login, timeout_s: float) -> None:
+    def __init__(
+        self, address: WinRmAddress, login: Login, timeout_s: float, connect_s: float = CONNECT_TIMEOUT_S
+    ) -> None:
         self._address = address
         self._login = login
         self._timeout_s = timeout_s
+        self._connect_s = connect_s
         self._connection: Connection | None = None
         self._context: spnego.ContextProxy | None = None
 
@@ -112,7 +115,7 @@ class Wire:
             return connection
         try:
             with one_failure():
-                self._log_in(connection, self._login.context(_bindings(connection)))
+                self._log_in(connection, *self._login.context(_bindings(connection)))
         except BaseException:
             self.close_session()
             raise
@@ -122,9 +125,9 @@ class Wire:
         address, port = self._address.address, self._address.port
         if self._address.tls:
             tls = _verifying(self._address.ca_file, self._login.certificate)
-            connection: Connection = http.client.HTTPSConnection(address, port, timeout=CONNECT_TIMEOUT_S, context=tls)
+            connection: Connection = http.client.HTTPSConnection(address, port, timeout=self._connect_s, context=tls)
         else:
-            connection = http.client.HTTPConnection(address, port, timeout=CONNECT_TIMEOUT_S)
+            connection = http.client.HTTPConnection(address, port, timeout=self._connect_s)
         connection.auto_open = 0
         try:
             connection.connect()
@@ -135,9 +138,8 @@ class Wire:
         connection.sock.settimeout(self._timeout_s)
         return connection
 
-    def _log_in(self, connection: Connection, context: spnego.ContextProxy) -> None:
+    def _log_in(self, connection: Connection, context: spnego.ContextProxy, token: bytes | None) -> None:
         """The tokens go to and fro on an empty message until both sides know each other."""
-        token = context.step()
         for _ in range(STEPS_MAX):
             words = {"Content-Type": SOAP}
             if token:

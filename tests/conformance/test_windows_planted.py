@@ -54,7 +54,14 @@ def planted(case: Mapping[str, Any]) -> tuple[dict[str, Any], Protection]:
             state["sides"][side]["facts"] = dict(given) | ({"smb_server": smb} if "smb_server" in given else {})
         state["sides"][side]["start_types"] |= case.get("services", {}).get(side, {})
     state["names"] |= case.get("names", {})
-    return state, held(case.get("settings", {}))
+    return state, reached(held(case.get("settings", {})), case.get("reached", {}))
+
+
+def reached(whole: Protection, how: Mapping[str, str]) -> Protection:
+    """Its source's WinRM, reached in another way."""
+    source = whole.pair.source
+    there = msgspec.structs.replace(source, winrm=msgspec.structs.replace(source.own_winrm, **how))
+    return msgspec.structs.replace(whole, pair=msgspec.structs.replace(whole.pair, source=there))
 
 
 def host_of(place: Path, side: str) -> Any:

@@ -314,24 +314,43 @@ def address_unfit(view: View) -> Iterator[Finding]:
 
 @check("winrm-name-taken", sets=("basic", "failover"), passed="the source is reached by a name that stays its own")
 def winrm_name(view: View) -> Iterator[Finding]:
-    """A ticket for a name whose HOST moved is made for the target's account: the source's WinRM cannot read it."""
+    """A ticket for a name whose HOST moved is made for the target's account: the source's WinRM cannot read it. WSMAN of that name stays."""
     address = view.protection.pair.source.winrm
     if address is None or address.transport is not Transport.KERBEROS or not view.settings.failover.fails_over("spns"):
         return
-    account = view.inventory.domain.source
-    moved = {
-        one.lower()
-        for one in (str(view.inventory.source.name), view.settings.name, account.dns_name if account else "")
-        if one
-    }
-    asked = (address.host_name or address.address).lower()
-    if asked in moved:
+    asked, account = (address.host_name or address.address).lower(), view.inventory.domain.source
+    stays = account is not None and f"wsman/{asked}" in {one.lower() for one in account.spns}
+    if asked in _moved(view) and not stays:
         yield view.warning(
             f"dtam logs in at {view.inventory.source.name} with tickets for {asked}, whose service names a failover moves",
             where=view.place("failover.items.spns"),
             why=f"the domain may then give tickets that only {name(view, TARGET)} can read: restore and failback would not reach the source",
-            remedy="give the source a name of its own that does not move, with HTTP/NAME on its account, or know it by NTLM or a certificate",
+            remedy=f"WinRM registers WSMAN/{asked} when it starts (Restart-Service WinRM); else know the source by NTLM or a certificate",
         )
+
+
+@check("winrm-address-moves", sets=("basic", "failover"), passed="the source is reached by an address of its own")
+def winrm_address(view: View) -> Iterator[Finding]:
+    """A name in DNS that moves leads to the target afterwards: the source could be neither fenced nor asked."""
+    address = view.protection.pair.source.winrm
+    failover = view.settings.failover
+    leads = failover.type == "dns" and failover.dns.servers
+    if address is None or not leads or address.address.lower() not in _moved(view):
+        return
+    source = view.protection.pair.source
+    yield view.error(
+        f"dtam reaches {source.name} by {address.address}, which leads to {name(view, TARGET)} after a failover",
+        where=f"dtam hosts list, {address.url}",
+        why="the source could then be neither watched nor fenced, and restore and failback would not reach it",
+        remedy=f"dtam hosts add {source.name} --winrm {source.addresses[0]} --host-name {address.address}, and the options from before",
+    )
+
+
+def _moved(view: View) -> set[str]:
+    """The names of the source that a failover moves, in small letters."""
+    account = view.inventory.domain.source
+    names = (str(view.inventory.source.name), view.settings.name, account.dns_name if account else "")
+    return {one.lower() for one in names if one}
 
 
 SERVERS = (
@@ -351,4 +370,5 @@ SERVERS = (
     name_taken,
     address_unfit,
     winrm_name,
+    winrm_address,
 )

@@ -9,7 +9,7 @@ import pytest
 from orchestrator.hosts.errors import AnswerLost, NotOnThisPlatform
 from orchestrator.hosts.winrm import WinRmHost
 from orchestrator.hosts.winrm_facts import arguments_of, windows_of
-from orchestrator.hosts.winrm_login import login_of, principal_of
+from orchestrator.hosts.winrm_login import LoginFailed, login_of, principal_of
 from orchestrator.model.outcomes import GiveUp, Result, TryAgain
 from orchestrator.model.servers import Transport, WinRmAddress
 from orchestrator.model.windows import EventAsk, RegistryAsk, Windows, WindowsAsk
@@ -159,6 +159,29 @@ def test_a_password_is_asked_for_only_where_one_is_needed() -> None:
     basic = login_of(WinRmAddress("w", 5986, Transport.BASIC_HTTPS, tls=True, account="ada"), lambda: "secret")
     assert "secret" not in repr(basic)
     assert "YWRh" not in repr(basic)
+
+
+@pytest.mark.parametrize(("known", "asked"), [("WSMAN", ["WSMAN"]), ("HTTP", ["WSMAN", "HTTP"])])
+def test_tickets_are_for_the_service_that_stays_and_else_for_http(
+    known: str, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services: list[str] = []
+
+    class Context:
+        def step(self) -> bytes:
+            if services[-1] != known:
+                raise LoginFailed("no ticket") from OSError("Server not found in Kerberos database")
+            return b"token"
+
+    def client(*_: object, service: str, **__: object) -> Context:
+        services.append(service)
+        return Context()
+
+    monkeypatch.setattr("spnego.client", client)
+    context = login_of(WinRmAddress("w.lab.example"), lambda: "").context
+    assert context is not None
+    assert context(None)[1] == b"token"
+    assert services == asked
 
 
 def test_nothing_said_is_an_empty_host() -> None:
