@@ -20,7 +20,7 @@ from orchestrator.directory.security_wire import sid_text
 from orchestrator.errors import DtamError
 from orchestrator.model.names import NameRecords
 from orchestrator.model.protections import Protection
-from orchestrator.model.servers import EngineAccount, Where
+from orchestrator.model.servers import EngineAccount, Platform, Where
 from orchestrator.model.settings import Settings
 from orchestrator.naming.keys import read_key
 from orchestrator.rights.values import Account, Keytab, Login, Node, SignedName, Wanted
@@ -98,9 +98,15 @@ def _keytabs(protection: Protection) -> Iterator[Keytab]:
     if given is None:
         return
     target = protection.pair.target.name
-    yield Keytab(target, given.target_keytab_file, _full(given.target_principal or _computer(target), given.domain))
+    if _acts_itself(protection):
+        yield Keytab(target, given.target_keytab_file, _full(given.target_principal or _computer(target), given.domain))
     if given.keytab_file and given.principal:
         yield Keytab("", given.keytab_file, _full(given.principal, given.domain))
+
+
+def _acts_itself(protection: Protection) -> bool:
+    """Whether the target changes names by itself: a Windows server never does, because its sessions have no second hop."""
+    return protection.pair.target.platform is not Platform.WINDOWS
 
 
 def _full(principal: str, domain: str) -> str:
@@ -149,7 +155,7 @@ def _accounts(protection: Protection) -> tuple[str, ...]:
     given = protection.settings.failover.directory
     target = given.target_principal if given else protection.settings.failover.dns.target_principal
     own = given.principal if given else protection.settings.failover.dns.principal
-    chosen = (target or _computer(protection.pair.target.name), own)
+    chosen = (target or _computer(protection.pair.target.name), own) if _acts_itself(protection) else (own,)
     return tuple(dict.fromkeys(one for one in chosen if one))
 
 

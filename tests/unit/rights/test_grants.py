@@ -5,12 +5,21 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from orchestrator.cli.rights_lookup import wanted_of
 from orchestrator.model.names import NameChange, NameChanges, NameRecords
 from orchestrator.model.protections import Protection
-from orchestrator.model.servers import EngineAccount, EngineAddress, Pair, ProtectionId, Server, ServerName
+from orchestrator.model.servers import (
+    EngineAccount,
+    EngineAddress,
+    Pair,
+    ProtectionId,
+    Server,
+    ServerName,
+    WinRmAddress,
+)
 from orchestrator.model.settings import Settings
 from orchestrator.rights.grants import TOOLS, grants
 from orchestrator.rights.values import Grant
@@ -105,3 +114,16 @@ def test_windows_names_the_short_domain():
     given = protection({"directory": DIRECTORY})
     lines = [line for grant in printed(given, tool="windows") for line in grant.commands]
     assert 'dsacls "CN=ALPHA,CN=Computers,DC=lab,DC=example" /G "LAB\\BETA$:WP;servicePrincipalName"' in lines
+
+
+@pytest.mark.covers("AM-36")
+def test_a_windows_target_gets_no_rights_because_it_changes_no_names():
+    linux = protection({"directory": DIRECTORY, "dns": {"servers": ["192.0.2.53"], "security": "kerberos"}})
+    sides = (
+        Server(one.name, one.addresses, winrm=WinRmAddress(one.address))
+        for one in (linux.pair.source, linux.pair.target)
+    )
+    given = msgspec.structs.replace(linux, pair=Pair(*sides))
+    found = printed(given)
+    assert {grant.who for grant in found} == {"LAB\\dtam", "dtam@LAB.EXAMPLE"}
+    assert [grant.what for grant in found if grant.right.startswith("key")] == ["/etc/dtam/dtam.keytab"]
