@@ -17,6 +17,7 @@ from orchestrator.cli.screen import ask
 from orchestrator.cli.settings_options import Given
 from orchestrator.discover import Discovered
 from orchestrator.hosts.reach import shown_fingerprint
+from orchestrator.model.servers import Platform
 from orchestrator.pipeline import Pipeline
 
 
@@ -38,7 +39,7 @@ def complete(pipeline: Pipeline, given: Given, *, advanced: bool = False) -> Giv
             values[setting] = _server(found, question, setting, flag, taken=str(values.get("source", "")))
     if given.value("name") is None:
         values["name"] = ask("Full name that clients use", what="the name that clients use", flag="--name NAME")
-    if not given.value("connection.roots") and not _shares_tell(given):
+    if not given.value("connection.roots") and not _shares_tell(pipeline, given):
         values["connection.roots"] = [_root()]
     if sys.stdin.isatty():
         values |= dict(_further(given, advanced=advanced))
@@ -55,8 +56,11 @@ def _server(found: tuple[Discovered, ...], question: str, setting: str, flag: st
     return ask(question, what=f"the {setting} server", flag=flag, default=default)
 
 
-def _shares_tell(given: Given) -> bool:
-    """Whether the source's shares say which directories are protected."""
+def _shares_tell(pipeline: Pipeline, given: Given) -> bool:
+    """Whether the source's shares say which directories are protected: they always do on Windows."""
+    source = pipeline.store.server(str(given.value("source") or ""))
+    if source is not None and source.platform is Platform.WINDOWS:
+        return True
     return any(given.value(one) is not None for one in ("failover.samba", "connection.shares", "connection.volumes"))
 
 
