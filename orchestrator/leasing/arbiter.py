@@ -9,8 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.engine.witness.client import WitnessClient
+from orchestrator.engine.witness.errors import WitnessRefusesClient
 from orchestrator.engine.witness.identity import Identity, load_or_make
 from orchestrator.engine.witness.rules import GrantAnswer
+from orchestrator.errors import DtamError
 from orchestrator.model.settings_monitoring import WitnessSettings
 
 FIRST_LEASE_S = 0.5
@@ -24,11 +26,12 @@ def identity(home: Path) -> Identity:
 
 
 class WitnessArbiter:
-    """The ``Arbiter`` over a witness. ``holder`` is this executor's name there."""
+    """The ``Arbiter`` over a witness, and its ``WitnessView``. ``holder`` is this executor's name there."""
 
-    def __init__(self, client: WitnessClient, holder: str) -> None:
+    def __init__(self, client: WitnessClient, holder: str, certificate: Path) -> None:
         self._client = client
         self._holder = holder
+        self._certificate = certificate
 
     @classmethod
     def of(cls, home: Path, settings: WitnessSettings) -> WitnessArbiter:
@@ -41,7 +44,18 @@ class WitnessArbiter:
             certificate_file=own.certificate_file,
             key_file=own.key_file,
         )
-        return cls(client, f"dtam-{own.fingerprint[:16]}")
+        return cls(client, f"dtam-{own.fingerprint[:16]}", own.certificate_file)
+
+    def problem(self) -> str:
+        """Why this executor would get no epoch; empty when the witness answers it."""
+        try:
+            self._client.look_at_all()
+        except WitnessRefusesClient:
+            where = f"{self._client.address}:{self._client.port}"
+            return f"the witness at {where} does not know this machine yet: carry {self._certificate} there, dtwitness enrol {self._certificate.name}"
+        except DtamError as error:
+            return str(error)
+        return ""
 
     def grant(self, protection: str, epoch: int, *, forced: bool, by: str) -> GrantAnswer:
         """The epoch for this executor. A protection that the witness does not know yet begins with this epoch."""
