@@ -1,4 +1,4 @@
-"""A host that writes each deed down, with how long it took and how it ended. Questions are not worth a line.
+"""A host that writes each deed down, with how long it took and how it ended. Questions are not worth a line, nor is a lease that was renewed as always.
 
 Texts of scripts and settings of actions are not logged: a line names the deed, never its content.
 """
@@ -14,6 +14,7 @@ from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.ports import Host
 
 log = logging.getLogger("dtam.hosts")
+EVER_AGAIN = ": renew_lease"
 
 
 class LoggedHost(HostSkin):
@@ -33,4 +34,5 @@ class LoggedHost(HostSkin):
         except Exception as error:
             log.warning("%s: %s: failed: %s", self.name, sentence, error)
             raise
-        log.info("%s: %s: done in %.3f s", self.name, sentence, self._clock_s() - began_s)
+        level = logging.DEBUG if sentence.endswith(EVER_AGAIN) else logging.INFO
+        log.log(level, "%s: %s: done in %.3f s", self.name, sentence, self._clock_s() - began_s)

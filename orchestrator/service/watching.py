@@ -230,8 +230,9 @@ class Watch:
         if serves and may_give_leases(seen) and memory.run.future is None:
             timed_s = protection.settings.monitoring.timed_lease_s
             every_s = timed_s / 3 if timed_s and protection.stage not in OVER else CALM_LEASE_S
+            taken = self._leased if protection.stage in OVER else self._leased_source
             job = lambda pipeline: looking.give_lease(pipeline, protection, kept)  # noqa: E731
-            self._go(memory.lease, self._leases, job, every_s, self._leased)
+            self._go(memory.lease, self._leases, job, every_s, taken)
         if (
             not seen.verdict.failed
             and protection.stage is Stage.ENABLED
@@ -274,9 +275,13 @@ class Watch:
 
         future.add_done_callback(ended)
 
-    def _leased(self, renewed: Renewed) -> None:
+    def _leased_source(self, renewed: Renewed) -> None:
+        """A renewal that the source answered is a sign of its life; one of the target is none."""
         if renewed.heard:
             self._memory.heard_s = time.monotonic()
+        self._leased(renewed)
+
+    def _leased(self, renewed: Renewed) -> None:
         if not renewed.taken:
             self._memory.lease.next_s = min(self._memory.lease.next_s, time.monotonic() + TROUBLE_S)
         if renewed.says != self.kept.lease_says:
