@@ -99,7 +99,7 @@ def give_document(where: Where, server: str, document: Mapping[str, Any], *, suf
     return Step(
         f"document-{where}{suffix}",
         where,
-        f"tell the engine on {server} its part in {document['id']}: {role}, epoch {epoch}",
+        f"tell {server} its part in {document['id']}: {role}, epoch {epoch}",
         act("document-given", **given),
         act("give-document", **given),
         act("put-document-back", **given),

@@ -162,5 +162,6 @@ function Restart-TheServer {
 
 # What a restart of the Server service will take along, named beforehand.
 function Show-Restart {
-    "the Server service is restarted; with it: $(@(Get-RunningDependent -Name 'LanmanServer') -join ', ')"
+    $names = @(Get-RunningDependent -Name 'LanmanServer')
+    "the Server service is restarted$(if ($names) { '; with it: ' + ($names -join ', ') })"
 }

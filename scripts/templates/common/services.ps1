@@ -135,7 +135,7 @@ function Stop-Wanted {
     } else {
         Stop-AndWait -Name $Name -Seconds $Seconds -What "stopped-$Name"
     }
-    "service $Name is stopped; with it: $($dependents -join ', ')"
+    "service $Name is stopped$(if ($dependents) { '; with it: ' + ($dependents -join ', ') })"
 }
 
 # A restart is due from the line "due" on until the line "restarted". One that was cut off starts what it had stopped.
@@ -160,7 +160,7 @@ function Restart-WithDependent {
     $names = @(Get-StoppedDependent -What $What)
     Start-WithDependent -Name $Name -Seconds $Seconds -What $What
     Add-Taken -What $What -Value ([ordered]@{ kind = 'restarted'; run = $Request['Run'] })
-    "service $Name was restarted; with it: $($names -join ', ')"
+    "service $Name was restarted$(if ($names) { '; with it: ' + ($names -join ', ') })"
 }
 
 function Test-Restarted {

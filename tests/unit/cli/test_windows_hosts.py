@@ -30,7 +30,7 @@ class PretendedHost:
         self.server: Server | None = None
         self.password = ""
 
-    def caller(self, server: Server, passwords: Callable[[str, str], str]) -> PretendedHost:
+    def caller(self, server: Server, passwords: Callable[[str, str], str], **_: float) -> PretendedHost:
         self.server = server
         account = server.own_winrm.account
         self.password = passwords(account, server.name) if account else "right"
