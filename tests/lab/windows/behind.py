@@ -31,6 +31,7 @@ LOG = logging.getLogger(__name__)
 REPLICA_PORT = 5445  # Storage Replica goes over SMB; the simulation's own words go over a port of their own
 SHELLS = {"powershell", "powershell.exe"}
 GROUP_POLICY = r"SOFTWARE\Policies\Microsoft\Windows\PowerShell"
+SYSTEM_VARIABLES = r"SYSTEM\CurrentControlSet\Control\Session Manager\Environment"
 SHELL_ID = r"SOFTWARE\Microsoft\PowerShell\1\ShellIds\Microsoft.PowerShell"
 
 
@@ -91,6 +92,12 @@ def policy(machine: Machine) -> str:
     return str(value(SHELL_ID, "ExecutionPolicy", "RemoteSigned"))
 
 
+def language_mode(machine: Machine) -> str:
+    """Constrained where the system's variable __PSLockdownPolicy says so (bit 4): the published way to see what an enforced code integrity policy does to scripts."""
+    said = str(machine.registry.value(SYSTEM_VARIABLES, "__PSLockdownPolicy", "0"))
+    return "ConstrainedLanguage" if said.isdigit() and int(said) & 4 else "FullLanguage"
+
+
 def session_of(identity: Identity, machine: Machine, directory: str) -> Session:
     """What the evaluator is told of a caller."""
     short = identity.name.rpartition("\\")[2]
@@ -102,6 +109,7 @@ def session_of(identity: Identity, machine: Machine, directory: str) -> Session:
         user=identity.name,
         elevated=identity.elevated,
         is_network_logon=True,
+        language_mode=language_mode(machine),
         execution_policy=policy(machine),
         location=directory or f"C:\\Users\\{short}",
         user_sid=sid,
@@ -200,7 +208,9 @@ class _Streams:
 def pipeline(machine: Machine, asked: Pipeline) -> None:
     """One pipeline of PowerShell remoting. Variables and functions stay in its runspace."""
     run.load_cmdlets()
-    session = replace(session_of(asked.identity, machine, ""), language_mode=asked.configuration.language_mode)
+    session = session_of(asked.identity, machine, "")
+    if asked.configuration.visible is not None:
+        session = replace(session, language_mode=asked.configuration.language_mode)
     streams = _Streams(asked)
     shell = asked.runspace.get("shell")
     if shell is None:

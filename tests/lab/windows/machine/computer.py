@@ -167,9 +167,10 @@ class Computer(Part):
         return name in NEEDS_RESTART
 
     def modules(self) -> dict[str, str]:
-        """The modules that are there, with their versions."""
+        """The modules that are there, with their versions; the lab may take some away: data["removed_modules"]."""
         extra = dict(module for feature, module in MODULES_OF_FEATURE.items() if self.has_feature(feature))
-        return MODULES | extra
+        removed = self.data.get("removed_modules", ())
+        return {name: version for name, version in (MODULES | extra).items() if name not in removed}
 
     def install_software(self, name: str, version: str, publisher: str = "", key: str | None = None) -> None:
         """An installed program, as its Uninstall key says it."""

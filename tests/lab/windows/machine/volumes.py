@@ -12,7 +12,7 @@ from tests.lab.windows.machine.part import Part
 from tests.lab.windows.machine.refusals import Refused, cim_error
 
 TREE = (
-    "Windows/System32/drivers/etc", "Windows/System32/config", "Windows/Temp", "Windows/System32/WindowsPowerShell/v1.0",
+    "Windows/System32/drivers/etc", "Windows/System32/Tasks", "Windows/System32/config", "Windows/Temp", "Windows/System32/WindowsPowerShell/v1.0",
     "Program Files", "Program Files (x86)", "ProgramData", "Users/Administrator", "Users/Public",
 )  # fmt: skip
 HOSTS = "# Copyright (c) 1993-2009 Microsoft Corp.\r\n#\r\n# localhost name resolution is handled within DNS itself.\r\n#\t127.0.0.1       localhost\r\n"

@@ -219,18 +219,50 @@ def get_culture(call: Call) -> Iterator[Any]:
     )
 
 
+POLICIES = {"Unrestricted": 0, "RemoteSigned": 1, "AllSigned": 2, "Restricted": 3, "Bypass": 4, "Undefined": 5}
+SCOPES = {"MachinePolicy": 4, "UserPolicy": 3, "Process": 0, "CurrentUser": 1, "LocalMachine": 2}
+GROUP_POLICY = r"SOFTWARE\Policies\Microsoft\Windows\PowerShell"
+SHELL_ID = r"SOFTWARE\Microsoft\PowerShell\1\ShellIds\Microsoft.PowerShell"
+
+
+def _policy(name: str) -> EnumValue:
+    return EnumValue("Microsoft.PowerShell.ExecutionPolicy", name, POLICIES.get(name, 1))
+
+
+def _policies(call: Call) -> dict[str, str]:
+    """Of each scope, in the order in which they count: what is not set is Undefined."""
+    value = call.machine.registry.value if hasattr(call.machine, "registry") else lambda *_: None
+    enabled = value(GROUP_POLICY, "EnableScripts", None)
+    group = (
+        "Undefined"
+        if enabled is None
+        else str(value(GROUP_POLICY, "ExecutionPolicy", "Restricted"))
+        if int(enabled)
+        else "Restricted"
+    )
+    return {
+        "MachinePolicy": group,
+        "UserPolicy": "Undefined",
+        "Process": call.shell.state.get("execution_policy", "Undefined"),
+        "CurrentUser": "Undefined",
+        "LocalMachine": str(value(SHELL_ID, "ExecutionPolicy", None) or "Undefined"),
+    }
+
+
 @cmdlet("Get-ExecutionPolicy")
 def get_execution_policy(call: Call) -> Iterator[Any]:
-    policy = call.shell.state.get("execution_policy", call.session.execution_policy)
+    held = _policies(call)
     if call.switch("List"):
-        raise OutsideSubset("Get-ExecutionPolicy -List lies outside the subset")
-    yield EnumValue(
-        "Microsoft.PowerShell.ExecutionPolicy",
-        policy,
-        {"Unrestricted": 0, "RemoteSigned": 1, "AllSigned": 2, "Restricted": 3, "Bypass": 4, "Undefined": 5}.get(
-            policy, 1
-        ),
-    )
+        for scope, policy in held.items():
+            name = EnumValue("Microsoft.PowerShell.ExecutionPolicyScope", scope, SCOPES[scope])
+            yield typed(
+                "Microsoft.PowerShell.ExecutionPolicyScope", {"Scope": name, "ExecutionPolicy": _policy(policy)}
+            )
+        return
+    if call.has("Scope"):
+        yield _policy(held[next(one for one in SCOPES if one.casefold() == to_text(call.get("Scope")).casefold())])
+        return
+    yield _policy(call.shell.state.get("execution_policy", call.session.execution_policy))
 
 
 @cmdlet("Set-ExecutionPolicy")
