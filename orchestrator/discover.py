@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 
 from orchestrator.errors import DtamError
+from orchestrator.model.host import Host
 from orchestrator.model.inventory import EngineFacts, Inventory, SideInventory
 from orchestrator.model.outcomes import TryAgain
-from orchestrator.model.ports import Host
 from orchestrator.model.servers import Pair, Platform, Server
 from orchestrator.model.settings import Settings
 from orchestrator.sdk.application import Application

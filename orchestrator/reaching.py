@@ -31,7 +31,8 @@ from orchestrator.identity.moving import DirectoryServiceNames
 from orchestrator.leasing.arbiter import WitnessArbiter
 from orchestrator.leasing.grants import GrantSettings, LedgerGrants
 from orchestrator.leasing.ledger import ledger_of
-from orchestrator.model.ports import Host, Replication
+from orchestrator.model.host import Host
+from orchestrator.model.ports import Replication
 from orchestrator.model.protections import Protection
 from orchestrator.model.servers import Pair, Platform, Server, Where, WinRmAddress
 from orchestrator.model.settings import ConnectionTab, FailoverTab, Settings

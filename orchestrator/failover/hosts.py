@@ -16,8 +16,9 @@ from orchestrator.failover import kept
 from orchestrator.failover.kept import Kept
 from orchestrator.failover.snapshot import Side, Snapshot
 from orchestrator.model.conditions import Stage
+from orchestrator.model.host import ProtectionView
 from orchestrator.model.outcomes import TryAgain
-from orchestrator.model.ports import Link, LinkStatus, ProtectionView
+from orchestrator.model.ports import Link, LinkStatus
 from orchestrator.model.protections import Protection
 from orchestrator.model.servers import Where
 from orchestrator.sdk.context import Ports

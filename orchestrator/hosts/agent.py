@@ -22,9 +22,9 @@ from orchestrator.engine.client import (
 from orchestrator.hosts.errors import NotOnThisPlatform
 from orchestrator.hosts.run_lines import outcomes, steps
 from orchestrator.model.documents import document_checksum
+from orchestrator.model.host import HostFacts, ProtectionView, ScriptRun
 from orchestrator.model.inventory import EngineFacts, PathFacts, ServiceFacts
 from orchestrator.model.outcomes import GiveUp
-from orchestrator.model.ports import HostFacts, ProtectionView, ScriptRun
 from orchestrator.model.shares import Samba
 from orchestrator.model.windows import USUAL, Windows, WindowsAsk
 from orchestrator.patience import absent_is_fine, patience

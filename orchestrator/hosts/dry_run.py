@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from orchestrator.hosts.skin import HostSkin
-from orchestrator.model.ports import Host
+from orchestrator.model.host import Host
 
 
 class DryRunHost(HostSkin):

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 
 from orchestrator.hosts.skin import HostSkin
+from orchestrator.model.host import Host
 from orchestrator.model.outcomes import TryAgain
-from orchestrator.model.ports import Host
 
 log = logging.getLogger("dtam.hosts")
 EVER_AGAIN = ": renew_lease"

@@ -13,8 +13,8 @@ from typing import TypeVar
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from orchestrator.hosts.skin import HostSkin
+from orchestrator.model.host import Host
 from orchestrator.model.outcomes import TryAgain
-from orchestrator.model.ports import Host
 
 Answer = TypeVar("Answer")
 

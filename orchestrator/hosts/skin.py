@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from orchestrator.model.host import Host, HostFacts, ProtectionView, ScriptRun
 from orchestrator.model.inventory import EngineFacts, ServiceFacts
-from orchestrator.model.ports import Host, HostFacts, ProtectionView, ScriptRun
 from orchestrator.model.shares import Samba
 from orchestrator.model.windows import USUAL, Windows, WindowsAsk
 

@@ -19,9 +19,9 @@ from orchestrator.hosts.run_lines import outcomes, steps
 from orchestrator.hosts.winrm_calls import Caller, Line
 from orchestrator.hosts.winrm_facts import arguments_of, host_facts_of, services_of, windows_of
 from orchestrator.model.documents import document_checksum
+from orchestrator.model.host import HostFacts, ProtectionView, ScriptRun
 from orchestrator.model.inventory import EngineFacts, ServiceFacts
 from orchestrator.model.outcomes import GiveUp, TryAgain
-from orchestrator.model.ports import HostFacts, ProtectionView, ScriptRun
 from orchestrator.model.shares import Samba
 from orchestrator.model.windows import USUAL, Windows, WindowsAsk
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
+from orchestrator.model.host import HostFacts
 from orchestrator.model.inventory import PathFacts, ServiceFacts
-from orchestrator.model.ports import HostFacts
 from orchestrator.model.windows import Windows, WindowsAsk
 
 LISTS = (

@@ -9,8 +9,8 @@ import msgspec
 from orchestrator.errors import DtamError
 from orchestrator.leasing.ledger import Ledger
 from orchestrator.leasing.rules import HolderClock
+from orchestrator.model.host import Host, ProtectionView
 from orchestrator.model.outcomes import TryAgain
-from orchestrator.model.ports import Host, ProtectionView
 
 
 @dataclass(frozen=True, slots=True)

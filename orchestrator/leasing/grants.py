@@ -18,8 +18,8 @@ from orchestrator.engine.witness.rules import GrantAnswer
 from orchestrator.errors import DtamError
 from orchestrator.leasing.giving import renew
 from orchestrator.leasing.ledger import Ledger
+from orchestrator.model.host import Host
 from orchestrator.model.outcomes import GiveUp, TryAgain
-from orchestrator.model.ports import Host
 
 FENCE_COMMAND_BUDGET_S = 60.0
 ASK_AGAIN_S = 1.0

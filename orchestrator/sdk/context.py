@@ -6,17 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from orchestrator.model.host import Host
 from orchestrator.model.outcomes import GiveUp
-from orchestrator.model.ports import (
-    Clients,
-    DomainView,
-    Grants,
-    Host,
-    NameService,
-    Replication,
-    ServiceNames,
-    WitnessView,
-)
+from orchestrator.model.ports import Clients, DomainView, Grants, NameService, Replication, ServiceNames, WitnessView
 from orchestrator.model.servers import Where
 
 

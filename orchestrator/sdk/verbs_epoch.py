@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.errors import DtamError
+from orchestrator.model.host import Host, ProtectionView
 from orchestrator.model.outcomes import GiveUp, TryAgain, UndoRefused
-from orchestrator.model.ports import Host, ProtectionView
 from orchestrator.model.steps import Seen
 from orchestrator.sdk.context import Ports
 from orchestrator.sdk.verbs import Found, Given, deed, look

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from orchestrator.model.documents import says_all
+from orchestrator.model.host import Host
 from orchestrator.model.outcomes import GiveUp, TryAgain, UndoRefused
-from orchestrator.model.ports import Host
 from orchestrator.model.steps import Seen
 from orchestrator.sdk.context import Ports
 from orchestrator.sdk.verbs import Found, Given, deed, look

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from orchestrator.errors import DtamError
+from orchestrator.model.host import Host
 from orchestrator.model.inventory import (
     AddressFacts,
     Inventory,
@@ -15,7 +16,6 @@ from orchestrator.model.inventory import (
     SideInventory,
 )
 from orchestrator.model.outcomes import TryAgain
-from orchestrator.model.ports import Host
 from orchestrator.model.servers import ServerName, Where
 from orchestrator.model.settings import Settings
 from orchestrator.model.settings_domain import SambaSettings

@@ -20,9 +20,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from orchestrator.model.host import HostFacts, ProtectionView, ScriptRun
 from orchestrator.model.inventory import EngineFacts, PathFacts, ServiceFacts
 from orchestrator.model.outcomes import GiveUp
-from orchestrator.model.ports import HostFacts, ProtectionView, ScriptRun
 from orchestrator.model.servers import Where
 from orchestrator.model.shares import Samba
 from orchestrator.model.windows import USUAL, Windows, WindowsAsk

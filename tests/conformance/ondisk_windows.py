@@ -12,9 +12,10 @@ from typing import Any
 
 import msgspec
 
+from orchestrator.model.host import Host, HostFacts, ProtectionView
 from orchestrator.model.inventory import EngineFacts, PathFacts
 from orchestrator.model.outcomes import GiveUp, TryAgain
-from orchestrator.model.ports import HealthProbe, Host, HostFacts, ProtectionView
+from orchestrator.model.ports import HealthProbe
 from orchestrator.model.servers import Where
 from orchestrator.model.shares import Samba
 from orchestrator.model.windows import (

@@ -13,8 +13,9 @@ from orchestrator.hosts.agent import AgentHost
 from orchestrator.hosts.winrm_calls import Caller
 from orchestrator.hosts.winrm_laying import lay
 from orchestrator.hosts.winrm_reach import caller_of, winrm_host
+from orchestrator.model.host import Host
 from orchestrator.model.outcomes import TryAgain
-from orchestrator.model.ports import Host, Link, Replication
+from orchestrator.model.ports import Link, Replication
 from orchestrator.model.servers import Server, ServerName, Transport, Where, WinRmAddress
 from orchestrator.replication.native import NativeReplication, Site
 from tests.conformance.ondisk import DiskHost, World, new_world

@@ -23,9 +23,9 @@ from orchestrator.hosts.clients import NameClients
 from orchestrator.leasing.arbiter import WitnessArbiter
 from orchestrator.leasing.grants import GrantSettings, LedgerGrants
 from orchestrator.leasing.ledger import ledger_of
+from orchestrator.model.host import ProtectionView, ScriptRun
 from orchestrator.model.inventory import Inventory, ReplicaFacts, ServiceFacts, SideInventory
 from orchestrator.model.outcomes import GiveUp, TryAgain
-from orchestrator.model.ports import ProtectionView, ScriptRun
 from orchestrator.model.protections import Protection
 from orchestrator.model.servers import Pair, Server, Where
 from orchestrator.model.settings import Settings

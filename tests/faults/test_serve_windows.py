@@ -19,7 +19,7 @@ from orchestrator.failover import kept
 from orchestrator.hosts.winrm_reach import winrm_host
 from orchestrator.leasing.ledger import ledger_of
 from orchestrator.model.conditions import Stage
-from orchestrator.model.ports import ProtectionView
+from orchestrator.model.host import ProtectionView
 from orchestrator.model.protections import Protection
 from orchestrator.model.servers import Pair, ProtectionId, ServerName, WinRmAddress
 from orchestrator.model.settings import Settings

@@ -21,9 +21,9 @@ from orchestrator.leasing.grants import GrantSettings, LedgerGrants
 from orchestrator.leasing.ledger import Ledger
 from orchestrator.leasing.rules import Now
 from orchestrator.model.conditions import Stage
+from orchestrator.model.host import ProtectionView
 from orchestrator.model.outcomes import GiveUp, TryAgain
 from orchestrator.model.plan import PlanKind
-from orchestrator.model.ports import ProtectionView
 from orchestrator.model.runs import RunState
 from orchestrator.service.deciding import Act, OpenRun, Watched, decide, may_give_leases
 from tests.simulation.disk import FaultyDisk

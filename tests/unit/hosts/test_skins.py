@@ -12,8 +12,8 @@ from orchestrator.hosts.dry_run import DryRunHost
 from orchestrator.hosts.logged import LoggedHost
 from orchestrator.hosts.retry import RetryHost
 from orchestrator.hosts.skin import HostSkin
+from orchestrator.model.host import Host, HostFacts
 from orchestrator.model.outcomes import GiveUp, TryAgain
-from orchestrator.model.ports import Host, HostFacts
 
 
 class Silent:

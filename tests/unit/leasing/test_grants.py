@@ -13,9 +13,9 @@ from orchestrator.engine.witness.rules import GrantAnswer
 from orchestrator.leasing.grants import GrantSettings, LedgerGrants
 from orchestrator.leasing.ledger import Ledger
 from orchestrator.leasing.rules import HolderClock, Now
+from orchestrator.model.host import ProtectionView
 from orchestrator.model.inventory import ServiceFacts
 from orchestrator.model.outcomes import GiveUp, TryAgain
-from orchestrator.model.ports import ProtectionView
 
 
 @dataclass
