@@ -123,7 +123,8 @@ class Pipeline:
 
     def discover(self) -> tuple[Discovered, ...]:
         """All known servers as they answer now."""
-        return discover.servers(self.store.servers(), self.reach.host)
+        with self.reach.looking() as reach:
+            return discover.servers(self.store.servers(), reach.host)
 
     # -- configure and validate
 

@@ -6,7 +6,8 @@ One client an engine for the life of a ``Reach``; close it when done.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -32,7 +33,7 @@ from orchestrator.leasing.arbiter import WitnessArbiter
 from orchestrator.leasing.grants import GrantSettings, LedgerGrants
 from orchestrator.leasing.ledger import ledger_of
 from orchestrator.model.host import Host
-from orchestrator.model.ports import Replication
+from orchestrator.model.ports import Replication, WitnessView
 from orchestrator.model.protections import Protection
 from orchestrator.model.servers import Pair, Platform, Server, Where, WinRmAddress
 from orchestrator.model.settings import ConnectionTab, FailoverTab, Settings
@@ -52,11 +53,12 @@ LOOPBACK = {"127.0.0.1", "::1"}
 
 
 class Reach:
-    """The way to all servers. ``passwords`` knows those of accounts at engines."""
+    """The way to all servers. ``passwords`` knows those of accounts at engines; ``hasty`` is one for a look, see ``looking``."""
 
-    def __init__(self, passwords: Passwords, home: Path | None = None) -> None:
+    def __init__(self, passwords: Passwords, home: Path | None = None, *, hasty: bool = False) -> None:
         self._passwords = passwords
         self._home = home
+        self._hasty = hasty
         self._clients: dict[str, EngineClient] = {}
         self._callers: dict[WinRmAddress, Caller] = {}
 
@@ -67,6 +69,15 @@ class Reach:
         for caller in self._callers.values():
             caller.close()
 
+    @contextmanager
+    def looking(self) -> Iterator[Reach]:
+        """A way for one look: silence is told within seconds, and a Windows server that was silent once is not asked again in it."""
+        reach = Reach(self._passwords, self._home, hasty=True)
+        try:
+            yield reach
+        finally:
+            reach.close()
+
     def client(self, server: Server) -> EngineClient:
         """The client of a server's engine.
 
@@ -76,7 +87,8 @@ class Reach:
         engine = server.own_engine
         key = f"{engine.address}:{engine.control_port}:{engine.fingerprint}"
         if key not in self._clients:
-            self._clients[key] = client_of(server, self._passwords)
+            more = {"timeout_s": LOOK_TIMEOUT_S} if self._hasty else {}
+            self._clients[key] = client_of(server, self._passwords, **more)
         return self._clients[key]
 
     def caller(self, server: Server) -> Caller:
@@ -86,7 +98,7 @@ class Reach:
             CredentialUnusable: its account's password is not fit.
         """
         if server.own_winrm not in self._callers:
-            self._callers[server.own_winrm] = caller_of(server, self._passwords)
+            self._callers[server.own_winrm] = caller_of(server, self._passwords, hasty=self._hasty)
         return self._callers[server.own_winrm]
 
     def host(self, server: Server) -> Host:
@@ -160,7 +172,8 @@ class Reach:
         """All that both servers know of a protection now; silence is a fact, never an error."""
         pair = protection.pair
         if pair.target.engine is None and self._home is not None:
-            return take_of_hosts(protection, self.ports(pair, protection.settings), self._home)
+            with self.looking() as reach:
+                return take_of_hosts(protection, reach.ports(pair, protection.settings), self._home)
         sides = [
             (server.name, client_of(server, self._passwords, timeout_s=LOOK_TIMEOUT_S))
             for server in (pair.source, pair.target)
@@ -171,7 +184,10 @@ class Reach:
             for _, client in sides:
                 client.close()
 
-    def _witness(self, pair: Pair, settings: WitnessSettings) -> PinnedWitness:
+    def _witness(self, pair: Pair, settings: WitnessSettings) -> WitnessView:
+        """As whoever asks it for epochs sees it: the engines, or the executor on this machine."""
+        if self._home is not None and pair.target.engine is None:
+            return WitnessArbiter.of(self._home, settings)
         engines = {str(server.name): self.client(server) for server in (pair.source, pair.target) if server.engine}
         return PinnedWitness(settings.address, settings.port, settings.fingerprint, engines)
 

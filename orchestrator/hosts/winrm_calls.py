@@ -30,10 +30,11 @@ from orchestrator.hosts.errors import (
     HostScriptFailed,
     HostScriptMissing,
     ScriptsForbidden,
+    WinRmUnreachable,
 )
 from orchestrator.hosts.winrm_failures import explained, of_words
 from orchestrator.hosts.winrm_login import LoginFailed
-from orchestrator.hosts.winrm_shell import Ended, Shell
+from orchestrator.hosts.winrm_shell import Ended, Shell, TooLate
 from orchestrator.hosts.winrm_wire import LinkLost, NotReached
 
 Line = Mapping[str, Any]
@@ -41,6 +42,8 @@ QUESTION_S = 60.0
 DEED_S = 180.0
 LOST_BUDGET_S = 5.0
 """For a link to come back; longer waiting is the executor's."""
+LOOK_S = 30.0
+"""For one question of a look."""
 IDLE_MAX = 3
 
 
@@ -49,7 +52,10 @@ class _StillRuns(Exception):
 
 
 class Caller:
-    """The scripts of one host. ``shell`` makes one, a few are kept open; ``computer`` must be its own name. Times are seconds."""
+    """The scripts of one host. ``shell`` makes one, a few are kept open; ``computer`` must be its own name. Times are seconds.
+
+    ``hasty`` is for one look: nothing is asked again, and a host that was silent once is silent. A deed that was begun is waited for all the same.
+    """
 
     def __init__(
         self,
@@ -60,7 +66,10 @@ class Caller:
         *,
         sleep: Callable[[float], None] = time.sleep,
         computer: str = "",
+        hasty: bool = False,
     ) -> None:
+        self._hasty = hasty
+        self._silence: WinRmUnreachable | None = None
         self._server = server
         self._where = where
         self._account = account
@@ -91,10 +100,12 @@ class Caller:
             DtamError: see ``winrm_failures`` and ``hosts.errors``.
         """
         request = self._request(script, arguments, deed=False)
-        try:
-            return self._lines(self._ended(laid.LOADER, request, budget_s))
-        except (LinkLost, NotReached):
-            return self._tried(lambda: self._lines(self._ended(laid.LOADER, request, budget_s)))
+        within_s = min(budget_s, LOOK_S) if self._hasty else budget_s
+
+        def asked() -> tuple[Line, ...]:
+            return self._lines(self._ended(laid.LOADER, request, within_s))
+
+        return self._heard(asked, asked, (NotReached, LinkLost) if self._hasty else TooLate)
 
     def do(self, script: str, arguments: Mapping[str, Any], budget_s: float = DEED_S) -> tuple[Line, ...]:
         """Have a deed done, once.
@@ -104,10 +115,11 @@ class Caller:
             DtamError: see ``ask``.
         """
         request = self._request(script, arguments, deed=True)
-        try:
-            return self._lines(self._ended(laid.LOADER, request, budget_s))
-        except (LinkLost, NotReached):
-            return self._tried(lambda: self._became(request, budget_s))
+        return self._heard(
+            lambda: self._lines(self._ended(laid.LOADER, request, budget_s)),
+            lambda: self._became(request, budget_s),
+            NotReached if self._hasty else (),
+        )
 
     def install(self, deed: str, names: Sequence[str]) -> tuple[Line, ...]:
         """Look at the scripts on the host, lay these, or remove all; gives the computer's name and what lies there (before a removal).
@@ -127,6 +139,31 @@ class Caller:
         return self._tried(lambda: self._lines(self._ended(laid.INSTALLER, request, DEED_S)))
 
     # -- one exchange
+
+    def _heard(
+        self,
+        first: Callable[[], tuple[Line, ...]],
+        again: Callable[[], tuple[Line, ...]],
+        final: type[Exception] | tuple[type[Exception], ...],
+    ) -> tuple[Line, ...]:
+        """The answer to ``first``, or to ``again`` where it was lost; what is ``final`` is told at once."""
+        if self._silence is not None:
+            raise self._silence
+        try:
+            try:
+                return first()
+            except final as error:
+                raise self._told(error) from error
+            except (LinkLost, NotReached):
+                return self._tried(again)
+        except WinRmUnreachable as silence:
+            self._silence = silence if self._hasty else None
+            raise
+
+    def _told(self, error: Exception) -> DtamError:
+        if isinstance(error, NotReached):
+            return explained(error, self._server, self._where, self._account)
+        return AnswerLost(server=self._server, why=error)
 
     def _request(self, script: str, arguments: Mapping[str, Any], *, deed: bool) -> dict[str, Any]:
         name = f"{script}.ps1"
@@ -167,16 +204,14 @@ class Caller:
     def _tried(self, deed: Callable[[], tuple[Line, ...]]) -> tuple[Line, ...]:
         try:
             return self._again.copy()(deed)
-        except NotReached as error:
-            raise explained(error, self._server, self._where, self._account) from error
-        except (LinkLost, _StillRuns) as error:
-            raise AnswerLost(server=self._server, why=error) from error
+        except (NotReached, LinkLost, _StillRuns) as error:
+            raise self._told(error) from error
 
-    def _ended(self, text: str, request: Mapping[str, Any], budget_s: float) -> Ended:
+    def _ended(self, text: str, request: Mapping[str, Any], budget_s: float, line_chars: int = 0) -> Ended:
         given = json.dumps(request, separators=(",", ":")).encode("ascii")
         with self._shell() as shell:
             try:
-                return shell.run(laid.PROGRAM, laid.arguments_of(text), given, budget_s)
+                return shell.run(laid.PROGRAM, laid.arguments_of(text, line_chars), given, budget_s)
             except (WinRMError, WinRMTransportError, LoginFailed, SpnegoError, ssl.SSLError, ValueError) as error:
                 raise explained(error, self._server, self._where, self._account) from error
 

@@ -39,12 +39,18 @@ class TooLate(LinkLost):
 
 
 class Shell:
-    """A shell on one host. ``clock_s`` is a monotonic clock. Used by one thread at a time."""
+    """A shell on one host. ``clock_s`` is a monotonic clock; the host gives a sign within ``operation_s``. Used by one thread at a time."""
 
-    def __init__(self, wire: Wire, url: str, clock_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        url: str,
+        clock_s: Callable[[], float] = time.monotonic,
+        operation_s: int = OPERATION_TIMEOUT_S,
+    ) -> None:
         self._wire = wire
         self._protocol = Protocol(
-            url, "ssl", "-", "-", read_timeout_sec=OPERATION_TIMEOUT_S + 10, operation_timeout_sec=OPERATION_TIMEOUT_S
+            url, "ssl", "-", "-", read_timeout_sec=operation_s + 10, operation_timeout_sec=operation_s
         )
         self._protocol.transport = cast("Any", wire)  # its two methods are all that a Protocol uses
         self._clock_s = clock_s

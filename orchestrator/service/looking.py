@@ -72,7 +72,8 @@ def give_lease(pipeline: Pipeline, protection: Protection, kept: Kept, *, endles
 def sign_of_life(pipeline: Pipeline, protection: Protection) -> bool:
     """Whether the source's WinRM answers with a word of its own; no lease is given."""
     try:
-        pipeline.reach.host(protection.pair.source).protection(protection.id)
+        with pipeline.reach.looking() as reach:
+            reach.host(protection.pair.source).protection(protection.id)
     except (DtamError, TryAgain):
         return False
     return True
@@ -93,12 +94,13 @@ def fence_old_source(pipeline: Pipeline, protection: Protection) -> str:
 
 def data_problem(pipeline: Pipeline, protection: Protection) -> str:
     """Why the target's data is not fit for a failover by itself; empty when it is. A target that is silent says why."""
-    ports = pipeline.reach.ports(protection.pair, protection.settings)
     try:
-        for link in failover_hosts.links(protection):
-            facts = ports.replication.replica(link)
-            if facts is not None and facts.data_state != "good":
-                return f"the target's data state is {facts.data_state.replace('_', ' ')}, not good"
+        with pipeline.reach.looking() as reach:
+            ports = reach.ports(protection.pair, protection.settings)
+            for link in failover_hosts.links(protection):
+                facts = ports.replication.replica(link)
+                if facts is not None and facts.data_state != "good":
+                    return f"the target's data state is {facts.data_state.replace('_', ' ')}, not good"
     except (DtamError, TryAgain) as error:
         return f"the target's data cannot be judged: {error}"
     return ""

@@ -191,6 +191,10 @@ class LeasedReach(Reach):
         super().__init__(lambda *_: "", home)
         self._world, self._state = world, home
 
+    @contextmanager
+    def looking(self) -> Iterator[Reach]:
+        yield self
+
     def host(self, server: Server) -> Any:
         return LeasedHost(self._world, server.name)
 
