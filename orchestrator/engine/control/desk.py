@@ -24,11 +24,13 @@ from orchestrator.engine.mirror.mapping import RemapLink
 from orchestrator.engine.mirror.options import MirrorOptions
 from orchestrator.engine.mirror.progress import Progress
 from orchestrator.engine.mirror.rules import RuleSet
-from orchestrator.engine.mirror.size import calculate_size
+from orchestrator.engine.mirror.size import calculate_size_unless
 from orchestrator.engine.mirror.source import MirrorSource
 from orchestrator.engine.mirror.verify import VerificationLog, VerifyOptions, log_path
 from orchestrator.engine.transfer.ports import MirrorJob
 
+SIZE_AFTER_S = 10.0
+"""A mirror that is over sooner needs no measure of how far it has come, which costs about as much as comparing the files by their times."""
 LOOK_AGAIN = schema.MirrorOptions(kind="difference", checksum=True, orphans=schema.Orphans(action="delete"))
 
 
@@ -180,10 +182,12 @@ class MirrorDesk:
         feed = SourceFeed(source)
         progress = feed.source.progress
         if self.record.request.calculate_size:
-            threading.Thread(target=self._measure, args=(progress,), name="mirror-size", daemon=True).start()
+            threading.Thread(target=self._measure, args=(feed,), name="mirror-size", daemon=True).start()
 
         def ended(complete: bool, says: str) -> None:  # noqa: FBT001  # the job's signature
             feed.close()
+            if complete and self.record.request.calculate_size:
+                progress.complete()
             if book is not None:
                 book.end()
             troubles.end()
@@ -193,10 +197,14 @@ class MirrorDesk:
         self.feed, self.progress, self._doing, self.paused = feed, progress, doing, False
         return MirrorJob(feed, kind, changes_state=not (options.report_only or options.orphans_only), done=ended)
 
-    def _measure(self, progress: Progress) -> None:
-        """How much there is, found out beside the mirror, so that its progress can be told."""
+    def _measure(self, feed: SourceFeed) -> None:
+        """How much there is, found out beside a mirror that takes longer, so that its progress can be told."""
+        if feed.over.wait(SIZE_AFTER_S):
+            return
         with contextlib.suppress(OSError):
-            progress.total_files, progress.total_bytes = calculate_size(self._capture().lower_path, self._rules)
+            size = calculate_size_unless(feed.over.is_set, self._capture().lower_path, self._rules)
+            if size is not None:
+                feed.source.progress.total_files, feed.source.progress.total_bytes = size
 
     def _tell(self, kind: str, complete: bool, says: str, progress: Progress, troubles: Troubles) -> None:  # noqa: FBT001
         how = "is complete" if complete else f"was not completed: {says}"

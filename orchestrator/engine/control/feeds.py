@@ -18,10 +18,15 @@ from orchestrator.engine.transfer.messages import Apart
 
 
 class SourceFeed:
-    """A mirror's source side. The session's thread drives it; ``look_again`` may be called from any thread."""
+    """A mirror's source side. The session's thread drives it; ``look_again`` may be called from any thread.
+
+    Attributes:
+        over: set when the mirror has ended, however.
+    """
 
     def __init__(self, source: MirrorSource) -> None:
         self.source = source
+        self.over = threading.Event()
         self._lock = threading.Lock()
         self._again: list[Dirty] = []
         self._enough = False
@@ -60,6 +65,7 @@ class SourceFeed:
 
     def close(self) -> None:
         """The mirror is over, however it ended."""
+        self.over.set()
         with contextlib.suppress(OSError):
             self.source.stop()
 

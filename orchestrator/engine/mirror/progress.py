@@ -45,6 +45,11 @@ class Progress:
         """What is left to be dealt with when the size was calculated; None otherwise."""
         return None if self.total_bytes is None else max(0, self.total_bytes - self.done_bytes)
 
+    def complete(self) -> None:
+        """All was dealt with: what that was is the size, if nobody calculated it before."""
+        if self.total_bytes is None:
+            self.total_files, self.total_bytes = self.files_compared, self.done_bytes
+
     @property
     def percent(self) -> float | None:
         """0 to 100 when the size was calculated; None otherwise."""

@@ -15,7 +15,7 @@ from orchestrator.engine.mirror.mapping import MappingKind, RemapLink, TargetMap
 from orchestrator.engine.mirror.messages import Data, End, Files, Stop, decode_message, encode
 from orchestrator.engine.mirror.options import MirrorKind, MirrorOptions, OrphanAction, OrphanPolicy
 from orchestrator.engine.mirror.rules import Rule, RuleSet
-from orchestrator.engine.mirror.size import calculate_size
+from orchestrator.engine.mirror.size import calculate_size, calculate_size_unless
 from orchestrator.engine.mirror.source import MirrorSource
 from orchestrator.engine.mirror.target import MirrorTarget
 from tests.unit.mirror.loopback import exchange, mirror, picture
@@ -159,6 +159,10 @@ def test_percent_is_told_when_the_size_was_calculated(places):
     assert begin.progress.percent == pytest.approx(100.0)
     without, _ = mirror(source, target)
     assert without.progress.percent is None
+    without.progress.complete()
+    assert (without.progress.total_files, without.progress.total_bytes) == totals
+    assert without.progress.percent == pytest.approx(100.0)
+    assert calculate_size_unless(lambda: True, source, RuleSet()) is None
 
 
 @pytest.mark.covers("ENG-MIR-04")
