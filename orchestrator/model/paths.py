@@ -37,6 +37,15 @@ def inside(path: str, outer: str) -> bool:
     return own == base or own.startswith(base + separator(path))
 
 
+def same(path: str, other: str) -> bool:
+    r"""Whether two paths are one directory.
+
+    >>> same("e:\\Data\\", r"E:\data"), same("/srv/Files", "/srv/files")
+    (True, False)
+    """
+    return inside(path, other) and inside(other, path)
+
+
 def moved(path: str, outer: str, other: str) -> str:
     r"""What a path inside ``outer`` is called below ``other``.
 

@@ -10,7 +10,7 @@ from orchestrator.model.inventory import PathFacts
 from orchestrator.model.servers import Where
 from orchestrator.sdk import steps
 from orchestrator.sdk.checks import View, check
-from plugins.fileserver.sharing import root_of
+from plugins.fileserver.placing import root_of
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
 SPARE = 1.1

@@ -11,8 +11,10 @@ from orchestrator.model.servers import Where
 from orchestrator.model.shares import Samba, Share
 from orchestrator.sdk import steps
 from orchestrator.sdk.checks import View, check
+from plugins.fileserver import checks_alike as alike
 from plugins.fileserver import sharing
 from plugins.fileserver.checks_servers import serving
+from plugins.fileserver.placing import root_of
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
 GOOD_METHODS = frozenset({"", "default", "secrets only", "secrets and keytab"})
@@ -47,7 +49,7 @@ def samba_not_configured(view: View) -> Iterator[Finding]:
     side = view.inventory.source
     if view.settings.failover.samba is not None or side.samba is None:
         return
-    found = [one.name for one in sharing.eligible(side.samba) if sharing.root_of(view.settings, one.path)]
+    found = [one.name for one in sharing.eligible(side.samba) if root_of(view.settings, one.path)]
     if found:
         yield view.warning(
             f"{side.name} shares protected data by Samba ({', '.join(found)}), and a failover does not move its shares",
@@ -63,35 +65,15 @@ def share_missing(view: View) -> Iterator[Finding]:
     found, wanted = shared(view, SOURCE), view.settings.connection.shares
     if found is None or serving(view) is TARGET:
         return
-    for position, name in enumerate(wanted.include):
-        if found.share(name) is None:
-            yield view.error(
-                f"{view.inventory.source.name} has no share {name}",
-                where=view.place(f"connection.shares.include.{position}"),
-                why="it cannot be moved",
-                remedy=f"it has {', '.join(one.name for one in sharing.eligible(found)) or 'none'}; mend the name",
-            )
+    yield from alike.missing(view, lambda name: "" if found.share(name) else "no share", sharing.eligible(found))
     if found.installed and not wanted.include and not sharing.selected(found, wanted):
-        yield view.warning(
-            f"{view.inventory.source.name} has no share to move",
-            where=view.place("connection.shares"),
-            why="a failover would move data and names, and no share",
-            remedy="make the shares first, or leave failover.samba out",
-        )
+        yield alike.nothing_to_move(view, "leave failover.samba out")
 
 
 @check("share-outside-data", sets=("basic", "data"), passed="the data of every share is protected")
 def share_outside(view: View) -> Iterator[Finding]:
     """A share whose directory is not replicated would be empty on the target: it is not moved, and that must be known."""
-    found = shared(view, SOURCE)
-    for one in sharing.chosen(view.settings, found):
-        if sharing.root_of(view.settings, one.path) is None:
-            yield view.error(
-                f"the share {one.name} lies in {one.path}, which is not protected",
-                where=view.place("connection.roots"),
-                why="on the target it would have no data",
-                remedy=f"add {{source_path: {one.path}}} to connection.roots, or leave it out: connection.shares.exclude: [{one.name}]",
-            )
+    yield from alike.outside(view, sharing.chosen(view.settings, shared(view, SOURCE)))
 
 
 @check("share-on-target", sets=("basic", "failover"), passed="no share of the target is in the way")
@@ -100,16 +82,9 @@ def share_on_target(view: View) -> Iterator[Finding]:
     theirs = shared(view, TARGET)
     if theirs is None or serving(view) is TARGET:
         return
-    for one in sharing.chosen(view.settings, shared(view, SOURCE)):
-        there, wanted = theirs.share(one.name), sharing.target_path(view.settings, one)
-        ours = there in sharing.waiting(view.inventory.target)
-        if there is not None and wanted is not None and there.path != wanted and not ours:
-            yield view.error(
-                f"{view.inventory.target.name} has a share {there.name} already, of {there.path}",
-                where=f"{view.inventory.target.name}, {there.origin}",
-                why="two shares of one name cannot be served; dtam removes nothing that it did not make",
-                remedy=f"rename or remove it there, or leave it out: connection.shares.exclude: [{one.name}]",
-            )
+    ours = sharing.waiting(view.inventory.target)
+    there = {one.name.lower(): (one, one.origin) for one in theirs.shares if one not in ours}
+    yield from alike.in_the_way(view, sharing.chosen(view.settings, shared(view, SOURCE)), there)
 
 
 @check(
@@ -121,8 +96,7 @@ def share_acl(view: View) -> Iterator[Finding]:
     """Accounts of the source's own are nobody on the target; those of the domain must have a name there."""
     ours, theirs = shared(view, SOURCE), shared(view, TARGET)
     for one in sharing.chosen(view.settings, ours):
-        local = [sid for sid in one.sids if ours and ours.local_sid and sid.startswith(ours.local_sid + "-")]
-        strange = [sid for sid in one.sids if theirs and sid in theirs.unresolved_sids and sid not in local]
+        local, strange = alike.strangers(one.sids, ours, theirs)
         if local:
             yield view.error(
                 f"the permissions of share {one.name} name {', '.join(local)}, known to {view.inventory.source.name} alone",
@@ -145,9 +119,7 @@ def shares_changed(view: View) -> Iterator[Finding]:
     theirs, ours = view.inventory.target.takeover, shared(view, SOURCE)
     if theirs is None or "shares" not in theirs or ours is None or serving(view) is TARGET:
         return
-    told = {one["name"]: one for one in theirs["shares"]["shares"]}
-    now = {one["name"]: one for one in sharing.documents(view.settings, view.inventory)}
-    differing = sorted(name for name in told.keys() | now.keys() if told.get(name) != now.get(name))
+    differing = alike.differing(theirs["shares"]["shares"], sharing.documents(view.settings, view.inventory))
     if differing:
         yield view.error(
             f"the shares {', '.join(differing)} were changed since {view.inventory.target.name} was told of them",

@@ -1,4 +1,4 @@
-"""Which shares a protection moves, where their data lies on the target, and which directories that makes."""
+"""Which shares a protection moves, as what documents, and which directories that makes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from orchestrator.model.inventory import Inventory, SideInventory
-from orchestrator.model.settings import Root, Settings
+from orchestrator.model.settings import Settings
 from orchestrator.model.settings_domain import ShareSelection
 from orchestrator.model.shares import Samba, Share
+from plugins.fileserver.placing import target_path
 
 
 def eligible(samba: Samba | None) -> tuple[Share, ...]:
@@ -27,24 +28,6 @@ def chosen(settings: Settings, samba: Samba | None) -> tuple[Share, ...]:
     if settings.failover.samba is None or not settings.failover.fails_over("shares"):
         return ()
     return selected(samba, settings.connection.shares)
-
-
-def root_of(settings: Settings, path: str) -> Root | None:
-    """The protected directory that a path lies in."""
-    inside = (
-        root
-        for root in settings.connection.roots
-        if path == root.source_path or path.startswith(root.source_path.rstrip("/") + "/")
-    )
-    return next(inside, None)
-
-
-def target_path(settings: Settings, share: Share) -> str | None:
-    """Where a share's data lies on the target; None when no protected directory holds it."""
-    root = root_of(settings, share.path)
-    if root is None:
-        return None
-    return (root.on_target.rstrip("/") + share.path[len(root.source_path.rstrip("/")) :]) or "/"
 
 
 def documents(settings: Settings, inventory: Inventory) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from orchestrator.model.findings import Finding
 from orchestrator.model.windows import EVERY_SCOPE, WindowsShare
 from orchestrator.sdk.checks import View, check
+from plugins.fileserver import checks_alike as alike
 from plugins.fileserver.windows import sharing
 from plugins.fileserver.windows.checks_view import SOURCE, TARGET, failed_over, name, windows_of
 
@@ -21,36 +22,21 @@ def share_missing(view: View) -> Iterator[Finding]:
     found, wanted = windows_of(view, SOURCE), view.settings.connection.shares
     if found is None or failed_over(view):
         return
-    for position, share in enumerate(wanted.include):
-        there = found.share(share)
-        if there is None or sharing.administrative(there):
-            why = "no share" if there is None else "an administrative share, which belongs to its machine,"
-            yield view.error(
-                f"{name(view, SOURCE)} has {why} {share}",
-                where=view.place(f"connection.shares.include.{position}"),
-                why="it cannot be moved",
-                remedy=f"it has {', '.join(one.name for one in sharing.eligible(found)) or 'none'}; mend the name",
-            )
+    yield from alike.missing(view, lambda share: _instead(found.share(share)), sharing.eligible(found))
     if not wanted.include and not _chosen(view):
-        yield view.warning(
-            f"{name(view, SOURCE)} has no share to move",
-            where=view.place("connection.shares"),
-            why="a failover would move data and names, and no share",
-            remedy="make the shares first, or choose another server",
-        )
+        yield alike.nothing_to_move(view, "choose another server")
+
+
+def _instead(there: WindowsShare | None) -> str:
+    if there is None:
+        return "no share"
+    return "an administrative share, which belongs to its machine," if sharing.administrative(there) else ""
 
 
 @check("windows-share-outside-data", sets=("basic", "data"), passed="the data of every share is protected")
 def share_outside(view: View) -> Iterator[Finding]:
     """A share whose directory is not replicated would be empty on the target: it is not moved, and that must be known."""
-    for one in _chosen(view):
-        if sharing.root_of(view.settings, one.path) is None:
-            yield view.error(
-                f"the share {one.name} lies in {one.path}, which is not protected",
-                where=view.place("connection.roots"),
-                why="on the target it would have no data",
-                remedy=f"add {{source_path: '{one.path}'}} to connection.roots, or leave it out: connection.shares.exclude: [{one.name}]",
-            )
+    yield from alike.outside(view, _chosen(view))
 
 
 @check("windows-share-on-target", sets=("basic", "failover"), passed="no share of the target is in the way")
@@ -59,15 +45,8 @@ def share_on_target(view: View) -> Iterator[Finding]:
     theirs = windows_of(view, TARGET)
     if theirs is None or failed_over(view):
         return
-    for one in _chosen(view):
-        there, wanted = theirs.share(one.name), sharing.target_path(view.settings, one)
-        if there is not None and wanted is not None and there.path.lower() != wanted.lower():
-            yield view.error(
-                f"{name(view, TARGET)} has a share {there.name} already, of {there.path}",
-                where=f"{name(view, TARGET)}, Get-SmbShare -Name '{there.name}'",
-                why="two shares of one name cannot be served; dtam removes nothing that it did not make",
-                remedy=f"rename or remove it there, or leave it out: connection.shares.exclude: [{one.name}]",
-            )
+    there = {one.name.lower(): (one, f"Get-SmbShare -Name '{one.name}'") for one in theirs.shares}
+    yield from alike.in_the_way(view, _chosen(view), there)
 
 
 @check(
@@ -79,8 +58,7 @@ def share_acl(view: View) -> Iterator[Finding]:
     """Accounts of the source's own are nobody on the target; those of the domain must have a name there."""
     ours, theirs = windows_of(view, SOURCE), windows_of(view, TARGET)
     for one in _chosen(view):
-        local = [sid for sid in one.sids if ours and ours.local_sid and sid.startswith(ours.local_sid + "-")]
-        strange = [sid for sid in one.sids if theirs and sid in theirs.unresolved_sids and sid not in local]
+        local, strange = alike.strangers(one.sids, ours, theirs)
         if local:
             yield view.error(
                 f"the permissions of share {one.name} name {', '.join(local)}, known to {name(view, SOURCE)} alone",
@@ -130,9 +108,7 @@ def shares_changed(view: View) -> Iterator[Finding]:
     side = view.inventory.target
     if side.takeover is None or "shares" not in side.takeover or windows_of(view, SOURCE) is None or failed_over(view):
         return
-    told = {one["name"]: one for one in sharing.told(side)}
-    now = {one["name"]: one for one in sharing.documents(view.settings, view.inventory)}
-    differing = sorted(share for share in told.keys() | now.keys() if told.get(share) != now.get(share))
+    differing = alike.differing(sharing.told(side), sharing.documents(view.settings, view.inventory))
     if differing:
         yield view.error(
             f"the shares {', '.join(differing)} were changed since {side.name} was told of them",

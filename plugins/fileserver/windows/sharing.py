@@ -1,4 +1,4 @@
-"""Which shares of a Windows server a protection moves, where their data lies on the target, and which volumes that makes."""
+"""Which shares of a Windows server a protection moves, as what documents, and which volumes that makes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from orchestrator.model.inventory import Inventory, SideInventory
-from orchestrator.model.paths import inside, is_windows, moved
+from orchestrator.model.paths import is_windows
 from orchestrator.model.servers import Where
-from orchestrator.model.settings import Root, Settings
+from orchestrator.model.settings import Settings
 from orchestrator.model.settings_domain import ShareSelection
 from orchestrator.model.windows import EVERY_SCOPE, Windows, WindowsShare
+from plugins.fileserver.placing import target_path
 
 NEVER = frozenset({"admin$", "ipc$", "print$", "netlogon", "sysvol"})
 """Shares that belong to their machine or domain alone, besides those of whole drives (C$)."""
@@ -44,17 +45,6 @@ def selected(found: Windows | None, selection: ShareSelection) -> tuple[WindowsS
 def chosen(settings: Settings, found: Windows | None) -> tuple[WindowsShare, ...]:
     """The shares that a failover takes over."""
     return selected(found, settings.connection.shares) if settings.failover.fails_over("shares") else ()
-
-
-def root_of(settings: Settings, path: str) -> Root | None:
-    """The protected directory that a path lies in."""
-    return next((root for root in settings.connection.roots if inside(path, root.source_path)), None)
-
-
-def target_path(settings: Settings, share: WindowsShare) -> str | None:
-    """Where a share's data lies on the target; None when no protected directory holds it."""
-    root = root_of(settings, share.path)
-    return moved(share.path, root.source_path, root.on_target) if root else None
 
 
 def documents(settings: Settings, inventory: Inventory) -> list[dict[str, Any]]:

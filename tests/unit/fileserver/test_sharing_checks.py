@@ -15,7 +15,7 @@ from orchestrator.model.servers import EngineAccount
 from orchestrator.model.settings import Settings
 from orchestrator.model.shares import HostsLine, Keytab, Network, Samba, Share
 from orchestrator.validate import validate
-from plugins.fileserver import sharing
+from plugins.fileserver import placing, sharing
 from plugins.fileserver.application import FileServer
 from tests.faults.rehearsal import protection, settings
 from tests.unit.fileserver.test_checks import SOUND as PLAIN
@@ -222,9 +222,9 @@ def test_updates_that_nobody_signs_are_told() -> None:
 
 
 def test_a_shares_place_on_the_target() -> None:
-    assert sharing.target_path(given(), DOCS) == "/srv/replica/files/docs"
-    assert sharing.target_path(given(), replace(DOCS, path="/srv/files")) == "/srv/replica/files"
-    assert sharing.target_path(given(), replace(DOCS, path="/srv/files2")) is None
+    assert placing.target_path(given(), DOCS) == "/srv/replica/files/docs"
+    assert placing.target_path(given(), replace(DOCS, path="/srv/files")) == "/srv/replica/files"
+    assert placing.target_path(given(), replace(DOCS, path="/srv/files2")) is None
     (document,) = sharing.documents(given(), SOUND)
     assert (document["path"], document["sddl"]) == ("/srv/replica/files/docs", DOCS.sddl)
 

@@ -1,0 +1,33 @@
+"""Which protected directory a share's data lies in, and where that is on the target, whatever serves the share."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from orchestrator.model.paths import inside, moved
+from orchestrator.model.settings import Root, Settings
+
+
+class Placed(Protocol):
+    """A share of either platform."""
+
+    @property
+    def name(self) -> str:
+        """What clients call it."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """Its directory."""
+        ...
+
+
+def root_of(settings: Settings, path: str) -> Root | None:
+    """The protected directory that a path lies in."""
+    return next((root for root in settings.connection.roots if inside(path, root.source_path)), None)
+
+
+def target_path(settings: Settings, share: Placed) -> str | None:
+    """Where a share's data lies on the target; None when no protected directory holds it."""
+    root = root_of(settings, share.path)
+    return moved(share.path, root.source_path, root.on_target) if root else None
