@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from orchestrator.hosts.errors import NotOnThisPlatform, WinRmUnreachable
+from orchestrator.hosts.errors import NotOnThisPlatform, WinRmQuota, WinRmUnreachable
 from orchestrator.hosts.run_lines import outcomes, steps
 from orchestrator.hosts.winrm_calls import Caller, Line
 from orchestrator.hosts.winrm_facts import arguments_of, host_facts_of, services_of, windows_of
@@ -205,10 +205,10 @@ class WinRmHost:
 
 @contextmanager
 def _patience() -> Iterator[None]:
-    """A host's silence is worth another try, and so is an answer that was lost; a refusal is not."""
+    """A host's silence is worth another try, so is an answer that was lost, or a host that has no room now; a refusal is not."""
     try:
         yield
-    except WinRmUnreachable as silence:
+    except (WinRmUnreachable, WinRmQuota) as silence:
         raise TryAgain(str(silence), after_s=SILENCE_WAIT_S) from silence
 
 
