@@ -108,6 +108,7 @@ def dtam(context: click.Context, application: str | None, *, advanced: bool) -> 
     eval "$(_DTAM_COMPLETE=bash_source dtam)"; zsh and fish likewise.
     """
     context.obj = Desk(application=application, home=home_directory(), advanced=advanced)
+    context.call_on_close(context.obj.close)
     if application:
         context.obj.require_plugin(application)
 

@@ -11,17 +11,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from spnego.exceptions import SpnegoError
 from winrm.exceptions import WinRMError, WinRMOperationTimeoutError, WinRMTransportError, WSManFaultError
 from winrm.protocol import Protocol
 
 from orchestrator.hosts.winrm_failures import SHELL_GONE
+from orchestrator.hosts.winrm_login import LoginFailed
 from orchestrator.hosts.winrm_wire import LinkLost, NotReached, Wire
 
 UTF8 = 65001
 PIECE_BYTES = 96 * 1024
 """Of standard input in one message: with Base64 and sealing well below the 153600 bytes that pywinrm announces, and Windows' 500 kB."""
 OPERATION_TIMEOUT_S = 20
-IDLE_TIMEOUT = "PT2H"
+UNHEARD = (LinkLost, NotReached, LoginFailed, SpnegoError)
+IDLE_TIMEOUT = "PT5M"
+"""After which a shell that nobody ended (a killed process, a lost link) ends by itself: one account may have thirty."""
+CLOSE_TIMEOUT_S = 3.0
 OUTPUT_BYTES_MAX = 64 * 1024 * 1024
 
 
@@ -59,10 +64,11 @@ class Shell:
     def close(self) -> None:
         """End the shell, where the host still answers, and the connection."""
         shell, self._shell = self._shell, None
+        self._wire.hurry(CLOSE_TIMEOUT_S)
         try:
             if shell is not None:
                 self._protocol.close_shell(shell, close_session=False)
-        except (LinkLost, NotReached, WinRMError, WinRMTransportError, OSError, AssertionError, StopIteration):
+        except (*UNHEARD, WinRMError, WinRMTransportError, OSError, AssertionError, StopIteration):
             pass  # an idle shell ends by itself
         finally:
             self._wire.close_session()

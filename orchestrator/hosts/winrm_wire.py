@@ -58,6 +58,12 @@ class Wire:
         if connection is not None:
             connection.close()
 
+    def hurry(self, timeout_s: float) -> None:
+        """Wait no longer than this for what comes."""
+        self._timeout_s, self._connect_s = min(self._timeout_s, timeout_s), min(self._connect_s, timeout_s)
+        if self._connection is not None and self._connection.sock is not None:
+            self._connection.sock.settimeout(self._timeout_s)
+
     def send_message(self, message: str | bytes) -> bytes:
         """Send a SOAP message, give the answer.
 
