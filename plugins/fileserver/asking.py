@@ -1,15 +1,17 @@
-"""What is asked of nobody's platform: the name servers, the directory and the witness. A silent one is a fact, no error."""
+"""What is asked whatever the platform: the name servers, the directory and the witness, and a host's part in protections."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from orchestrator.errors import DtamError
 from orchestrator.model.domain import DomainInventory
-from orchestrator.model.inventory import NameInventory, Query, WitnessInventory
+from orchestrator.model.host import Host, HostFacts
+from orchestrator.model.inventory import AddressFacts, NameInventory, Query, SideInventory, WitnessInventory
 from orchestrator.model.names import NameChanges, NameMove
 from orchestrator.model.outcomes import TryAgain
+from orchestrator.model.servers import ServerName
 from orchestrator.model.settings import Settings
 from orchestrator.sdk.context import Ports
 
@@ -70,3 +72,23 @@ def witness_of(ports: Ports, settings: Settings) -> WitnessInventory:
         return WitnessInventory(configured=True, problem=ports.witness.problem())
     except (DtamError, TryAgain) as error:
         return WitnessInventory(configured=True, problem=str(error))
+
+
+def side_of(
+    host: Host, name: ServerName, facts: HostFacts, roles: Sequence[tuple[str, str]], settings: Settings
+) -> SideInventory:
+    """What a host said about itself, and what it holds of protections: its ``roles``, scripts that were changed, what it was told."""
+    told = (host.protection_document(protection) for protection, _ in roles)
+    ours = (one for one in told if one is not None and one.get("name") == settings.name)
+    edited = [(protection, script) for protection, _ in roles for script in host.changed_scripts(protection)]
+    return SideInventory(
+        name,
+        hostname=facts.hostname,
+        addresses=tuple(AddressFacts(address, interface) for address, interface in facts.addresses),
+        paths=facts.paths,
+        listening=facts.listening,
+        protections=tuple(one for one, _ in roles),
+        target_of=tuple(one for one, role in roles if role == "target"),
+        changed_scripts=tuple(edited),
+        takeover=next((dict(one.get("takeover") or {}) for one in ours), None),
+    )

@@ -16,8 +16,8 @@ from orchestrator.sdk import steps
 from orchestrator.sdk.checks import View, check
 from plugins.fileserver.checks_servers import serving
 from plugins.fileserver.checks_shares import shared
-from plugins.fileserver.facts import clock_offset_s, hosts_lines, hosts_path, networks
-from plugins.fileserver.inventory import account_of, target_keys
+from plugins.fileserver.facts import account_of, clock_offset_s, hosts_lines, hosts_path, networks
+from plugins.fileserver.inventory import target_keys
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
 KERBEROS_LIMIT_S = 300.0

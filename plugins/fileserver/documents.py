@@ -7,7 +7,7 @@ from typing import Any
 from orchestrator.model.inventory import EngineFacts
 from orchestrator.model.servers import Server, Where
 from orchestrator.sdk.application import Planning
-from plugins.fileserver import parts, taking
+from plugins.fileserver import parts, taken, taking
 
 SCRIPTS = ("post_failover", "pre_failback", "post_restore", "post_failback")
 
@@ -105,7 +105,7 @@ def _kerberos(planning: Planning) -> dict[str, Any]:
     principal = dns.target_principal or (directory.target_principal if directory else None)
     return {
         "domain": dns.domain or (directory.domain if directory else ""),
-        "principal": principal or taking.own_account(planning),
+        "principal": principal or taken.own_account(planning),
         "keytab": keytab,
         "ca_file": directory.ca_file if directory else None,
         "controllers": list(directory.controllers) if directory else [],

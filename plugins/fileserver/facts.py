@@ -1,9 +1,16 @@
-"""What both platforms say of a server in different places: hosts lines, networks, its clock."""
+"""What both platforms say of a server in different places: its account, hosts lines, networks, its clock."""
 
 from __future__ import annotations
 
 from orchestrator.model.inventory import SideInventory
 from orchestrator.model.shares import HostsLine, Network
+
+
+def account_of(side: SideInventory) -> str:
+    """The name of its account in the domain: its NetBIOS name where it says it."""
+    if side.windows is not None and side.windows.computer_name:
+        return side.windows.computer_name
+    return side.samba.netbios_name if side.samba and side.samba.netbios_name else str(side.name)
 
 
 def hosts_lines(side: SideInventory) -> tuple[HostsLine, ...]:

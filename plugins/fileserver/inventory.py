@@ -9,18 +9,14 @@ import msgspec
 
 from orchestrator.errors import DtamError
 from orchestrator.model.host import Host
-from orchestrator.model.inventory import (
-    AddressFacts,
-    Inventory,
-    Query,
-    SideInventory,
-)
+from orchestrator.model.inventory import Inventory, Query, SideInventory
 from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.servers import ServerName, Where
 from orchestrator.model.settings import Settings
 from orchestrator.model.settings_domain import SambaSettings
 from orchestrator.sdk.context import Ports
-from plugins.fileserver.asking import domain_of, names_of, witness_of
+from plugins.fileserver.asking import domain_of, names_of, side_of, witness_of
+from plugins.fileserver.facts import account_of
 from plugins.fileserver.sharing import chosen
 
 Answer = TypeVar("Answer")
@@ -84,11 +80,6 @@ def _full(principal: str, realm: str) -> str:
     return user if "@" in user else f"{user}@{realm}"
 
 
-def account_of(side: SideInventory) -> str:
-    """The name of a server's account in the domain: its NetBIOS name where Samba says it."""
-    return side.samba.netbios_name if side.samba and side.samba.netbios_name else str(side.name)
-
-
 def _with_sharing(
     side: SideInventory, ports: Ports, settings: Settings, where: Where, sids: Sequence[str]
 ) -> SideInventory:
@@ -111,23 +102,8 @@ def _ask(host: Host, now: Callable[[], float], settings: Settings, where: Where,
     facts = asked("paths", "GET /v1/facts?" + "&".join(f"path={path}" for path in paths), host.facts(paths))
     services = asked("services", "GET /v1/services", host.services(wanted))
     roles = asked("protections", "GET /v1/protections", host.protections())
-    told = (host.protection_document(protection) for protection, _ in roles)
-    ours = (one for one in told if one is not None and one.get("name") == settings.name)
-    edited = [(protection, script) for protection, _ in roles for script in host.changed_scripts(protection)]
-    return SideInventory(
-        name,
-        engine=engine,
-        hostname=facts.hostname,
-        addresses=tuple(AddressFacts(address, interface) for address, interface in facts.addresses),
-        paths=facts.paths,
-        listening=facts.listening,
-        services=services,
-        protections=tuple(one for one, _ in roles),
-        target_of=tuple(one for one, role in roles if role == "target"),
-        changed_scripts=tuple(edited),
-        takeover=next((dict(one.get("takeover") or {}) for one in ours), None),
-        queries=queries,
-    )
+    side = side_of(host, name, facts, roles, settings)
+    return msgspec.structs.replace(side, engine=engine, services=services, queries=queries)
 
 
 def _paired(ports: Ports) -> bool | None:

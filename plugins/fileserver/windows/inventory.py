@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from orchestrator.errors import DtamError
-from orchestrator.model.inventory import AddressFacts, Inventory, Query, SideInventory
+from orchestrator.model.inventory import Inventory, Query, SideInventory
 from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.servers import ServerName, Where
 from orchestrator.model.settings import Settings
 from orchestrator.model.windows import RegistryAsk, WindowsAsk
 from orchestrator.sdk.context import Ports
-from plugins.fileserver.asking import domain_of, names_of, witness_of
+from plugins.fileserver.asking import domain_of, names_of, side_of, witness_of
+from plugins.fileserver.facts import account_of
 from plugins.fileserver.windows import sharing
 
 SERVER_KEY = r"HKLM:\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters"
@@ -46,11 +49,6 @@ def inventory(ports: Ports, settings: Settings) -> Inventory:
     )
 
 
-def account_of(side: SideInventory) -> str:
-    """The name of a server's account in the domain."""
-    return side.windows.computer_name if side.windows and side.windows.computer_name else str(side.name)
-
-
 def asked(settings: Settings, sids: Sequence[str] = ()) -> WindowsAsk:
     """What is asked of a host beyond the usual."""
     replica = ("StorageReplica",) if settings.connection.replication == "storage_replica" else ()
@@ -70,21 +68,10 @@ def _ask(ports: Ports, settings: Settings, where: Where, name: ServerName, sids:
     paths = [root.on(where) for root in settings.connection.roots]
     wanted: list[dict[str, Any]] = [service.document(where) for service in settings.failover.services]
     facts, roles = host.facts(paths), host.protections()
-    told = (host.protection_document(protection) for protection, _ in roles)
-    ours = (one for one in told if one is not None and one.get("name") == settings.name)
-    edited = [(protection, script) for protection, _ in roles for script in host.changed_scripts(protection)]
     at_s = ports.now()
-    return SideInventory(
-        name,
-        hostname=facts.hostname,
-        addresses=tuple(AddressFacts(address, interface) for address, interface in facts.addresses),
-        paths=facts.paths,
-        listening=facts.listening,
+    return msgspec.structs.replace(
+        side_of(host, name, facts, roles, settings),
         services=host.services(wanted),
-        protections=tuple(one for one, _ in roles),
-        target_of=tuple(one for one, role in roles if role == "target"),
-        changed_scripts=tuple(edited),
-        takeover=next((dict(one.get("takeover") or {}) for one in ours), None),
         windows=host.windows(asked(settings, sids)),
         queries={word: Query(f"WinRM: {word}", name, at_s) for word in ("paths", "services", "protections", "windows")},
     )
