@@ -154,6 +154,8 @@ def _data_usable(snapshot: Snapshot, wish: Wish) -> Refusal | None:
         return None
     state = replica.data_state.replace("_", " ")
     reason = f"the data on {snapshot.target.server} is {state}: clients would get a half-mirrored state"
+    if replica.data_state == "not_ready" and replica.last_error:
+        reason = f"nobody knows how the data on {snapshot.target.server} stands: {replica.last_error}"
     other = f"dtam failover {_name(snapshot)} --data snapshot:ID (dtam snapshots list)"
     advice = f"wait for the mirror; or go back: {other}; or, knowing that, --force"
     return Refusal(state, reason, advice)

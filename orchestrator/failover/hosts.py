@@ -17,6 +17,7 @@ from orchestrator.failover.kept import Kept
 from orchestrator.failover.snapshot import Side, Snapshot
 from orchestrator.model.conditions import Stage
 from orchestrator.model.host import ProtectionView
+from orchestrator.model.inventory import ReplicaFacts
 from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.ports import Link, LinkStatus
 from orchestrator.model.protections import Protection
@@ -129,13 +130,14 @@ def _phase(protection: Protection, watch: Kept, *, busy: bool) -> str:
 
 
 def _data(protection: Protection, ports: Ports, where: Where) -> dict[str, Any]:
-    """Connections as the source's side tells them, replicas as the target's; what the way cannot say is left out."""
+    """Connections as the source's side tells them, replicas as the target's: one that nobody can tell of is not ready, and says why."""
     found: list[Any] = []
     for link in links(protection):
         try:
             told = _connection(ports, protection, link) if where is Where.SOURCE else _replica(ports, protection, link)
-        except (DtamError, TryAgain):
-            told = None
+        except (DtamError, TryAgain) as error:
+            facts = ReplicaFacts(protection.pair.source.name, link.replication_set, link.target_path, "not_ready")
+            told = None if where is Where.SOURCE else _replica_status(protection, facts, str(error))
         if told is not None:
             found.append(told)
     return {"connections" if where is Where.SOURCE else "replicas": tuple(found)}
@@ -177,16 +179,19 @@ def _mirror_state(status: LinkStatus) -> str:
 
 def _replica(ports: Ports, protection: Protection, link: Link) -> ReplicaStatus | None:
     facts = ports.replication.replica(link)
-    if facts is None:
-        return None
+    return None if facts is None else _replica_status(protection, facts)
+
+
+def _replica_status(protection: Protection, facts: ReplicaFacts, last_error: str = "") -> ReplicaStatus:
     return ReplicaStatus.model_validate(
         {
-            "key": link.replication_set,
+            "key": facts.replication_set,
             "source": protection.pair.source.name,
-            "replication_set": link.replication_set,
+            "replication_set": facts.replication_set,
             "target_root": facts.target_root,
             "protection": protection.id,
             "data_state": facts.data_state if facts.data_state in DATA_STATES else "not_ready",
             "promoted": facts.promoted,
+            "last_error": last_error,
         }
     )

@@ -16,7 +16,7 @@ from typing import Any
 
 from orchestrator.hosts.errors import NotOnThisPlatform, WinRmQuota, WinRmUnreachable
 from orchestrator.hosts.run_lines import outcomes, steps
-from orchestrator.hosts.winrm_calls import Caller, Line
+from orchestrator.hosts.winrm_calls import DEED_S, Caller, Line
 from orchestrator.hosts.winrm_facts import arguments_of, host_facts_of, services_of, windows_of
 from orchestrator.model.documents import document_checksum
 from orchestrator.model.host import HostFacts, ProtectionView, ScriptRun
@@ -77,8 +77,10 @@ class WinRmHost:
         return windows_of(lines, (began_s + self._now()) / 2)
 
     def call(self, script: str, arguments: Mapping[str, Any], *, deed: bool = True) -> tuple[Line, ...]:
-        """Run a script of scripts/windows by name; what it gives, one mapping an object."""
-        return self._done(script, arguments) if deed else self._asked(script, arguments)
+        """Run a script of scripts/windows by name; what it gives, one mapping an object. A ``timeout_s`` among the arguments is kept here."""
+        if not deed:
+            return self._asked(script, arguments)
+        return self._done(script, arguments, float(arguments.get("timeout_s", DEED_S)))
 
     # -- directories and services
 
@@ -195,7 +197,7 @@ class WinRmHost:
         with _patience():
             return self._caller.ask(script, arguments)
 
-    def _done(self, script: str, arguments: Mapping[str, Any], budget_s: float = 180.0) -> tuple[Line, ...]:
+    def _done(self, script: str, arguments: Mapping[str, Any], budget_s: float = DEED_S) -> tuple[Line, ...]:
         with _patience():
             return self._caller.do(script, arguments, budget_s)
 

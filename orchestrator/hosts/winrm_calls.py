@@ -54,7 +54,8 @@ class _StillRuns(Exception):
 class Caller:
     """The scripts of one host. ``shell`` makes one, a few are kept open; ``computer`` must be its own name. Times are seconds.
 
-    ``hasty`` is for one look: nothing is asked again, and a host that was silent once is silent. A deed that was begun is waited for all the same.
+    ``hasty`` is for one look: nothing is asked again, and a host that was silent once is silent; one whose script is slow is not. A deed is waited for within
+    its time all the same.
     """
 
     def __init__(
@@ -118,7 +119,7 @@ class Caller:
         return self._heard(
             lambda: self._lines(self._ended(laid.LOADER, request, budget_s)),
             lambda: self._became(request, budget_s),
-            NotReached if self._hasty else (),
+            (NotReached, TooLate) if self._hasty else (),
         )
 
     def install(self, deed: str, names: Sequence[str]) -> tuple[Line, ...]:
@@ -157,7 +158,8 @@ class Caller:
             except (LinkLost, NotReached):
                 return self._tried(again)
         except WinRmUnreachable as silence:
-            self._silence = silence if self._hasty else None
+            if self._hasty and not isinstance(silence.__cause__, TooLate):
+                self._silence = silence
             raise
 
     def _told(self, error: Exception) -> DtamError:

@@ -6,6 +6,7 @@ and may be asked for again (``NotReached``); what breaks later may have been don
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -59,6 +60,7 @@ class Shell:
         )
         self._protocol.transport = cast("Any", wire)  # its two methods are all that a Protocol uses
         self._clock_s = clock_s
+        self._operation_s = operation_s
         self._shell: str | None = None
 
     def close(self) -> None:
@@ -88,6 +90,7 @@ class Shell:
             self._shell = None
             raise
         finally:
+            self._protocol.operation_timeout_sec = self._operation_s
             self._signal_end(command)
 
     def _begun(self, program: str, arguments: Sequence[str]) -> str:
@@ -122,6 +125,8 @@ class Shell:
     def _heard(self, command: str, until_s: float) -> Ended:
         out, err, size = [], [], 0
         while True:
+            left_s = math.ceil(until_s - self._clock_s())
+            self._protocol.operation_timeout_sec = max(1, min(self._operation_s, left_s))
             try:
                 more, complaint, code, is_done = self._protocol.get_command_output_raw(self._shell or "", command)
             except WinRMOperationTimeoutError:

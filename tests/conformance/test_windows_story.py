@@ -25,7 +25,7 @@ from orchestrator.model.findings import Severity
 from orchestrator.model.names import NameChanges
 from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.plan import PlanKind
-from orchestrator.model.ports import HealthProbe
+from orchestrator.model.ports import HealthProbe, Replication
 from orchestrator.model.runs import RunState
 from orchestrator.model.servers import RunId, Where
 from orchestrator.model.settings import Settings
@@ -65,7 +65,7 @@ class Story:
         hosts = {where: WinRmHost(name, callers[where]) for where, name in ((SOURCE, "ALPHA"), (TARGET, "BETA"))}
         return Ports(
             hosts,
-            StorageReplica(hosts, self.settings.connection),
+            self.replication(hosts),
             Clients(self),
             lambda: 1000.0,
             DiskNames(self.world),
@@ -73,6 +73,9 @@ class Story:
             grants=LedgerGrants(ledger_of(self.place), GrantSettings(1.0), None),
             service_names=DiskAccounts(self.world),
         )
+
+    def replication(self, hosts: dict[Where, WinRmHost]) -> Replication:
+        return StorageReplica(hosts, self.settings.connection)
 
     def carry_out(self, kind: PlanKind, **wish: Any) -> None:
         """Plan and execute, as one run."""
