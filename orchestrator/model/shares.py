@@ -13,6 +13,15 @@ import msgspec
 _SID = re.compile(r"S-1-[0-9-]+")
 
 
+def sids_in(sddl: str) -> tuple[str, ...]:
+    """The accounts that an access list names by number, each once.
+
+    >>> sids_in("O:S-1-5-32-544D:(A;;FA;;;S-1-5-21-1-2-3-1104)(A;;FA;;;S-1-5-32-544)(A;;FR;;;WD)")
+    ('S-1-5-32-544', 'S-1-5-21-1-2-3-1104')
+    """
+    return tuple(dict.fromkeys(_SID.findall(sddl)))
+
+
 class Share(msgspec.Struct, frozen=True):
     """A share: ``origin`` is smb.conf, registry or usershare; ``administrative`` ones belong to their machine or domain alone.
 
@@ -36,7 +45,7 @@ class Share(msgspec.Struct, frozen=True):
     @property
     def sids(self) -> tuple[str, ...]:
         """The accounts that its access list names by number."""
-        return tuple(dict.fromkeys(_SID.findall(self.sddl)))
+        return sids_in(self.sddl)
 
     def document(self, path: str) -> dict[str, Any]:
         """The share as a step takes it, lying at ``path``."""

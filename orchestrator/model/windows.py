@@ -6,14 +6,12 @@ What could not be asked is a sentence in ``problems`` that names the part; the o
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import msgspec
 
-from orchestrator.model.shares import HostsLine
+from orchestrator.model.shares import HostsLine, sids_in
 
-_SID = re.compile(r"S-1-[0-9-]+")
 EVERY_SCOPE = "*"
 
 
@@ -93,17 +91,7 @@ class WindowsShare(msgspec.Struct, frozen=True):
     @property
     def sids(self) -> tuple[str, ...]:
         """The accounts that its access list names by number."""
-        return tuple(dict.fromkeys(_SID.findall(self.sddl)))
-
-    def document(self, path: str) -> dict[str, Any]:
-        """The share as a step takes it, lying at ``path``."""
-        return {
-            "name": self.name,
-            "path": path,
-            "description": self.description,
-            "options": dict(self.options),
-            "sddl": self.sddl,
-        }
+        return sids_in(self.sddl)
 
 
 class WindowsAddress(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import fields
 from typing import TYPE_CHECKING, Protocol
 
 from orchestrator.engine.capture.synchronous import SynchronousState
@@ -15,6 +16,10 @@ from orchestrator.engine.transfer.null_target import NOBODY
 
 if TYPE_CHECKING:
     from orchestrator.engine.control.connections import ConnectionRecord
+
+
+AS_THE_LINK_SAYS = ({each.name for each in fields(LinkNow)} & ConnectionStatus.model_fields.keys()) - {"synchrony"}
+"""The fields of an answer that are the link's own words and figures."""
 
 
 class Shown(Protocol):
@@ -35,9 +40,7 @@ def as_synchrony(request: schema.ConnectionRequest, now: SynchronousState | None
         why=now.why,
         wait_s=request.synchronous_wait_s,
         when_late=request.when_late,
-        flushes=now.flushes,
         mean_wait_ms=now.waited_ns / now.flushes / 1e6 if now.flushes else 0.0,
-        waiting=now.waiting,
     )
 
 
@@ -59,46 +62,13 @@ def as_answer(held: Shown, now: LinkNow | None, peers: Peers, lines: Lines) -> C
         purpose=request.purpose,
         protection=request.protection,
         epoch=request.epoch,
-        state=now.state,
-        transmit_state=now.transmit_state,
-        mirror_state=now.mirror_state,
-        replication_state=now.replication_state,
-        target_data_state=now.target_data_state,
-        target_state=now.target_state,
-        mirror_bytes_sent=now.mirror_bytes_sent,
-        mirror_bytes_total=now.mirror_bytes_total,
-        mirror_bytes_skipped=now.mirror_bytes_skipped,
-        mirror_bytes_remaining=now.mirror_bytes_remaining,
-        mirror_percent=now.mirror_percent,
-        mirror_files_compared=now.mirror_files_compared,
-        mirror_files_different=now.mirror_files_different,
-        mirror_compressed_bytes_sent=now.mirror_compressed_bytes_sent,
-        mirror_queue_operations=now.mirror_queue_operations,
-        replication_bytes_sent=now.replication_bytes_sent,
-        replication_compressed_bytes_sent=now.replication_compressed_bytes_sent,
-        replication_queue_bytes=now.replication_queue_bytes,
-        replication_queue_operations=now.replication_queue_operations,
-        queue_operations=now.queue_operations,
-        queue_memory_bytes=now.queue_memory_bytes,
-        queue_disk_bytes=now.queue_disk_bytes,
-        sent_bytes=now.sent_bytes,
-        compressed_bytes_sent=now.compressed_bytes_sent,
-        target_queue_bytes=now.target_queue_bytes,
-        target_queue_full=now.target_queue_full,
         commit_mode="Scheduled" if now.transmit_state == "Scheduled" else "Real-time",
-        last_file=now.last_file,
         compression=line.compression,
         bandwidth_bytes_s=line.bandwidth.rate_bytes_s if line.bandwidth else None,
         simulated=request.simulate,
-        acknowledged_sequence=now.acknowledged_sequence,
-        acknowledged_time_ns=now.acknowledged_time_ns,
-        committed_sequence=now.committed_sequence,
-        applied_sequence=now.applied_sequence,
-        lag_s=now.lag_s,
-        last_error=now.last_error,
         since=since,
-        says=now.says,
         terms=request.terms.model_copy(update={"compression": line.compression, "bandwidth": line.bandwidth}),
         mode=request.mode,
         synchrony=as_synchrony(request, now.synchrony),
+        **{name: getattr(now, name) for name in AS_THE_LINK_SAYS},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from orchestrator.model.servers import Where
 from orchestrator.model.windows import Windows
 from orchestrator.sdk.checks import View
+from plugins.fileserver.checks_servers import serving
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
 SIDES = (SOURCE, TARGET)
@@ -31,4 +32,4 @@ def name(view: View, where: Where) -> str:
 
 def failed_over(view: View) -> bool:
     """Whether the target serves."""
-    return view.protection.stage.value in {"failed_over", "restored"}
+    return serving(view) is TARGET
