@@ -1,4 +1,4 @@
-"""The scripts that lie on a Windows host, and the two constant texts by which they are called and laid.
+"""The scripts that lie on a Windows host, and the constant texts by which they are called and laid, and `dtam doctor` asks.
 
 The scripts are files of the package (scripts/windows), laid once below Program Files. A call sends the constant ``loader`` and, on
 standard input, one JSON request that names script and SHA-256; the loader checks every named file before it lets the first one run.
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -20,15 +21,22 @@ COMMAND_LINE_MAX = 8191
 ENTRY = "call.ps1"
 ALWAYS = (ENTRY, "state.ps1")
 LOADER, INSTALLER = "loader.ps1", "installer.ps1"
+ASKING = "doctor_"
+"""How the names of texts begin by which a host is asked on which nothing lies yet; the loader, the installer and these are sent, never laid."""
 NAME = re.compile(r"[a-z][a-z0-9_]*\.ps1")
 
 
 @cache
 def scripts() -> Mapping[str, str]:
-    """Every script that is laid, by file name; the loader and the installer are sent, never laid."""
+    """Every script that is laid, by file name."""
     folder = resources.files("scripts") / "windows"
     texts = {one.name: one.read_text(encoding="utf-8") for one in folder.iterdir() if NAME.fullmatch(one.name)}
-    return {name: texts[name] for name in sorted(texts) if name not in {LOADER, INSTALLER}}
+    return {name: texts[name] for name in sorted(texts) if not is_sent(name)}
+
+
+def is_sent(name: str) -> bool:
+    """Whether a script is a text that is sent with a call and never laid."""
+    return name in {LOADER, INSTALLER} or name.startswith(ASKING)
 
 
 @cache
@@ -43,10 +51,19 @@ def sha256_of(name: str) -> str:
 
 
 @cache
-def arguments_of(name: str) -> tuple[str, ...]:
-    """The arguments of powershell.exe that run the loader or the installer: text sent whole, the same for every call."""
-    text = (resources.files("scripts") / "windows" / name).read_text(encoding="utf-8")
-    encoded = base64.b64encode(_small(text).encode("utf-16-le")).decode("ascii")
+def arguments_of(name: str, line_chars: int = 0) -> tuple[str, ...]:
+    """The arguments of powershell.exe that run a text which is sent whole, the same for every call.
+
+    ``line_chars``: a comment before it makes the command line at least that long, to see whether such a line arrives.
+    """
+    text = _small((resources.files("scripts") / "windows" / name).read_text(encoding="utf-8"))
+    arguments = _encoded(text)
+    lacking = line_chars - len(" ".join((PROGRAM, *arguments)))
+    return _encoded(f"#{'-' * math.ceil(lacking * 3 / 8)}\n{text}") if lacking > 0 else arguments
+
+
+def _encoded(text: str) -> tuple[str, ...]:
+    encoded = base64.b64encode(text.encode("utf-16-le")).decode("ascii")
     return ("-NoProfile", "-NonInteractive", "-OutputFormat", "Text", "-EncodedCommand", encoded)
 
 

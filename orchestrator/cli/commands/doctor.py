@@ -5,20 +5,28 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 
 import click
-import msgspec
 
 from orchestrator.cli.desk import Desk
 from orchestrator.cli.examples import Command
 from orchestrator.cli.options import json_option
 from orchestrator.cli.screen import Screen
+from orchestrator.directory.from_settings import directory_access
+from orchestrator.directory.port import DirectoryAccess
 from orchestrator.doctor.asking import examine
-from orchestrator.doctor.judging import Row
-from orchestrator.model.servers import Platform
+from orchestrator.doctor.here import of_zone
+from orchestrator.doctor.report import document, without_names
+from orchestrator.doctor.rows import Row
+from orchestrator.hosts.winrm_watched import Questions, questions_of
+from orchestrator.model.servers import Platform, Server
+
+MARKS = {"proved": "", "disproved": "error", "unknown": "warning"}
 
 
 @click.command(
@@ -28,44 +36,85 @@ from orchestrator.model.servers import Platform
 @click.option(
     "--report",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write all rows to this file, to be handed in; it holds no secret.",
+    help="Write all rows to this file, to be handed in: no secret is in it, and no name of a host, domain or account.",
 )
+@click.option("--with-names", is_flag=True, help="Let the report name hosts, domains, addresses and accounts.")
 @json_option
 @click.pass_obj
-def command(desk: Desk, *, names: tuple[str, ...], report: Path | None, as_json: bool) -> None:
+def command(desk: Desk, /, *, names: tuple[str, ...], report: Path | None, with_names: bool, as_json: bool) -> None:
     """Prove or disprove on your Windows servers what dtam was shown on simulated ones only; nothing is changed.
 
-    Names and ports, WinRM's log-in and limits, language mode, execution policy, rights, clock, and every command that dtam's scripts use with the
-    parameters that they give. All known Windows servers are asked, or those that are named. Exits with 1 when something was disproved.
+    Names, ports, WinRM's login, encryption and limits, PowerShell and its policies, rights, clock, domain, services, SMB, Storage Replica, the scripts that
+    lie there, and every command that they use with the parameters that they give. A server need not have them: what cannot be asked then is said. All known
+    Windows servers are asked, or those that are named. Exits with 1 when something was disproved.
     """
     screen = Screen(as_json)
-    pipeline = desk.pipeline
-    servers = [pipeline.known(name) for name in names] or list(pipeline.store.servers())
-    windows = [server for server in servers if server.platform is Platform.WINDOWS]
-    rows = [row for server in windows for row in examine(server, pipeline.reach.sign_of_life, pipeline.reach.host)]
-    screen.table(
-        ("server", "area", "assumption", "state", "says"),
-        [(row.server, row.area, row.assumption, row.state, row.says) for row in rows],
-    )
-    for row in rows:
-        if row.next:
-            screen.say(f"{row.server}, {row.assumption}: {row.next}", "warning")
+    windows = _servers(desk, names)
+    rows = [row for server in windows for row in _rows(desk, screen, server)]
     if not windows:
         screen.say("no Windows server is known: dtam hosts add NAME --winrm ADDRESS")
-    document = {"dtam": version("dtam"), "at_s": int(time.time()), "rows": [msgspec.to_builtins(row) for row in rows]}
+    made = int(time.time())
     if report is not None:
-        _write(report, document)
-        screen.say(f"the report is in {report}")
-    screen.document(document)
-    _exit(rows)
-
-
-def _write(path: Path, document: dict[str, object]) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(document, file, indent=1)
-        file.write("\n")
-
-
-def _exit(rows: Sequence[Row]) -> None:
+        _write(report, document(rows if with_names else without_names(rows, windows), version("dtam"), made))
+        screen.say(f"the report is in {report}; read it before you hand it in")
+    screen.document(document(rows, version("dtam"), made))
     if any(row.state == "disproved" for row in rows):
         raise click.exceptions.Exit(1)
+
+
+def _servers(desk: Desk, names: Sequence[str]) -> list[Server]:
+    named = [desk.pipeline.known(name) for name in names]
+    for server in named:
+        if server.platform is not Platform.WINDOWS:
+            msg = f"{server.name} is not a Windows server; doctor asks those: dtam hosts list"
+            raise click.UsageError(msg)
+    return named or [one for one in desk.pipeline.store.servers() if one.platform is Platform.WINDOWS]
+
+
+def _rows(desk: Desk, screen: Screen, server: Server) -> list[Row]:
+    """Ask, and show what came of it before the next server is asked."""
+    with ExitStack() as stack:
+
+        def way(one: Server) -> Questions:
+            questions = questions_of(one, desk.pipeline.credentials.password)
+            stack.callback(questions.close)
+            return questions
+
+        access = _access(desk, server)
+        rows = _by_area(examine(server, way, lambda one, domain: of_zone(one, domain, access)))
+    screen.say(f"{server.name}, {server.reached_at}")
+    screen.table(
+        ("area", "state", "assumption", "seen"), [(one.area, one.state, one.assumption, one.says) for one in rows]
+    )
+    for row in rows:
+        if row.next and row.state != "proved":
+            screen.say(f"{row.assumption}: {row.next}", MARKS[row.state])
+    counts = Counter(row.state for row in rows)
+    screen.say(
+        f"{server.name}: {counts['proved']} proved, {counts['disproved']} disproved, {counts['unknown']} unknown"
+    )
+    return rows
+
+
+def _by_area(rows: Iterable[Row]) -> list[Row]:
+    """Rows of one area together, areas in the order in which they come first."""
+    areas: dict[str, list[Row]] = {}
+    for row in rows:
+        areas.setdefault(row.area, []).append(row)
+    return [row for area in areas.values() for row in area]
+
+
+def _access(desk: Desk, server: Server) -> DirectoryAccess | None:
+    """How the directory of a protection of this server is asked, where one says it."""
+    for protection in desk.pipeline.store.protections():
+        if server.name in {protection.pair.source.name, protection.pair.target.name}:
+            access = directory_access(protection.settings.failover)
+            if access is not None:
+                return access
+    return None
+
+
+def _write(report: Path, content: dict[str, object]) -> None:
+    with os.fdopen(os.open(report, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(content, file, indent=1)
+        file.write("\n")

@@ -1,115 +1,124 @@
-"""What `dtam doctor` makes of answers, and that it asks for exactly what the scripts use."""
+"""What `dtam doctor` makes of answers, that it asks for exactly what the scripts use, and what its report leaves out."""
 
-# ruff: noqa: ARG002 - the port's signatures
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterator
+import json
 from typing import Any
 
-import msgspec
 import pytest
 
-from orchestrator.doctor.asking import examine, used_commands
-from orchestrator.doctor.judging import LEAST, Row, of_facts, of_state
-from orchestrator.model.outcomes import TryAgain
-from orchestrator.model.servers import Server, ServerName, WinRmAddress
-from orchestrator.model.windows import USUAL, Windows, WindowsAsk
+from orchestrator.doctor.asking import LINE_CHARS, examine, used_commands
+from orchestrator.doctor.here import Here
+from orchestrator.doctor.judging import may_make, of_server, of_session
+from orchestrator.doctor.report import document, without_names
+from orchestrator.doctor.rows import Row, unknown
+from orchestrator.errors import DtamError
+from orchestrator.hosts import errors, winrm_scripts
+from orchestrator.hosts.winrm_watched import Seen
+from orchestrator.model.servers import Server, ServerName, Transport, WinRmAddress
 from tests.unit.doctor.used import used
 
-FACTS = Windows(
-    powershell_version="5.1.20348.1",
-    language_mode="FullLanguage",
-    execution_policy="RemoteSigned",
-    account="LAB\\dtam",
-    elevated=True,
-    domain="lab.example",
-    clock_offset_s=0.3,
-    features=("Storage-Replica",),
+HERE = Here(lambda *_: ("192.0.2.7",), lambda _: ("alpha.lab.example",), lambda *_: None)
+AT = WinRmAddress("alpha.lab.example", 5985, Transport.NTLM, account="LAB\\ada", computer="ALPHA")
+SERVER = Server(ServerName("alpha"), ("192.0.2.7",), winrm=AT)
+WHO: dict[str, Any] = {"server": "alpha", "where": "http://alpha.lab.example:5985/wsman", "account": "LAB\\ada"}
+PROGRAM_FILES = (  # as a Windows Server has it: the owner is the installer of modules
+    "O:S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464D:PAI"
+    "(A;;FA;;;S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464)(A;;0x1301bf;;;SY)(A;OICIIO;GA;;;SY)"
+    "(A;;0x1301bf;;;BA)(A;OICIIO;GA;;;BA)(A;;0x1200a9;;;BU)"
 )
-WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "constrained": ({"language_mode": "ConstrainedLanguage"}, "scripts run in full language"),
-    "signed-only": ({"execution_policy": "AllSigned"}, "unsigned local scripts run"),
-    "no-rights": ({"elevated": False}, "the account is an administrator"),
-    "workgroup": ({"domain": "", "workgroup": "WORKGROUP"}, "it is a member of a domain"),
-    "restart": ({"pending_reboot": True}, "no restart is pending"),
-    "clock": ({"clock_offset_s": -200.0}, "its clock is within 60 s of ours (Kerberos allows 300 s)"),
-    "old": ({"powershell_version": "4.0"}, "Windows PowerShell 5.1"),
-}
+
+
+class Refusing:
+    """A way that leads nowhere."""
+
+    def __init__(self, error: DtamError, seen: Seen | None = None) -> None:
+        self.error, self.seen = error, seen or Seen()
+
+    def send(self, *_: Any, **__: Any) -> Any:
+        raise self.error
+
+    ask = send
+    laid = send
 
 
 def test_the_commands_asked_for_are_those_that_scripts_use() -> None:
     assert used_commands() == used(), "python -m tests.unit.doctor.used"
 
 
-def test_a_good_server_proves_everything() -> None:
-    assert {row.state for row in of_facts("alpha", FACTS)} == {"proved"}
+def test_the_command_line_that_is_tried_is_longer_than_every_one_of_ours_and_fits() -> None:
+    sent = (winrm_scripts.LOADER, winrm_scripts.INSTALLER, "doctor_server.ps1", "doctor_session.ps1")
+    ours = max(len(" ".join(("powershell.exe", *winrm_scripts.arguments_of(one)))) for one in sent)
+    tried = len(" ".join(("powershell.exe", *winrm_scripts.arguments_of("doctor_echo.ps1", LINE_CHARS))))
+    assert ours < LINE_CHARS <= tried <= winrm_scripts.COMMAND_LINE_MAX
 
 
-@pytest.mark.parametrize("case", sorted(WRONG))
-def test_each_thing_that_does_not_hold_is_one_row(case: str) -> None:
-    given, assumption = WRONG[case]
-    rows = list(of_facts("alpha", msgspec.structs.replace(FACTS, **given)))
-    assert [row.assumption for row in rows if row.state == "disproved"] == [assumption]
+@pytest.mark.parametrize(
+    ("error", "seen", "row"),
+    [
+        (errors.WinRmLoginRefused(**WHO, why="no", advice=""), Seen(), ("dtam logs in by ntlm", "disproved")),
+        (errors.WinRmNotAuthorised(server="alpha", account="ada", why=""), Seen(), ("the account may open a shell", "disproved")),
+        (errors.WinRmQuota(server="alpha", why=""), Seen(), ("the account may open a shell", "disproved")),
+        (errors.WinRmClockOff(server="alpha", why=""), Seen(), ("its clock is within 60 s of ours", "disproved")),
+        (errors.AnswerLost(server="alpha", why=""), Seen(unsealed=1), ("what is said is encrypted: every message is sealed", "disproved")),
+        (errors.WinRmUnreachable(server="alpha", where="", why=""), Seen(), ("dtam logs in by ntlm", "unknown")),
+    ],
+)  # fmt: skip
+def test_a_way_that_ends_early_says_where(error: DtamError, seen: Seen, row: tuple[str, str]) -> None:
+    def zone(server: Server, _: str) -> Row:
+        return unknown(str(server.name), "DNS", "zone", "")
+
+    rows = list(examine(SERVER, lambda _: Refusing(error, seen), zone, here=HERE))
+    assert [(one.assumption, one.state) for one in rows[-2:]] == [row, ("all else can be asked", "unknown")]
 
 
-def test_what_is_not_told_or_perhaps_not_needed_is_not_known() -> None:
-    rows = of_facts("alpha", msgspec.structs.replace(FACTS, clock_offset_s=None, features=()))
-    assert [row.area for row in rows if row.state == "unknown"] == ["clock", "Storage Replica"]
+@pytest.mark.parametrize(
+    ("sddl", "may"),
+    [
+        (PROGRAM_FILES, True),
+        ("O:SYD:(A;OICIIO;FA;;;BA)", False),
+        ("O:SYD:(A;;0x1200a9;;;BA)", False),
+        ("O:SYD:(D;;0x6;;;BA)(A;;FA;;;BA)", False),
+        ("O:SYD:(A;;0x2;;;BA)(A;;0x4;;;BA)", True),
+        ("O:SYD:(A;;FA;;;SY)", False),
+    ],
+)
+def test_who_may_make_files_is_read_from_the_access_list(sddl: str, *, may: bool) -> None:
+    assert may_make(sddl) is may
 
 
-def test_a_missing_command_a_missing_parameter_and_a_small_limit_are_named() -> None:
+def test_a_part_that_could_not_be_asked_is_not_known_and_says_why() -> None:
+    lines = [{"part": "problem", "of": "SMB server", "says": "Access is denied."}]
+    assert [(row.assumption, row.state, row.says) for row in of_server("alpha", lines)] == [
+        ("its SMB server can be asked", "unknown", "Access is denied.")
+    ]
+
+
+def test_the_standard_edition_is_told_with_its_limits() -> None:
+    line = {"part": "computer", "name": "ALPHA", "member": True, "domain": "lab.example", "os": "Microsoft Windows Server 2019 Standard", "version": "10.0.17763", "sku": 7, "restart_pending": False}  # fmt: skip
+    row = next(one for one in of_session("alpha", [line], 0, "") if one.area == "Storage Replica")
+    assert (row.state, "one volume of at most 2 TB" in row.says) == ("unknown", True)
+
+
+def test_a_target_whose_server_service_waits_is_not_blamed_for_its_port() -> None:
     lines = [
-        {"kind": "command", "name": "Get-SmbShare", "exists": True, "lacking": []},
-        {"kind": "command", "name": "Get-SmbSession", "exists": False, "lacking": []},
-        {"kind": "command", "name": "New-SmbShare", "exists": True, "lacking": ["SecurityDescriptor"]},
-        {"kind": "setting", "name": "MaxEnvelopeSizekb", "value": "50", "why": ""},
-        {"kind": "setting", "name": "MaxTimeoutms", "value": None, "why": "access is denied"},
+        {"part": "services", "name": "LanmanServer", "start": "Manual", "state": "Stopped"},
+        {"part": "ports", "open": [5985]},
     ]
-    rows = list(of_state("alpha", lines))
-    assert [(row.assumption, row.state) for row in rows] == [
-        ("Get-SmbSession as dtam calls it", "disproved"),
-        ("New-SmbShare as dtam calls it", "disproved"),
-        ("every command that is used is there", "disproved"),
-        (f"MaxEnvelopeSizekb is at least {LEAST['MaxEnvelopeSizekb']}", "disproved"),
-        (f"MaxTimeoutms is at least {LEAST['MaxTimeoutms']}", "unknown"),
+    assert [row.state for row in of_server("alpha", lines)] == ["proved", "unknown"]
+
+
+def test_the_report_names_no_network_and_the_other_one_does() -> None:
+    rows = [
+        Row("alpha", "DNS", "alpha.lab.example has an address", "proved", "192.0.2.7, fd00::7"),
+        Row("alpha", "rights", "the account is an administrator", "proved", "LAB\\ada, with the full token"),
+        Row("alpha", "domain", "it is a member of a domain", "proved", "a member of lab.example"),
+        Row("alpha", "system", "it is a Windows Server", "proved", "Microsoft Windows Server 2022, 10.0.20348"),
+        unknown("alpha", "scripts", "laid", "S-1-5-21-1-2-3-500", "dtam hosts install alpha"),
     ]
-    assert "SecurityDescriptor" in rows[1].says
-
-
-class Answers:
-    def windows(self, ask: WindowsAsk = USUAL) -> Windows:
-        return FACTS
-
-    def call(self, script: str, arguments: dict[str, Any], *, deed: bool = True) -> tuple[Any, ...]:
-        assert (script, deed) == ("doctor_state", False)
-        return tuple({"kind": "command", "name": name, "exists": True, "lacking": []} for name in arguments["commands"])
-
-
-class Silent:
-    def windows(self, ask: WindowsAsk = USUAL) -> Windows:
-        raise TryAgain("it does not answer")
-
-    def call(self, script: str, arguments: dict[str, Any], *, deed: bool = True) -> tuple[Any, ...]:
-        raise TryAgain("it does not answer")
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield Server(ServerName("alpha"), ("127.0.0.1",), winrm=WinRmAddress("127.0.0.1", listener.getsockname()[1]))
-
-
-def test_a_whole_examination(server: Server) -> None:
-    rows = list(examine(server, lambda _: ("ok", "WinRM answers, 30 scripts as they were laid"), lambda _: Answers()))
-    assert {row.state for row in rows} == {"proved"}
-    assert {"DNS", "WinRM", "scripts", "PowerShell", "rights", "clock", "commands"} <= {row.area for row in rows}
-
-
-def test_a_silent_server_has_rows_as_well(server: Server) -> None:
-    rows = list(examine(server, lambda _: ("failed", "log-in refused"), lambda _: Silent()))
-    states: dict[str, list[Row]] = {}
-    for row in rows:
-        states.setdefault(row.state, []).append(row)
-    assert [row.says for row in states["disproved"]] == ["log-in refused"]
-    assert {row.area for row in states["unknown"]} == {"scripts", "facts", "commands"}
+    plain = json.dumps(document(without_names(rows, [SERVER]), "1", 0))
+    for name in ("alpha", "ALPHA", "lab.example", "LAB", "ada", "192.0.2.7", "fd00::7", "1-2-3-500"):
+        assert name not in plain, plain
+    assert "server1 has an address" in plain
+    assert "10.0.20348" in plain
+    assert "alpha.lab.example" in json.dumps(document(rows, "1", 0))

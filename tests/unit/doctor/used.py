@@ -17,17 +17,20 @@ BUILT_IN = ("Microsoft.PowerShell.Core", "Microsoft.PowerShell.Utility")
 """Always there in 5.1."""
 
 
-def used() -> dict[str, list[str]]:
-    """Names as published, parameters by name; those of the language's own modules are left out."""
-    found: dict[str, set[str]] = {}
+def used() -> dict[str, dict[str, list[str]]]:
+    """By module: names as published, parameters by name; those of the language's own modules are left out."""
+    found: dict[tuple[str, str], set[str]] = {}
     for text in _texts():
         for node in _all(_root(text)):
             if node.type == "command":
                 _note(_Call(node), found)
-    return {name: sorted(found[name]) for name in sorted(found)}
+    modules: dict[str, dict[str, list[str]]] = {}
+    for module, name in sorted(found):
+        modules.setdefault(module, {})[name] = sorted(found[module, name])
+    return modules
 
 
-def _note(call: _Call, found: dict[str, set[str]]) -> None:
+def _note(call: _Call, found: dict[tuple[str, str], set[str]]) -> None:
     entry = vocabulary()["cmdlets"].get(call.name.casefold())
     if entry is None or entry.get("m") in BUILT_IN:
         return
@@ -35,7 +38,7 @@ def _note(call: _Call, found: dict[str, set[str]]) -> None:
     switches = {name.casefold() for name, one in entry["p"].items() if one["t"] == "switch"}
     given, _ = call.bound(switches)
     names = {published[name.casefold()] for name in given if name.casefold() in published}
-    found.setdefault(call.name, set()).update(names)
+    found.setdefault((entry["m"], entry["name"]), set()).update(names)
 
 
 def _texts() -> list[str]:

@@ -69,5 +69,13 @@ def test_nothing_that_a_host_says_becomes_code() -> None:
         )
 
 
-def test_all_scripts_but_the_two_that_are_sent_are_laid() -> None:
-    assert set(laid.scripts()) == {one.name for one in FOLDER.glob("*.ps1")} - {laid.LOADER, laid.INSTALLER}
+SENT = {laid.LOADER, laid.INSTALLER, *(one.name for one in FOLDER.glob("doctor_*.ps1"))}
+
+
+def test_all_scripts_but_those_that_are_sent_are_laid() -> None:
+    assert set(laid.scripts()) == {one.name for one in FOLDER.glob("*.ps1")} - SENT
+
+
+@pytest.mark.parametrize("name", sorted(SENT))
+def test_a_text_that_is_sent_fits_a_command_line(name: str) -> None:
+    assert len(" ".join((laid.PROGRAM, *laid.arguments_of(name)))) <= laid.COMMAND_LINE_MAX

@@ -29,6 +29,11 @@ class Part:
         """Put ``data`` on the disk."""
         self.machine.store.save(self.file, self.data)
 
+    def plant(self, name: str, value: Any) -> None:
+        """The lab sets something that the part keeps."""
+        self.data[name] = value
+        self.save()
+
     def power_on(self) -> None:
         """Set what is only in memory."""
 
