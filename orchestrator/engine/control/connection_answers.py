@@ -40,7 +40,9 @@ def as_synchrony(request: schema.ConnectionRequest, now: SynchronousState | None
         why=now.why,
         wait_s=request.synchronous_wait_s,
         when_late=request.when_late,
+        flushes=now.flushes,
         mean_wait_ms=now.waited_ns / now.flushes / 1e6 if now.flushes else 0.0,
+        waiting=now.waiting,
     )
 
 
