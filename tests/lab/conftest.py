@@ -5,15 +5,19 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pytest
 
 from tests.conftest import require
 from tests.lab.domain import Lab
 from tests.lab.filestage import FileStage
+from tests.lab.windows.starting import WindowsHost, windows_host
 
 BESIDE = "10.53.0.11"
 """A further address of alpha, at which its engine is reached when the other one is taken over."""
+OTHER_AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""What clients would take from the environment of the tests."""
 Told = Callable[[str, Mapping[str, object]], None]
 
 
@@ -50,3 +54,32 @@ def told(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> 
             sys.stdout.write(f"\n  {what}: {', '.join(f'{name} {value}' for name, value in figures.items())}\n")
 
     return tell
+
+
+@pytest.fixture
+def no_other_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients trust what they are told to, not what the environment of the tests says."""
+    for name in OTHER_AUTHORITIES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="module")
+def host_settings() -> dict[str, Any]:
+    """What a module wants its simulated Windows host to be, as fields of ``WindowsHost``."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, host_settings: dict[str, Any]) -> Iterator[WindowsHost]:
+    """A simulated Windows host outside the lab."""
+    with windows_host(tmp_path_factory.mktemp("windows"), **host_settings) as host:
+        yield host
+
+
+@pytest.fixture
+def host(served: WindowsHost) -> Iterator[WindowsHost]:
+    """It, as it should be before and after each test: well, without shells, and with nothing in the simulation that broke."""
+    yield served
+    served.control.ask("heal")
+    served.control.ask("delete-shells")
+    assert served.control.ask("failures") == []

@@ -17,15 +17,10 @@ from tests.conftest import require
 from tests.lab.clock import clock_off
 from tests.lab.domain import Lab
 from tests.lab.waiting import until
-from tests.lab.windows.clients import OTHER_AUTHORITIES, fault_of, run
+from tests.lab.windows.clients import fault_of, run
 from tests.lab.windowshosts import Windows
 
-
-@pytest.fixture(autouse=True)
-def _no_other_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clients trust what they are told to, not what the environment of the tests says."""
-    for name in OTHER_AUTHORITIES:
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("no_other_authorities")
 
 
 # -- in the lab: Kerberos ---------------------------------------------------------------------------------------------

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -13,33 +13,18 @@ from pypsrp.shell import Process, WinRS
 from pypsrp.wsman import OptionSet
 from winrm.exceptions import WinRMTransportError
 
-from tests.lab.windows.clients import OTHER_AUTHORITIES, fault_of, run, winrm, wsman
+from tests.lab.windows.clients import fault_of, run, winrm, wsman
 from tests.lab.windows.starting import WindowsHost, windows_host
 
 LIMITS = {"max_shells_per_user": 4, "max_envelope_size_kb": 64, "max_processes_per_shell": 3}
 
 
-@pytest.fixture(autouse=True)
-def _no_other_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clients trust what they are told to, not what the environment of the tests says."""
-    for name in OTHER_AUTHORITIES:
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("no_other_authorities")
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WindowsHost]:
-    """A host outside the lab."""
-    with windows_host(tmp_path_factory.mktemp("windows"), settings=LIMITS) as host:
-        yield host
-
-
-@pytest.fixture
-def host(served: WindowsHost) -> Iterator[WindowsHost]:
-    """It, as it should be before and after each test."""
-    yield served
-    served.control.ask("heal")
-    served.control.ask("delete-shells")
-    assert served.control.ask("failures") == []
+def host_settings() -> dict[str, Any]:
+    return {"settings": LIMITS}
 
 
 # -- limits and faults ------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -14,30 +15,15 @@ from pypsrp.powershell import PowerShell, PSInvocationState, RunspacePool
 from winrm.exceptions import WinRMTransportError
 
 from tests.lab.waiting import until
-from tests.lab.windows.clients import OTHER_AUTHORITIES, fault_of, run, winrm, wsman
+from tests.lab.windows.clients import fault_of, run, winrm, wsman
 from tests.lab.windows.starting import WindowsHost, windows_host
 
-
-@pytest.fixture(autouse=True)
-def _no_other_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in OTHER_AUTHORITIES:
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("no_other_authorities")
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WindowsHost]:
-    """A host outside the lab."""
-    endpoints = {"Restricted": ["Get-Service"]}
-    with windows_host(tmp_path_factory.mktemp("windows"), machine={"release": "2019"}, endpoints=endpoints) as host:
-        yield host
-
-
-@pytest.fixture
-def host(served: WindowsHost) -> Iterator[WindowsHost]:
-    """It, with no shells left and nothing in the simulation that broke."""
-    yield served
-    served.control.ask("delete-shells")
-    assert served.control.ask("failures") == []
+def host_settings() -> dict[str, Any]:
+    return {"machine": {"release": "2019"}, "endpoints": {"Restricted": ["Get-Service"]}}
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,31 +16,10 @@ from pypsrp.exceptions import AuthenticationError
 from pypsrp.shell import Process, SignalCode, WinRS
 from winrm.exceptions import InvalidCredentialsError, WinRMOperationTimeoutError, WinRMTransportError
 
-from tests.lab.windows.clients import OTHER_AUTHORITIES, fault_of, run, winrm, wsman
+from tests.lab.windows.clients import fault_of, run, winrm, wsman
 from tests.lab.windows.starting import WindowsHost, client_certificate, windows_host
 
-
-@pytest.fixture(autouse=True)
-def _no_other_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clients trust what they are told to, not what the environment of the tests says."""
-    for name in OTHER_AUTHORITIES:
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WindowsHost]:
-    """A host outside the lab."""
-    with windows_host(tmp_path_factory.mktemp("windows")) as host:
-        yield host
-
-
-@pytest.fixture
-def host(served: WindowsHost) -> Iterator[WindowsHost]:
-    """It, as it should be before and after each test."""
-    yield served
-    served.control.ask("heal")
-    served.control.ask("delete-shells")
-    assert served.control.ask("failures") == []
+pytestmark = pytest.mark.usefixtures("no_other_authorities")
 
 
 # -- who gets in ------------------------------------------------------------------------------------------------------

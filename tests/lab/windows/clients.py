@@ -13,11 +13,6 @@ from winrm.protocol import Protocol
 
 from tests.lab.windows.starting import WindowsHost
 
-OTHER_AUTHORITIES = (
-    "REQUESTS_CA_BUNDLE",
-    "CURL_CA_BUNDLE",
-)  # what clients would take from the environment of the tests
-
 
 def winrm(host: WindowsHost, user: str = "dtam", **more: Any) -> Protocol:
     """pywinrm with NTLM and message encryption, unless ``more`` says otherwise."""
