@@ -14,6 +14,7 @@ from collections.abc import Callable
 from orchestrator.engine.mirror import beneath, placing
 from orchestrator.engine.mirror.claims import Claims
 from orchestrator.engine.mirror.direct import FROM_BYTES, Direct
+from orchestrator.engine.mirror.flushing import EarlyFlush
 from orchestrator.engine.mirror.messages import Abort, AskSums, Close, Data, Hole, Open, Opened, Sums
 from orchestrator.engine.mirror.metadata import OnTrouble, apply_meta
 from orchestrator.engine.mirror.options import REGION_BYTES
@@ -48,19 +49,26 @@ class BigFiles:
         claims: whose inodes are.
         keep: told a path before it is changed.
         trouble_at: makes what hears about trouble with a path.
+        early: told how much was written into the page cache.
 
     Attributes:
         report_only: nothing is changed.
     """
 
     def __init__(
-        self, root_fd: int, claims: Claims, keep: placing.Keep, trouble_at: Callable[[bytes], OnTrouble]
+        self,
+        root_fd: int,
+        claims: Claims,
+        keep: placing.Keep,
+        trouble_at: Callable[[bytes], OnTrouble],
+        early: EarlyFlush,
     ) -> None:
         self.report_only = False
         self._root_fd = root_fd
         self._claims = claims
         self._keep = keep
         self._trouble_at = trouble_at
+        self._early = early
         self._open: dict[int, _OpenFile] = {}
         self._buffer = bytearray()
 
@@ -120,6 +128,7 @@ class BigFiles:
             done = file.direct.write(message.data, message.offset) if file.direct is not None else 0
             if done < len(message.data):
                 placing.write_all(file.fd, message.data[done:], message.offset + done)
+                self._early.wrote(0, len(message.data) - done)
 
     def hole(self, message: Hole) -> None:
         """Give the room of a range back."""

@@ -7,7 +7,6 @@ until the end, when one syncfs makes the whole mirror durable; a mirror that was
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import stat as st
@@ -23,6 +22,7 @@ from orchestrator.engine.mirror import beneath, placing, survey
 from orchestrator.engine.mirror.bigfiles import BigFiles
 from orchestrator.engine.mirror.claims import Claims
 from orchestrator.engine.mirror.comparing import judge, leaves_alone
+from orchestrator.engine.mirror.flushing import EarlyFlush, syncfs
 from orchestrator.engine.mirror.messages import (
     Abort,
     AskSums,
@@ -45,7 +45,6 @@ from orchestrator.engine.mirror.messages import (
     Open,
     Present,
     Scan,
-    SmallFile,
     Stop,
     Survey,
     Surveyed,
@@ -59,10 +58,9 @@ from orchestrator.engine.mirror.orphans import Orphans, removing
 from orchestrator.engine.mirror.reading import room
 from orchestrator.engine.mirror.reporting import report
 from orchestrator.engine.mirror.scans import Scans
+from orchestrator.engine.mirror.smallfiles import SmallFiles
 
 _LOG = logging.getLogger(__name__)
-_LIBC = ctypes.CDLL(None, use_errno=True)
-_DEFAULT_ACL = "system.posix_acl_default"
 
 
 class Keeper(Protocol):
@@ -102,7 +100,9 @@ class MirrorTarget:
         self._options = MirrorOptions()
         self._orphans, self._vanished = self._orphans_of(self._options), self._vanished_of(self._options)
         self._claims = Claims()
-        self._big = BigFiles(self.root_fd, self._claims, self._keep, self._trouble)
+        self._early = EarlyFlush(self.root_fd)
+        self._big = BigFiles(self.root_fd, self._claims, self._keep, self._trouble, self._early)
+        self._small = SmallFiles(self.root_fd, self._claims, self._keep, self._trouble, self._early)
         self._scans = Scans(self.root_fd)
         self._fresh: dict[bytes, int] = {}
         self._troubles: dict[str, bytes] = {}
@@ -110,7 +110,7 @@ class MirrorTarget:
         self._doers: dict[type, Callable[..., MirrorReply | None]] = {
             Begin: self._begin,
             Entries: self._entries,
-            Files: self._files,
+            Files: self._small.place,
             Attributes: self._attributes,
             Open: self._big.open,
             AskSums: self._big.sums,
@@ -164,7 +164,7 @@ class MirrorTarget:
     def _end(self, message: End) -> Ended:
         self._close_all()
         if not self._options.report_only:
-            _syncfs(self.root_fd)
+            syncfs(self.root_fd)
         self.begun, self.ended = False, True
         count = self._orphans.count
         if count.files or count.directories:
@@ -180,6 +180,7 @@ class MirrorTarget:
 
     def _close_all(self) -> None:
         self._big.close()
+        self._early.close()
         self._scans.close()
 
     def _orphans_of(self, options: MirrorOptions) -> Orphans:
@@ -285,62 +286,6 @@ class MirrorTarget:
             raise
         return True
 
-    # small files
-
-    def _files(self, message: Files) -> None:
-        with self._directory(message.directory) as fd:
-            inherits = bool(_default_acl(fd))
-            for file in message.files:
-                self._place(fd, file, beneath.join(message.directory, file.name), inherits=inherits)
-
-    def _place(self, dir_fd: int, file: SmallFile, path: bytes, *, inherits: bool) -> None:
-        try:
-            fd = placing.create(dir_fd, file.name)
-        except FileExistsError:
-            self._replace(dir_fd, file, path)
-            return
-        try:
-            self._fill(fd, file, path, fresh=not inherits)
-        finally:
-            os.close(fd)
-
-    def _replace(self, dir_fd: int, file: SmallFile, path: bytes) -> None:
-        now = os.stat(file.name, dir_fd=dir_fd, follow_symlinks=False)
-        self._keep(path)
-        if (
-            st.S_ISREG(now.st_mode)
-            and file.meta.group
-            and self._claims.belongs(now, file.meta.group, dir_fd, file.name)
-        ):
-            fd = placing.open_writable(dir_fd, file.name)
-            try:
-                os.ftruncate(fd, len(file.data))
-                self._fill(fd, file, path, fresh=False)
-            finally:
-                os.close(fd)
-            return
-        if st.S_ISDIR(now.st_mode):
-            beneath.remove_tree(dir_fd, file.name)
-        temporary = placing.temporary_name()
-        fd = placing.create(dir_fd, temporary)
-        try:
-            self._fill(fd, file, path, fresh=False)
-            if not st.S_ISDIR(now.st_mode):
-                os.unlink(file.name, dir_fd=dir_fd)  # renamed over a file, ext4 would write this one to disk at once
-            os.rename(temporary, file.name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
-        except OSError:
-            os.unlink(temporary, dir_fd=dir_fd)
-            raise
-        finally:
-            os.close(fd)
-
-    def _fill(self, fd: int, file: SmallFile, path: bytes, *, fresh: bool) -> None:
-        if file.data:
-            placing.write_all(fd, file.data, 0)
-        now = os.fstat(fd)
-        self._claims.claim(file.meta.group, fd)
-        apply_meta(fd, file.meta, now, self._trouble(path), fresh=fresh)
-
     # directories and orphans
 
     def _directory_done(self, message: DirectoryDone) -> None:
@@ -378,13 +323,6 @@ def _xattrs_of(dir_fd: int, name: bytes) -> tuple[tuple[bytes, bytes], ...]:
     return read_xattrs(f"/proc/self/fd/{dir_fd}/{os.fsdecode(name)}")
 
 
-def _default_acl(dir_fd: int) -> bool:
-    try:
-        return _DEFAULT_ACL in os.listxattr(dir_fd)
-    except OSError:
-        return False
-
-
 @contextmanager
 def _reading(dir_fd: int, name: bytes) -> Iterator[int]:
     fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=dir_fd)
@@ -392,9 +330,3 @@ def _reading(dir_fd: int, name: bytes) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
-
-
-def _syncfs(fd: int) -> None:
-    if _LIBC.syncfs(fd):
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))

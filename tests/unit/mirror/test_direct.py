@@ -13,6 +13,7 @@ from orchestrator.engine.mirror import placing
 from orchestrator.engine.mirror.bigfiles import BigFiles
 from orchestrator.engine.mirror.claims import Claims
 from orchestrator.engine.mirror.direct import FROM_BYTES, PIECE_BYTES, Direct
+from orchestrator.engine.mirror.flushing import EarlyFlush
 from orchestrator.engine.mirror.messages import Close, Data, Meta, Open
 from orchestrator.engine.transfer.rooms import Rooms
 
@@ -90,7 +91,10 @@ def test_a_full_disk_is_told(file, monkeypatch):
 
 def test_a_big_file_arrives_whole_though_its_end_is_no_page(tmp_path):
     root_fd = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
-    big, rooms = BigFiles(root_fd, Claims(), placing.nothing, lambda _path: lambda _why: None), Rooms()
+    big, rooms = (
+        BigFiles(root_fd, Claims(), placing.nothing, lambda _path: lambda _why: None, EarlyFlush(root_fd)),
+        Rooms(),
+    )
     size = FROM_BYTES + 4097
     meta = Meta(mode=0o100640, uid=os.getuid(), gid=os.getgid(), size=size, atime_ns=6, mtime_ns=5)
     big.open(Open(1, 1, b"file", meta, True))
