@@ -13,11 +13,7 @@ acts atomically in its smallest parts, and goes on by itself with a failover tha
 # ruff: noqa: ARG002 - the ports' signatures
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from orchestrator.model.host import HostFacts, ProtectionView, ScriptRun
@@ -26,8 +22,8 @@ from orchestrator.model.outcomes import GiveUp
 from orchestrator.model.servers import Where
 from orchestrator.model.shares import Samba
 from orchestrator.model.windows import USUAL, Windows, WindowsAsk
+from tests.conformance.statefile import State, StateFile
 
-State = dict[str, Any]
 SIDES = ("source", "target")
 ALIVE = {"starting", "running", "stopping"}
 
@@ -63,34 +59,15 @@ def new_world() -> State:
     }
 
 
-class World:
+class World(StateFile):
     """The file, and the rules that hold for whatever is written into it."""
-
-    def __init__(self, path: Path, halfway: Callable[[], None] = lambda: None) -> None:
-        self.path = path
-        self.halfway = halfway
-
-    @property
-    def state(self) -> State:
-        """The state as it is on the disk now."""
-        state: State = json.loads(self.path.read_text())
-        return state
-
-    @contextmanager
-    def change(self) -> Iterator[State]:
-        """Change it; on the disk, whole, at the end of the block."""
-        state = self.state
-        yield state
-        self.save(state)
 
     def save(self, state: State) -> None:
         """Check the rules and replace the file."""
         serving = [side for side in SIDES if self.serves(state, side)]
         if len(serving) > 1:
             state["violations"].append(f"both sides serve: {[state['sides'][side]['services'] for side in SIDES]}")
-        beside = self.path.with_suffix(f".{os.getpid()}")
-        beside.write_text(json.dumps(state))
-        beside.replace(self.path)
+        super().save(state)
 
     def serves(self, state: State, side: str) -> bool:
         """Whether clients could be served, or written for, on a side."""

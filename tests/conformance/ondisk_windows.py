@@ -163,13 +163,7 @@ class WindowsDiskHost(DiskHost):
 
     def put_protection(self, document: Mapping[str, Any]) -> None:
         self._answers()
-        with self._world.change() as state:
-            records = self._own(state)["records"]
-            known = records.get(document["id"])
-            if known is not None and document["epoch"] < known["document"]["epoch"]:
-                raise GiveUp(f"epoch {document['epoch']} is older than the one {self.name} knows")
-            fresh = {"fence": False, "monitor": False, "promoted": None, "phase": "idle"}
-            records[document["id"]] = (known or fresh) | {"document": dict(document)}
+        super().put_protection(document)
 
     def remove_protection(self, protection: str) -> None:
         self._answers()

@@ -7,16 +7,13 @@ by force. It pretends; the lab's simulated host evaluates the real scripts.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from orchestrator.model.outcomes import GiveUp, TryAgain
+from tests.conformance.statefile import State, StateFile
 
 SIZE_BYTES = 1000
-State = dict[str, Any]
 
 
 def new_servers() -> State:
@@ -28,37 +25,10 @@ def new_servers() -> State:
     return {"servers": servers, "turns_by_force": True, "violations": []}
 
 
-class ReplicaWorld:
-    """The file."""
-
-    def __init__(self, path: Path, halfway: Callable[[], None] = lambda: None) -> None:
-        self.path = path
-        self.halfway = halfway
-
-    @property
-    def state(self) -> State:
-        """As it is on the disk now."""
-        state: State = json.loads(self.path.read_text())
-        return state
-
-    @contextmanager
-    def change(self) -> Iterator[State]:
-        """Change it; whole, at the end of the block."""
-        state = self.state
-        yield state
-        self.save(state)
-
-    def save(self, state: State) -> None:
-        """Replace the file."""
-        beside = self.path.with_suffix(".new")
-        beside.write_text(json.dumps(state))
-        beside.replace(self.path)
-
-
 class ReplicaHost:
     """One server, as far as scripts for Storage Replica are called on it."""
 
-    def __init__(self, world: ReplicaWorld, name: str) -> None:
+    def __init__(self, world: StateFile, name: str) -> None:
         self._world = world
         self._name = name
 

@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from orchestrator.model.outcomes import GiveUp, TryAgain
 from orchestrator.model.servers import Where
 from tests.lab.windows.machine.machine import Machine
 from tests.lab.windows.machine.refusals import Refused
-from tests.lab.windows.machine.settings import GIB, Hooks, MachineSettings, VolumeSettings
+from tests.lab.windows.machine.settings import GIB, AddressSettings, Hooks, MachineSettings, VolumeSettings
+from tests.lab.windows.passing import PassingClock
 from tests.lab.windows.powershell import run
 from tests.lab.windows.powershell.commands import Session
 
@@ -32,16 +34,19 @@ ADMINISTRATOR = Session(user="LAB\\Administrator", elevated=True)
 
 
 @dataclass
-class Clock:
-    """Seconds that go on while a machine waits, and with every call."""
+class Directory:
+    """The alternate names of computers' accounts, as netdom uses them."""
 
-    now: float = 1_700_000_000.0
+    names: dict[str, list[str]] = field(default_factory=dict)
 
-    def __call__(self) -> float:
-        return self.now
+    def alternate_names(self, account: str) -> list[str]:
+        return self.names.setdefault(account.lower(), [])
 
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
+    def add_alternate_name(self, account: str, name: str) -> None:
+        self.alternate_names(account).append(name)
+
+    def remove_alternate_name(self, account: str, name: str) -> None:
+        self.alternate_names(account).remove(name)
 
 
 @dataclass
@@ -50,8 +55,9 @@ class Servers:
 
     machines: dict[Where, Machine]
     disks: dict[Where, Path]
-    clock: Clock
+    clock: PassingClock
     off: set[Where] = field(default_factory=set)
+    directory: Directory = field(default_factory=Directory)
 
     def read(self, where: Where, path: str) -> str:
         """A file of the data volume: from the volume where it is up, else from the copy that a destination keeps; empty where there is none."""
@@ -127,13 +133,24 @@ def lay(machine: Machine) -> None:
         place.write_text(script.read_text(encoding="utf-8-sig"), encoding="utf-8-sig")
 
 
+SERVICE_ADDRESS = "10.0.0.100"
+ADDRESSES = {Where.SOURCE: ("10.0.0.1", SERVICE_ADDRESS), Where.TARGET: ("10.0.0.2",)}
+
+
 @contextmanager
 def servers(place: Path) -> Iterator[Servers]:
     """ALPHA and BETA with a volume of data and one for logs, and Storage Replica."""
     run.load_cmdlets()
-    clock = Clock()
+    clock = PassingClock()
     machines: dict[Where, Machine] = {}
     disks = {where: place / f"{where}-data" for where in (Where.SOURCE, Where.TARGET)}
+    made = Servers(machines, disks, clock)
+
+    def answers(asking: Where, address: str) -> bool:
+        """Only an address that was found free answers."""
+        others = [machines[one].network for one in machines if one not in {asking, *made.off}]
+        return any(net._states.get(address, ("", 0.0))[0] == "Preferred" for net in others)
+
     for where, name in ((Where.SOURCE, "ALPHA"), (Where.TARGET, "BETA")):
         disks[where].mkdir()
         volumes = (
@@ -141,15 +158,19 @@ def servers(place: Path) -> Iterator[Servers]:
             VolumeSettings("E", disks[where], label="Data", size=64 * GIB),
             VolumeSettings("L", size=16 * GIB),
         )
-        chosen = MachineSettings(name=name, domain="lab.example", volumes=volumes, features=("Storage-Replica",))
-        machine = Machine(place / name, chosen, Hooks(peers={}), clock, clock.sleep)
+        addresses = [AddressSettings(one) for one in ADDRESSES[where]]
+        chosen = MachineSettings(
+            name=name, domain="lab.example", volumes=volumes, features=("Storage-Replica",), addresses=addresses
+        )
+        hooks = Hooks(peers={}, directory=made.directory, answers=partial(answers, where))  # type: ignore[arg-type]
+        machine = Machine(place / name, chosen, hooks, clock, clock.sleep)
         machines[where] = machine.boot()
         lay(machine)
     listening = {one.computer.name: one.replica.listen("127.0.0.1") for one in machines.values()}
     for machine in machines.values():
         machine.hooks.peers.update(listening)  # type: ignore[attr-defined]
     try:
-        yield Servers(machines, disks, clock)
+        yield made
     finally:
         for machine in machines.values():
             machine.replica.stop_network()

@@ -19,8 +19,9 @@ from orchestrator.replication.external import ExternalReplication
 from orchestrator.replication.storage_replica import StorageReplica
 from tests.conformance.pairs import KINDS as NATIVE_KINDS
 from tests.conformance.pairs import protected
-from tests.conformance.replica_hosts import ReplicaHost, ReplicaWorld, new_servers
+from tests.conformance.replica_hosts import ReplicaHost, new_servers
 from tests.conformance.simulated import SimulatedHost, servers
+from tests.conformance.statefile import StateFile
 from tests.lab.windows.machine.refusals import Refused
 
 LOGS = {"source_log_volume": "L:"}
@@ -66,7 +67,7 @@ def replica_tab(**more: object) -> ConnectionTab:
 def storage_replica(*, turns_by_force: bool = True) -> Callable[[Path], Iterator[Way]]:
     @contextmanager
     def made(place: Path) -> Iterator[Way]:
-        world = ReplicaWorld(place / "servers")
+        world = StateFile(place / "servers")
         world.save(new_servers() | {"turns_by_force": turns_by_force})
         names = {Where.SOURCE: "alpha", Where.TARGET: "beta"}
         hosts = {where: ReplicaHost(world, name) for where, name in names.items()}

@@ -11,19 +11,7 @@ import pytest
 
 from tests.lab.windows.machine.machine import Machine
 from tests.lab.windows.machine.settings import GIB, Hooks, MachineSettings, VolumeSettings
-
-
-@dataclass
-class Clock:
-    """Seconds that go on while somebody waits."""
-
-    now: float = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
+from tests.lab.windows.passing import PassingClock
 
 
 @dataclass
@@ -31,7 +19,7 @@ class Builder:
     """Machines in one directory, switched off at the end."""
 
     directory: Path
-    clock: Clock = field(default_factory=Clock)
+    clock: PassingClock = field(default_factory=PassingClock)
     made: list[Machine] = field(default_factory=list)
 
     def __call__(self, name: str = "FS1", hooks: Hooks | None = None, **settings: Any) -> Machine:
