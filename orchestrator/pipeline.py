@@ -17,7 +17,7 @@ from typing import Self
 
 import msgspec
 
-from orchestrator import configure, discover, planning, validate
+from orchestrator import discover, planning, validate
 from orchestrator.delivering import HostScript, on_hosts, rendered, with_own_part
 from orchestrator.discover import Discovered
 from orchestrator.errors import DtamError
@@ -27,18 +27,17 @@ from orchestrator.failover.guards import Wish, raise_if_refused
 from orchestrator.failover.snapshot import Snapshot, look
 from orchestrator.hosts.errors import ServerInUse
 from orchestrator.model.conditions import Stage
-from orchestrator.model.errors import ServerUnknown, SettingsInvalid, SourceIsTarget
+from orchestrator.model.errors import ServerUnknown, SourceIsTarget
 from orchestrator.model.inventory import Inventory
 from orchestrator.model.located import Located
 from orchestrator.model.names import NameChanges
 from orchestrator.model.outcomes import Outcome, TryAgain
 from orchestrator.model.plan import Plan, PlanKind
 from orchestrator.model.protections import Protection
-from orchestrator.model.provenance import Layer
 from orchestrator.model.restoring import WHOLE, Restoring
 from orchestrator.model.runs import Run, RunState
-from orchestrator.model.servers import Pair, ProtectionId, Server, Where
-from orchestrator.model.settings_domain import SambaSettings
+from orchestrator.model.servers import Pair, Server, Where
+from orchestrator.proposing import Proposing
 from orchestrator.reaching import Reach
 from orchestrator.running import Finished, Running, Tell
 from orchestrator.sdk import verbs_data, verbs_service  # noqa: F401  importing them gives the verbs their meaning
@@ -140,47 +139,8 @@ class Pipeline:
         Raises:
             SettingsInvalid, ServerUnknown, SourceIsTarget.
         """
-        plugin = self.application(application)
-        named = configure.layered(layers)
-        servers: dict[str, Server] = {server.name: server for server in self.store.servers()}
-        below = [configure.layer({"application": application}, Layer.DEFAULT)]
-        if (last := self.store.latest(application)) is not None:
-            below.append(configure.habits(last.settings))
-        pair = configure.pair_named(named, servers)
-        if pair is not None:
-            found = None if reuse else self._sharing(pair, named)
-            proposed = plugin.defaults(pair, found, named.values)
-            below.insert(0, configure.layer(proposed, Layer.DEFAULT, f"the {plugin.title} plugin"))
-            below += self._remembered(application, pair) if reuse else []
-        settings, origins = configure.configure([*below, *layers])
-        others = [each for each in self.store.protections() if each.stage is not Stage.DISABLED]
-        pair = configure.agree(settings, servers, others)
-        chosen = ProtectionId(name or f"{application}_{pair.source.name}_{pair.target.name}")
-        kept = next((each for each in self.store.protections() if each.id == chosen), None)
-        fresh = Protection(chosen, application, pair, settings, origins)
-        if kept is None:
-            return fresh
-        return msgspec.structs.replace(
-            fresh, stage=kept.stage, epoch=kept.epoch, names=kept.names, lowered=kept.lowered
-        )
-
-    def _sharing(self, pair: Pair, given: Located) -> Inventory | None:
-        """What both hosts share, asked only where people leave it to us which data or addresses are meant."""
-        identity = configure.value_at(given.values, "failover.type") == "identity"
-        open_addresses = identity and not configure.value_at(given.values, "failover.identity.addresses")
-        if configure.value_at(given.values, "connection.roots") and not open_addresses:
-            return None
-        conf = configure.value_at(given.values, "failover.samba.conf") or SambaSettings().conf
-        return discover.sharing(pair, self.reach.host, str(conf), time.time())
-
-    def _remembered(self, application: str, pair: Pair) -> list[Located]:
-        previous = self.store.previous(application, pair.source.name, pair.target.name)
-        if previous is None:
-            return []
-        if previous.addresses != (*pair.source.addresses, *pair.target.addresses):
-            problems = f"the addresses of {pair.source.name} or {pair.target.name} changed since they were configured"
-            raise SettingsInvalid(problems=problems, advice="give the settings anew, without --reuse")
-        return [configure.layer(previous.settings, Layer.PREVIOUS, f"{pair.source.name} and {pair.target.name} before")]
+        proposing = Proposing(self.store, self.reach, time.time())
+        return proposing.protection(application, self.application(application), layers, reuse=reuse, name=name)
 
     def keep(self, protection: Protection) -> None:
         """Keep a protection as configured."""
