@@ -31,7 +31,13 @@ ACTIONS = {
     "fence": (("reason", "Reason"),),
     "unfence": (),
     "set_epoch": (("epoch", "Epoch"),),
-    "renew_lease": (("epoch", "Epoch"), ("n", "Number"), ("boot", "Boot"), ("until_s", "UntilSeconds")),
+    "renew_lease": (
+        ("epoch", "Epoch"),
+        ("n", "Number"),
+        ("boot", "Boot"),
+        ("giver", "Giver"),
+        ("until_s", "UntilSeconds"),
+    ),
     "enable_monitor": (),
     "disable_monitor": (),
 }
@@ -240,6 +246,7 @@ def _view(line: Line) -> ProtectionView:
         ticks_s=line["ticks_s"],
         guard_s=line["guard_s"],
         lease_n=int(line["lease_n"]),
+        lease_giver=str(line["lease_giver"]),
     )
 
 

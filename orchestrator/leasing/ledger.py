@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -66,11 +67,11 @@ class Ledger:
 
     def remaining_s(self, protection: str) -> float:
         """For how long the holder may still believe in its lease."""
-        return rules.remaining_s(self.look(protection), self._now())
+        return rules.remaining_s(self._on_this_boot(protection), self._now())
 
     def sure_in_s(self, protection: str, grace_s: float) -> float:
         """When the holder has surely stopped, in seconds from now; infinite while an endless lease may be held."""
-        return rules.sure_in_s(self.look(protection), self._now(), grace_s)
+        return rules.sure_in_s(self._on_this_boot(protection), self._now(), grace_s)
 
     def give(self, protection: str, clock: HolderClock, epoch: int, lease_s: float | None) -> Renewal | None:
         """The next lease, on the disk already; None while a failover asks for the next epoch, or where a newer one was granted."""
@@ -78,6 +79,8 @@ class Ledger:
             promised = self.look(protection)
             if promised.asking or promised.granted > epoch:
                 return None
+            if not promised.giver:
+                promised = msgspec.structs.replace(promised, giver=secrets.token_hex(8))
             after, renewal = rules.give(promised, clock, self._now(), epoch=epoch, lease_s=lease_s)
             self._keep(protection, after)
             return renewal
@@ -86,6 +89,11 @@ class Ledger:
         """The holder took it."""
         with self._alone(protection):
             self._change(protection, lambda promised: rules.taken(promised, renewal))
+
+    def somebody_else_gives(self, protection: str) -> None:
+        """The holder takes its leases from another ledger, so nothing that was promised here says when it stops."""
+        with self._alone(protection):
+            self._change(protection, lambda promised: msgspec.structs.replace(promised, timed=False))
 
     def stop_giving(self, protection: str) -> None:
         """From now on nothing is given: the next epoch is about to be asked for."""
@@ -101,6 +109,15 @@ class Ledger:
         """The epoch is granted, and whoever had the one before is out."""
         with self._alone(protection):
             self._change(protection, lambda promised: rules.granted(promised, epoch))
+
+    def _on_this_boot(self, protection: str) -> Promised:
+        """What stands there; the first look after a boot of this machine is when the longest lease begins to count, for good."""
+        promised = self.look(protection)
+        if promised.boot == self._now().boot or not promised.longest_s:
+            return promised
+        with self._alone(protection):
+            self._change(protection, lambda found: rules.on_this_boot(found, self._now()))
+            return self.look(protection)
 
     def _change(self, protection: str, change: Callable[[Promised], Promised]) -> None:
         before = self.look(protection)

@@ -8,6 +8,7 @@ twice the drift of two clocks. So the holder's end is always first.
 Invariants:
 - what is sent stands in ``Promised`` on the disk before: after a crash at any point the executor believes at least what the holder may;
 - numbers rise with every lease ever sent: a holder takes only a higher one, so an endless lease that is late cannot replace a timed one;
+- a holder whose leases somebody else gives has none of ours that runs out: until it takes one again it may serve for ever;
 - while ``asking`` nothing is given; ``granted`` rises only when nothing may be held any more, unless a person forces it.
 """
 
@@ -26,6 +27,7 @@ class Promised(msgspec.Struct, frozen=True):
 
     ``ends_s`` is on this machine's clock of its boot ``boot``; ``longest_s`` is the longest timed lease that may be held. ``endless_n`` is the number of
     an endless lease that may be held, 0 = none; ``timed``: the holder said once that it took a timed one, before that it may serve for ever. ``granted`` is the newest epoch that was granted here.
+    ``giver`` names this ledger: a holder takes the leases of one giver.
     """
 
     granted: int = 0
@@ -36,6 +38,7 @@ class Promised(msgspec.Struct, frozen=True):
     endless_n: int = 0
     timed: bool = False
     asking: bool = False
+    giver: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,12 @@ class Now:
 
 @dataclass(frozen=True, slots=True)
 class HolderClock:
-    """What the holder said of its own clock, and when that was heard here (seconds of this machine's clock)."""
+    """What the holder said of its own clock and its newest lease, and when that was heard here (seconds of this machine's clock)."""
 
     boot: str
     ticks_s: float
     heard_s: float
+    n: int = 0
 
 
 class Renewal(msgspec.Struct, frozen=True):
@@ -62,22 +66,23 @@ class Renewal(msgspec.Struct, frozen=True):
     n: int
     boot: str
     until_s: float | None
+    giver: str = ""
 
 
 def give(
     promised: Promised, clock: HolderClock, now: Now, *, epoch: int, lease_s: float | None
 ) -> tuple[Promised, Renewal]:
     """The next lease, and what must be on the disk before it is sent. ``lease_s`` None is an endless one. Only while not ``asking``."""
-    known, n = on_this_boot(promised, now), promised.n + 1
+    known, n = on_this_boot(promised, now), max(promised.n, clock.n) + 1
     if lease_s is None:
-        return msgspec.structs.replace(known, n=n, endless_n=n), Renewal(epoch, n, clock.boot, None)
+        return msgspec.structs.replace(known, n=n, endless_n=n), Renewal(epoch, n, clock.boot, None, known.giver)
     after = msgspec.structs.replace(
         known,
         n=n,
         ends_s=max(known.ends_s, clock.heard_s + lease_s * (1 + 2 * DRIFT)),
         longest_s=max(known.longest_s, lease_s),
     )
-    return after, Renewal(epoch, n, clock.boot, clock.ticks_s + lease_s)
+    return after, Renewal(epoch, n, clock.boot, clock.ticks_s + lease_s, known.giver)
 
 
 def taken(promised: Promised, renewal: Renewal) -> Promised:
@@ -118,4 +123,4 @@ def granted(promised: Promised, epoch: int) -> Promised:
     """The epoch was granted and whoever held the one before is out: nothing is promised about the new one yet."""
     if epoch <= promised.granted:
         return msgspec.structs.replace(promised, asking=False)
-    return Promised(granted=epoch, n=promised.n, boot=promised.boot)
+    return Promised(granted=epoch, n=promised.n, boot=promised.boot, giver=promised.giver)

@@ -26,7 +26,7 @@ class ProtectionView(msgspec.Struct, frozen=True):
     """A protection as one engine sees it. ``phase`` is idle, detected, granting, settling, promoting, running_script, done or failed.
 
     ``document_sha256`` is that of the document it holds (``document_checksum``); empty when it holds none. A host that holds leases of
-    `dtam serve` tells its own clock as well: ``ticks_s`` since the boot ``boot``, how long ago its guard looked, the newest lease's number.
+    `dtam serve` tells its own clock as well: ``ticks_s`` since the boot ``boot``, how long ago its guard looked, the newest lease's number and who gave it.
     """
 
     id: str
@@ -46,6 +46,7 @@ class ProtectionView(msgspec.Struct, frozen=True):
     ticks_s: float | None = None
     guard_s: float | None = None
     lease_n: int = 0
+    lease_giver: str = ""
 
 
 class ScriptRun(msgspec.Struct, frozen=True):

@@ -5,7 +5,8 @@ Closes and opens the fence of a protection on this host, takes an epoch, renews 
 fence: the protected services are stopped, in reverse order, and stay so until unfence or set_epoch; after a power cut, too.
 set_epoch: this host may serve at that epoch; what was wanted runs again. An older epoch is refused.
 renew_lease: the host may serve until that time of its own clock (seconds since its boot); null: while this boot lasts. Refused when it
-is for another boot or epoch, older than the newest, or the fence is closed. It starts again what the guard stopped.
+is for another boot or epoch, older than the newest, of another giver than the first since the epoch was taken, or the fence is closed.
+It starts again what the guard stopped.
 .PARAMETER Protection
 Its id.
 .PARAMETER Action
@@ -18,6 +19,8 @@ The epoch that is taken, or that of the lease.
 The lease's: greater than all before.
 .PARAMETER Boot
 The boot that the lease is for.
+.PARAMETER Giver
+Whose lease it is: a host listens to one.
 .PARAMETER UntilSeconds
 When it runs out; not given: never while this boot lasts.
 .OUTPUTS
@@ -32,6 +35,7 @@ param(
     [long] $Epoch = 0,
     [long] $Number = 0,
     [string] $Boot = '',
+    [string] $Giver = '',
     $UntilSeconds = $null
 )
 Set-StrictMode -Version Latest
@@ -44,6 +48,7 @@ try {
     if (-not $PSCmdlet.ShouldProcess($Protection, $Action)) { return }
     switch ($Action) {
         'fence' {
+            Add-DtamDependent $held
             $held.fence = if ($Reason) { $Reason } else { 'fenced' }
             Save-DtamProtection $held
             Stop-DtamProtected $held
@@ -57,6 +62,7 @@ try {
             $held.epoch = $Epoch
             $held.held = $Epoch
             $held.fence = ''
+            $held.giver = ''
             Save-DtamProtection $held
             Start-DtamWanted $held
         }
@@ -64,10 +70,12 @@ try {
             if ($held.fence) { throw "the lease is not renewed: $($held.fence)" }
             if ($Epoch -ne [long]$held.epoch) { throw "a lease of epoch $Epoch, and this host is at epoch $($held.epoch)" }
             if ($Boot -ne (Get-DtamBoot)) { throw 'the lease is for another boot of this host' }
+            if ($held.giver -and $Giver -ne [string]$held.giver) { throw 'another dtam gives this host its leases' }
             if ($Number -le [long]$held.lease.n) { throw "lease $Number is not newer than $($held.lease.n)" }
             if ($null -ne $UntilSeconds -and (Get-DtamTicks) -ge [double]$UntilSeconds) { throw 'the lease had run out before it came' }
             $held.lease = [pscustomobject]@{ n = $Number; boot = $Boot; until_s = $UntilSeconds }
             $held.lease_over = ''
+            $held.giver = $Giver
             Save-DtamProtection $held
             Start-DtamWanted $held
         }

@@ -6,7 +6,7 @@ One of them; all when it is not given.
 .PARAMETER WithDocument
 The document's text, too.
 .OUTPUTS
-One object a protection: id, role, epoch, fenced, fence, held, monitor, lease_n, lease_remaining_s, boot, ticks_s, guard_s, document.
+One object a protection: id, role, epoch, fenced, fence, held, monitor, lease_n, lease_giver, lease_remaining_s, boot, ticks_s, guard_s, document.
 #>
 [CmdletBinding()]
 param([string] $Protection = '', [bool] $WithDocument = $false)
@@ -40,6 +40,7 @@ foreach ($name in $names) {
         fenced = Get-DtamReason $held
         monitor = [bool]$held.monitor
         lease_n = [long]$held.lease.n
+        lease_giver = [string]$held.giver
         lease_remaining_s = $left
         boot = $boot
         ticks_s = $ticks

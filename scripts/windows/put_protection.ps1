@@ -35,7 +35,7 @@ try {
     }
     if (-not $held) {
         $held = [pscustomobject]@{
-            id = $Protection; role = $Role; epoch = $Epoch; held = 0; fence = ''; fenced = ''; lease_over = ''; monitor = $false
+            id = $Protection; role = $Role; epoch = $Epoch; held = 0; fence = ''; fenced = ''; lease_over = ''; giver = ''; monitor = $false
             lease = [pscustomobject]@{ n = 0; boot = ''; until_s = $null }; services = @(); wanted = @(); dependents = @()
         }
     }

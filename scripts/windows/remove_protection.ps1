@@ -17,7 +17,7 @@ $lock = Lock-Dtam
 try {
     $there = Test-Path -LiteralPath (Join-Path -Path $folder -ChildPath 'protection.json')
     if ($there -and $PSCmdlet.ShouldProcess($folder, 'forget the protection')) {
-        foreach ($name in 'protection.json', 'protection.json.old', 'document.json', 'document.json.old', 'scripts', 'taken') {
+        foreach ($name in 'protection.json.old', 'protection.json', 'document.json', 'document.json.old', 'scripts', 'taken') {
             $path = Join-Path -Path $folder -ChildPath $name
             if (Test-Path -LiteralPath $path) { Remove-Item -LiteralPath $path -Recurse -Force }
         }

@@ -28,12 +28,7 @@ try {
             $held.wanted = @(@($held.wanted) + $Name | Where-Object { $_ })
             Save-DtamProtection $held
         }
-        Start-DtamUnit $unit (Get-DtamNumber $found.service 'start_timeout_s' 60)
-        foreach ($dependent in @($held.dependents | Where-Object { $_ -and $_.of -eq $Name })) {
-            Start-DtamUnit ([string]$dependent.unit) 60
-        }
-        $held.dependents = @($held.dependents | Where-Object { $_ -and $_.of -ne $Name })
-        Save-DtamProtection $held
+        Start-DtamService $held $found.service
     }
     [pscustomobject]@{ changed = -not $ran }
 } finally {

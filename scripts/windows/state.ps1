@@ -16,7 +16,16 @@ function Get-DtamFolder {
 
 function Read-DtamText {
     param([string] $Path)
-    [System.IO.File]::ReadAllText($Path)
+    foreach ($turn in 1..50) {
+        try {
+            return [System.IO.File]::ReadAllText($Path)
+        } catch [System.IO.FileNotFoundException] {
+            throw
+        } catch [System.IO.IOException] {
+            if ($turn -eq 50) { throw }
+            Start-Sleep -Milliseconds 40 # a writer is in the way
+        }
+    }
 }
 
 function Write-DtamText {
@@ -34,10 +43,18 @@ function Write-DtamBytes {
     } finally {
         $stream.Dispose()
     }
-    if ([System.IO.File]::Exists($Path)) {
-        [System.IO.File]::Replace($new, $Path, "$Path.old")
-    } else {
-        [System.IO.File]::Move($new, $Path)
+    foreach ($turn in 1..50) {
+        try {
+            if ([System.IO.File]::Exists($Path)) {
+                [System.IO.File]::Replace($new, $Path, "$Path.old")
+            } else {
+                [System.IO.File]::Move($new, $Path)
+            }
+            return
+        } catch [System.IO.IOException] {
+            if ($turn -eq 50) { throw }
+            Start-Sleep -Milliseconds 40 # a reader is in the way
+        }
     }
 }
 
@@ -45,33 +62,24 @@ function Get-DtamTicks {
     [double][System.Diagnostics.Stopwatch]::GetTimestamp() / [System.Diagnostics.Stopwatch]::Frequency
 }
 
+# An id of this boot, in a key of the registry that is not there after the next one, whatever clocks say.
 function Get-DtamBoot {
-    $path = Join-Path -Path (Get-DtamRoot) -ChildPath 'boot.json'
-    $now = Get-DtamTicks
-    $up = (Get-CimInstance -ClassName Win32_OperatingSystem).LastBootUpTime
-    $booted = [string]$up.ToUniversalTime().ToFileTimeUtc()
-    if (Test-Path -LiteralPath $path) {
-        $known = Read-DtamText $path | ConvertFrom-Json
-        $moved = [math]::Abs(([double]$booted - [double]$known.booted) / 10000000)
-        $latest = [double]$known.ticks
-        $guard = Join-Path -Path (Get-DtamRoot) -ChildPath 'guard.json'
-        if (Test-Path -LiteralPath $guard) {
-            $said = Read-DtamText $guard | ConvertFrom-Json
-            if ([string]$said.boot -eq [string]$known.id) { $latest = [math]::Max($latest, [double]$said.ticks) }
-        }
-        if ($now -ge $latest -and $moved -lt 60) { return [string]$known.id }
+    $check = [Microsoft.Win32.RegistryKeyPermissionCheck]::ReadWriteSubTree
+    $key = [Microsoft.Win32.Registry]::LocalMachine.CreateSubKey('SOFTWARE\dtam-boot', $check, [Microsoft.Win32.RegistryOptions]::Volatile)
+    try {
+        if (-not $key.GetValue('id')) { $key.SetValue('id', [guid]::NewGuid().ToString('N')) }
+        [string]$key.GetValue('id')
+    } finally {
+        $key.Dispose()
     }
-    New-Item -ItemType Directory -Path (Get-DtamRoot) -Force | Out-Null
-    $id = [guid]::NewGuid().ToString('N')
-    Write-DtamText $path (@{ id = $id; ticks = $now; booted = $booted } | ConvertTo-Json -Compress)
-    $id
 }
 
 function Get-DtamProtectionName {
     $folder = Join-Path -Path (Get-DtamRoot) -ChildPath 'protections'
     if (Test-Path -LiteralPath $folder) {
         foreach ($item in @(Get-ChildItem -LiteralPath $folder -Directory | Sort-Object -Property Name)) {
-            if (Test-Path -LiteralPath (Join-Path -Path $item.FullName -ChildPath 'protection.json')) { $item.Name }
+            $path = Join-Path -Path $item.FullName -ChildPath 'protection.json'
+            if ((Test-Path -LiteralPath $path) -or (Test-Path -LiteralPath "$path.old")) { $item.Name }
         }
     }
 }
@@ -79,7 +87,19 @@ function Get-DtamProtectionName {
 function Read-DtamProtection {
     param([string] $Protection)
     $path = Join-Path -Path (Get-DtamFolder $Protection) -ChildPath 'protection.json'
-    if (Test-Path -LiteralPath $path) { Read-DtamText $path | ConvertFrom-Json }
+    foreach ($one in $path, "$path.old") {
+        # a power cut between the two moves of a replacement leaves the old one alone
+        if (Test-Path -LiteralPath $one) { return (Read-DtamText $one | ConvertFrom-Json) }
+    }
+}
+
+# Why its lease holds no more, by the clock of this very moment; nothing where there never was one.
+function Get-DtamLeaseEnd {
+    param($State)
+    if ([long]$State.lease.n -eq 0) { return '' }
+    if ([string]$State.lease.boot -ne (Get-DtamBoot)) { return 'this host was started anew, and its lease was for the boot before' }
+    if ($null -ne $State.lease.until_s -and (Get-DtamTicks) -ge [double]$State.lease.until_s) { return 'the lease ran out' }
+    ''
 }
 
 function Get-DtamReason {
@@ -87,7 +107,7 @@ function Get-DtamReason {
     if ($State.fence) { return [string]$State.fence }
     if ([long]$State.held -ne [long]$State.epoch) { return "epoch $($State.epoch) is not held here" }
     if ($State.lease_over) { return [string]$State.lease_over }
-    ''
+    Get-DtamLeaseEnd $State
 }
 
 function Save-DtamProtection {
@@ -141,8 +161,7 @@ function Stop-DtamUnit {
 
 function Start-DtamUnit {
     param([string] $Unit, [double] $Seconds)
-    if ([string](Get-Service -Name $Unit).Status -eq 'Running') { return
-}
+    if ([string](Get-Service -Name $Unit).Status -eq 'Running') { return }
     Start-Service -Name $Unit
     $until = (Get-DtamTicks) + $Seconds
     while ([string](Get-Service -Name $Unit).Status -ne 'Running') {
@@ -157,18 +176,52 @@ function Get-DtamNumber {
     if ($property -and $null -ne $property.Value) { [double]$property.Value } else { $Usual }
 }
 
+# Remembers what runs and depends on the protected services, to be started with them.
+function Add-DtamDependent {
+    param($Held)
+    $known = @($Held.dependents | Where-Object { $_ })
+    foreach ($service in @($Held.services)) {
+        $found = Get-Service -Name ([string]$service.unit) -ErrorAction SilentlyContinue
+        if (-not $found) { continue }
+        foreach ($other in @($found.DependentServices | Where-Object { [string]$_.Status -eq 'Running' })) {
+            $name = [string]$other.Name
+            if (@($known | Where-Object { $_.unit -eq $name }).Count -eq 0) {
+                $known += [pscustomobject]@{ of = [string]$service.name; unit = $name }
+            }
+        }
+    }
+    $Held.dependents = @($known)
+}
+
 function Stop-DtamProtected {
     param($Held)
+    $failed = ''
     $services = @($Held.services)
     if ($services) { $services = @($services[($services.Count - 1)..0]) }
-    foreach ($service in $services) { Stop-DtamUnit ([string]$service.unit) (Get-DtamNumber $service 'grace_s' 30) }
+    foreach ($service in $services) {
+        try {
+            Stop-DtamUnit ([string]$service.unit) (Get-DtamNumber $service 'grace_s' 30)
+        } catch {
+            $failed = [string]$_.Exception.Message # the others are stopped all the same
+        }
+    }
+    if ($failed) { throw $failed }
+}
+
+# Starts a service with what depended on it and ran when it was stopped.
+function Start-DtamService {
+    param($Held, $Service)
+    $name = [string]$Service.name
+    Start-DtamUnit ([string]$Service.unit) (Get-DtamNumber $Service 'start_timeout_s' 60)
+    foreach ($dependent in @($Held.dependents | Where-Object { $_ -and $_.of -eq $name })) {
+        Start-DtamUnit ([string]$dependent.unit) 60
+    }
+    $Held.dependents = @($Held.dependents | Where-Object { $_ -and $_.of -ne $name })
+    Save-DtamProtection $Held
 }
 
 function Start-DtamWanted {
     param($Held)
-    if (Get-DtamReason $Held) { return
-}
-    foreach ($service in @($Held.services | Where-Object { $_ -and @($Held.wanted) -contains $_.name })) {
-        Start-DtamUnit ([string]$service.unit) (Get-DtamNumber $service 'start_timeout_s' 60)
-    }
+    if (Get-DtamReason $Held) { return }
+    foreach ($service in @($Held.services | Where-Object { $_ -and @($Held.wanted) -contains $_.name })) { Start-DtamService $Held $service }
 }

@@ -229,6 +229,116 @@ def test_after_a_power_cut_nothing_serves_until_there_is_a_new_lease(stage: Stag
     assert stage.state_of_service() == "running"
 
 
+def of_machine(stage: Stage, call: str, *arguments: object) -> object:
+    return stage.served.control.ask("machine", call=call, arguments=list(arguments))
+
+
+@pytest.mark.covers("AM-27")
+def test_what_somebody_else_starts_is_stopped_again_while_fenced_or_without_a_lease(stage: Stage) -> None:
+    stage.host.start_service("files")
+    stage.host.act("p", "fence", {"reason": "a test"})
+    of_machine(stage, "services.begin_start", "Spooler")
+    patiently(lambda: stage.state_of_service() == "stopped", "the guard stops what a fence forbids")
+    stage.host.act("p", "set_epoch", {"epoch": 1})
+    assert stage.state_of_service() == "running"
+    lease(stage, 1, 1.0)
+    patiently(lambda: stage.state_of_service() == "stopped", "the lease ran out")
+    of_machine(stage, "services.begin_start", "Spooler")
+    patiently(lambda: stage.state_of_service() == "stopped", "the guard stops what has no lease")
+
+
+@pytest.mark.covers("AM-27")
+def test_a_lease_that_is_over_starts_nothing_where_no_guard_looks(stage: Stage) -> None:
+    stage.host.start_service("files")
+    stage.host.stop_service("files")
+    stage.caller.do("set_guard", {"Wanted": False})
+    try:
+        lease(stage, 1, 1.0)
+        patiently(lambda: (stage.host.protection("p") or 0).says == "the lease ran out", "it knows by itself")
+        with pytest.raises(DtamError, match="the lease ran out"):
+            stage.host.start_service("files")
+        view = stage.host.protection("p")
+        assert view is not None
+        patiently(lambda: (stage.host.protection("p") or view).guard_s > 1.0, "nobody looks")  # type: ignore[operator]
+    finally:
+        stage.caller.do("set_guard", {"Wanted": True})
+
+
+@pytest.mark.covers("AM-27")
+def test_a_damaged_protection_keeps_no_other_from_being_guarded(stage: Stage) -> None:
+    stage.host.put_protection({"id": "a-broken", "role": "source", "epoch": 1, "services": []})
+    stage.host.start_service("files")
+    lease(stage, 1, 600.0)
+    stage.path("C:\\ProgramData\\dtam\\protections\\a-broken\\protection.json").write_text("{")
+    try:
+        lease(stage, 2, 1.0)
+        held = "C:\\ProgramData\\dtam\\protections\\p\\protection.json"
+        patiently(lambda: json.loads(stage.path(held).read_text())["lease_over"], "p is guarded all the same")
+    finally:
+        stage.host.remove_protection("a-broken")
+    assert stage.state_of_service() == "stopped"
+
+
+@pytest.mark.covers("AM-27")
+def test_setting_the_clock_is_no_boot(stage: Stage) -> None:
+    stage.host.start_service("files")
+    lease(stage, 1, 600.0)
+    before = stage.host.protection("p")
+    of_machine(stage, "__setattr__", "booted_at", 86400.0)
+    after = stage.host.protection("p")
+    assert before is not None
+    assert after is not None
+    assert (after.boot, after.fenced) == (before.boot, False)
+    lease(stage, 2, 600.0)
+    assert stage.state_of_service() == "running"
+
+
+@pytest.mark.covers("AM-27")
+def test_a_boot_is_another_boot_however_early_the_power_goes(tmp_path: Path) -> None:
+    with windows_host(tmp_path, name="ALPHA") as served, ExitStack() as stack:
+        stage = Stage(served, *laid_on(served, stack))
+        stage.protect()
+        stage.caller.do("set_guard", {"Wanted": False})
+        stage.host.start_service("files")
+        lease(stage, 1, None)
+        before = stage.host.protection("p")
+        served.power_cut()
+        served.boot()
+        patiently(lambda: stage.host.protection("p"), "it answers again")
+        after = stage.host.protection("p")
+        assert before is not None
+        assert after is not None
+        assert after.boot != before.boot
+        with pytest.raises(DtamError, match="started anew"):
+            stage.host.start_service("files")
+
+
+@pytest.mark.covers("AM-27")
+def test_one_dtam_gives_the_leases_until_an_epoch_is_taken(stage: Stage) -> None:
+    view = stage.host.protection("p")
+    assert view is not None
+    given = {"epoch": 1, "boot": view.boot, "until_s": None}
+    stage.host.act("p", "renew_lease", {**given, "n": 1, "giver": "one"})
+    with pytest.raises(DtamError, match="another dtam"):
+        stage.host.act("p", "renew_lease", {**given, "n": 2, "giver": "two"})
+    assert (stage.host.protection("p") or view).lease_giver == "one"
+    stage.host.act("p", "set_epoch", {"epoch": 1})
+    stage.host.act("p", "renew_lease", {**given, "n": 2, "giver": "two"})
+
+
+@pytest.mark.covers("AM-27")
+def test_a_power_cut_within_a_replacement_forgets_no_fence(stage: Stage) -> None:
+    stage.host.act("p", "fence", {"reason": "a test"})
+    stage.host.act("p", "disable_monitor", {})
+    path = stage.path("C:\\ProgramData\\dtam\\protections\\p\\protection.json")
+    path.unlink()
+    view = stage.host.protection("p")
+    assert view is not None
+    assert view.fenced
+    with pytest.raises(DtamError, match="knows epoch"):
+        stage.host.put_protection({"id": "p", "role": "source", "epoch": 0, "services": [SERVICE]})
+
+
 class Here:
     """A shell whose programs run in this process, on a machine of its own, in the session that is wanted."""
 

@@ -123,6 +123,7 @@ class LeasedHost:
             False,
             boot=host["boot"],
             ticks_s=ticks_s(),
+            guard_s=0.0,
             lease_n=host["n"],
         )
 

@@ -115,8 +115,9 @@ class Source:
             return None
         fenced = not self.running and not self.has_lease and self.epoch > 1
         return ProtectionView(
-            PROTECTION, "source", self.epoch, fenced, False, boot=str(self.boot), ticks_s=self.ticks_s(), lease_n=self.n
-        )
+            PROTECTION, "source", self.epoch, fenced, False, boot=str(self.boot), ticks_s=self.ticks_s(), guard_s=self.ticks_s() - self._looked_s,
+            lease_n=self.n,
+        )  # fmt: skip
 
     def take(self, settings: Mapping[str, Any]) -> str | None:
         if not self.awake:

@@ -60,7 +60,7 @@ def test_a_schedule_is_determined_by_its_seed() -> None:
 
 
 def _forgets(promised: Promised, now: Now) -> Promised:
-    return promised if promised.boot == now.boot else msgspec.structs.replace(promised, boot=now.boot, ends_s=-math.inf)
+    return promised if promised.boot == now.boot else msgspec.structs.replace(promised, boot=now.boot, ends_s=-1e9)
 
 
 def _sure_at_once(_promised: Promised, _now: Now, _grace_s: float) -> float:

@@ -58,6 +58,17 @@ class Registry(Part):
     _held = 0
     _dirty = False
 
+    def boot(self) -> None:
+        """Volatile keys were in memory only."""
+        for one in self.data.pop("volatile", []):
+            self.remove(one)
+
+    def make_volatile(self, path: str) -> None:
+        """Make a key that is gone at the next boot; one that is there stays as it is."""
+        if not self.exists(path):
+            self.data.setdefault("volatile", []).append(path.strip("\\"))
+            self.make(path)
+
     def fresh(self) -> dict[str, Any]:
         return {"keys": {root.lower(): {"path": root, "values": {}} for root in ROOTS}}
 
@@ -81,15 +92,25 @@ class Registry(Part):
         return sorted((one.rpartition("\\")[2] for one in found), key=str.lower)
 
     def make(self, path: str) -> None:
-        """Make the key and those above it."""
+        """Make the key and those above it.
+
+        Raises:
+            Refused: a lasting key below a volatile one (ERROR_CHILD_MUST_BE_VOLATILE).
+        """
         known = self.data["keys"]
         so_far = ""
         for part in path.strip("\\").split("\\"):
             above, so_far = so_far, f"{so_far}\\{part}" if so_far else part
             if so_far.lower() not in known:
+                if self._below_volatile(so_far):
+                    raise Refused("Cannot create a stable subkey under a volatile parent key.", "System.IO.IOException")
                 cased = f"{known[above.lower()]['path']}\\{part}" if above else part
                 known[so_far.lower()] = {"path": cased, "values": {}}
         self._changed()
+
+    def _below_volatile(self, path: str) -> bool:
+        low = path.lower()
+        return any(low.startswith(f"{one.lower()}\\") and low != one.lower() for one in self.data.get("volatile", []))
 
     def remove(self, path: str) -> None:
         """Remove the key with all below it."""

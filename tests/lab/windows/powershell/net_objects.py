@@ -39,6 +39,8 @@ ENUMS: dict[str, dict[str, int]] = {
     "System.IO.FileMode": {"CreateNew": 1, "Create": 2, "Open": 3, "OpenOrCreate": 4, "Truncate": 5, "Append": 6},
     "System.IO.FileAccess": {"Read": 1, "Write": 2, "ReadWrite": 3},
     "System.IO.FileShare": {"None": 0, "Read": 1, "Write": 2, "ReadWrite": 3, "Delete": 4},
+    "Microsoft.Win32.RegistryKeyPermissionCheck": {"Default": 0, "ReadSubTree": 1, "ReadWriteSubTree": 2},
+    "Microsoft.Win32.RegistryOptions": {"None": 0, "Volatile": 1},
     "System.IO.SeekOrigin": {"Begin": 0, "Current": 1, "End": 2},
     "System.Security.AccessControl.AccessControlSections": {"None": 0, "Audit": 1, "Access": 2, "Owner": 4, "Group": 8, "All": 15},
     "System.Security.Principal.WindowsBuiltInRole": {"Administrator": 544, "User": 545, "Guest": 546},

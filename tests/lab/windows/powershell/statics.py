@@ -33,6 +33,7 @@ from tests.lab.windows.powershell.net_objects import (
     string_builder,
     uri,
 )
+from tests.lab.windows.powershell.net_registry import local_machine
 from tests.lab.windows.powershell.net_security import (
     account_object,
     principal,
@@ -276,6 +277,7 @@ def properties(shell: Interpreter, owner: str) -> dict[str, Any]:
         "System.Globalization.CultureInfo": {"invariantculture": custom({"Name": ""}), "currentculture": custom({"Name": "en-US"})},
         "System.IO.Path": {"directoryseparatorchar": Char("\\"), "pathseparator": Char(";"), "altdirectoryseparatorchar": Char("/")},
         "System.StringComparer": {"ordinalignorecase": EnumValue("System.StringComparison", "OrdinalIgnoreCase", 5), "ordinal": EnumValue("System.StringComparison", "Ordinal", 4)},
+        "Microsoft.Win32.Registry": {"localmachine": lambda: local_machine(shell)},
         "System.Boolean": {"truestring": "True", "falsestring": "False"},
     }  # fmt: skip
     return known.get(owner, {})
