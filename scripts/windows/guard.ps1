@@ -5,7 +5,7 @@ Stops the protected services of this host when a lease runs out, and keeps them 
 A scheduled task of the system's own account starts it with the host and once a minute where it does not run. It looks every second. While
 a lease with an end is held and two of its looks lie more than 15 seconds apart, the host stood still: it stops first.
 What may not run, because of a fence or an ended lease, is stopped at every look, whoever started it.
-A protection that never had a lease and has no fence is left alone. One that cannot be read keeps no other from being looked at.
+A protection that never had a lease and has no fence is left alone, and so is one whose target this host is again. One that cannot be read keeps no other from being looked at.
 .PARAMETER Seconds
 For how long it looks; 0: for ever.
 #>
@@ -28,6 +28,7 @@ function Stop-DtamHard {
 function Get-DtamGuardReason {
     param($Held, [double] $Gap)
     if ($Held.fence) { return [string]$Held.fence }
+    if ([string]$Held.role -eq 'target' -and [long]$Held.held -ne [long]$Held.epoch) { return '' } # it has nothing to serve with
     if ($Held.lease_over) { return [string]$Held.lease_over }
     $why = Get-DtamLeaseEnd $Held
     if ($why) { return $why }

@@ -1,6 +1,6 @@
 <#
 .SYNOPSIS
-Keeps the document of a protection on this host; one with an older epoch is refused.
+Keeps the document of a protection on this host; one with an older epoch is refused, and so is a service that another protection has.
 .PARAMETER Protection
 Its id.
 .PARAMETER Role
@@ -29,6 +29,14 @@ $ErrorActionPreference = 'Stop'
 $folder = Get-DtamFolder $Protection
 $lock = Lock-Dtam
 try {
+    foreach ($name in @(Get-DtamProtectionName | Where-Object { $_ -ne $Protection })) {
+        foreach ($other in @((Get-DtamHeld $name).services | Where-Object { $_ })) {
+            foreach ($service in @($Services | Where-Object { $_ })) {
+                if ([string]$service.unit -ne [string]$other.unit -and [string]$service.name -ne [string]$other.name) { continue }
+                throw "the service $($service.name) ($($service.unit)) belongs to protection $name on this host already: it can be fenced for one only"
+            }
+        }
+    }
     $held = Read-DtamProtection $Protection
     if ($held -and $Epoch -lt [long]$held.epoch) {
         throw "the document of $Protection is of epoch $Epoch, and this host knows epoch $($held.epoch)"

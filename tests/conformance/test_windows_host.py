@@ -339,6 +339,29 @@ def test_a_power_cut_within_a_replacement_forgets_no_fence(stage: Stage) -> None
         stage.host.put_protection({"id": "p", "role": "source", "epoch": 0, "services": [SERVICE]})
 
 
+@pytest.mark.covers("AM-27")
+def test_a_target_that_gave_its_epoch_back_keeps_its_own_services(stage: Stage) -> None:
+    stage.protect(role="target")
+    stage.host.start_service("files")
+    lease(stage, 1, 1.0)
+    patiently(lambda: stage.state_of_service() == "stopped", "it served as a master, and its lease ran out")
+    stage.host.put_protection({"id": "p", "role": "target", "epoch": 2, "services": [SERVICE]})
+    of_machine(stage, "services.begin_start", "Spooler")
+    patiently(lambda: stage.state_of_service() == "running", "what it has of its own is started")
+    view = stage.host.protection("p")
+    assert view is not None
+    ticks = (view.ticks_s or 0.0) + 3.0
+    patiently(lambda: (stage.host.protection("p") or view).ticks_s > ticks, "the guard has looked")  # type: ignore[operator]
+    assert stage.state_of_service() == "running"
+
+
+def test_a_service_belongs_to_one_protection(stage: Stage) -> None:
+    other = {"id": "q", "role": "source", "epoch": 1, "services": [{"name": "print", "unit": "spooler"}]}
+    with pytest.raises(DtamError, match="belongs to protection p on this host already"):
+        stage.host.put_protection(other)
+    assert stage.host.protection("q") is None
+
+
 class Here:
     """A shell whose programs run in this process, on a machine of its own, in the session that is wanted."""
 
