@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import tree_sitter
@@ -18,8 +19,9 @@ from tests.lab.windows.powershell.strings import number_of
 LANGUAGE = tree_sitter.Language(tree_sitter_powershell.language())
 
 
+@lru_cache(maxsize=64)
 def read_script(text: str, file: str = "") -> t.Code:
-    """The tree of a script.
+    """The tree of a script; nobody changes it, so a text that is run again is not read again.
 
     Raises:
         Terminating: a ParserError, as PowerShell has it; nothing may run then.

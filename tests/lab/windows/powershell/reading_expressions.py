@@ -33,7 +33,9 @@ class ExpressionReader(Ground):
     """Reads expressions and texts."""
 
     def expression(self, node: Any) -> t.Node:
-        """One expression."""
+        """One expression; a grammar's chain of levels with nothing of their own is passed over."""
+        while node.child_count == 1 and node.type.endswith("_expression") and node.type not in _OWN:
+            node = node.children[0]
         children = [child for child in node.named_children if child.type != "comment"]
         if node.type.endswith("_expression") and node.type not in _OWN:
             return self._chained(node)
