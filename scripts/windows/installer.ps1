@@ -3,7 +3,7 @@
 Lays the scripts below Program Files\dtam\bin, says what lies there, or takes it away.
 .DESCRIPTION
 This text is sent, never laid. One JSON request comes on standard input: {"computer", "deed": "look" | "lay" | "remove", "files": [{"name", "sha256", "base64"}]}.
-The folder is for administrators alone to write; so is ProgramData\dtam, below which every user could make files otherwise. A file is written beside its place, checked, and then put there. Answers are JSON lines.
+The folder is for administrators alone to write; so is ProgramData\dtam, below which every user could make files otherwise; one that somebody filled before is refused. A file is written beside its place, checked, and then put there. Answers are JSON lines.
 #>
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
@@ -18,6 +18,11 @@ try {
     $deed = [string]$request.deed
     if ($deed -eq 'lay') {
         $state = Join-Path -Path $env:ProgramData -ChildPath 'dtam'
+        $there = Get-Item -LiteralPath $state -Force -ErrorAction SilentlyContinue
+        if ($there -and [string]$there.Attributes -match 'ReparsePoint') { throw "$state leads elsewhere; remove it" }
+        if ($there -and (Get-Acl -LiteralPath $state).Sddl -cnotmatch '^O:(BA|SY).*D:P' -and @(Get-ChildItem -LiteralPath $state -Force).Count -gt 0) {
+            throw "$state is open to others and not empty, so what lies there is not to be trusted; look at it and remove it"
+        }
         New-Item -ItemType Directory -Path $bin, $state -Force | Out-Null
         $null = icacls.exe $state /setowner '*S-1-5-32-544' /T /Q
         if ($LASTEXITCODE -ne 0) { throw "the owner of $state cannot be set" }

@@ -400,6 +400,21 @@ def test_what_keeps_scripts_from_running_is_named(machine: Machine, forbidding: 
         caller_in(machine, session).ask("protection_state", {})
 
 
+def test_a_folder_that_somebody_filled_before_is_not_trusted(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, MachineSettings(name="ALPHA"), Hooks())
+    machine.boot()
+    planted = machine.files.open_path("C:\\ProgramData\\dtam\\protections\\p")
+    planted.mkdir(parents=True)
+    caller = caller_in(machine, Session(user="ALPHA\\dtam", elevated=True))
+    with pytest.raises(DtamError, match="not to be trusted"):
+        caller.install("lay", tuple(scripts()))
+    planted.rmdir()
+    planted.parent.rmdir()
+    caller.install("lay", tuple(scripts()))
+    planted.mkdir(parents=True)
+    caller.install("lay", tuple(scripts()))
+
+
 def test_the_scripts_can_be_taken_away(stage: Stage) -> None:
     take_away(stage.caller)
     assert {one.state for one in looked(stage.caller)} == {"missing"}
