@@ -238,11 +238,13 @@ class Caller:
 
     def _raw(self, ended: Ended) -> list[dict[str, Any]]:
         lines: list[dict[str, Any]] = []
-        for text in ended.out.decode("utf-8", errors="replace").lstrip("\ufeff").splitlines():
+        for line in ended.out.removeprefix(b"\xef\xbb\xbf").split(b"\n"):
+            if not line.startswith(b"{"):
+                continue  # a word of PowerShell's own
             try:
-                lines.append(_mended(json.loads(text)))
-            except ValueError:
-                continue  # a word of PowerShell's own; what is missing by it shows at the end
+                lines.append(_mended(json.loads(line)))
+            except ValueError as error:
+                raise LinkLost("a line of the answer is not whole") from error
         if not lines:
             raise of_words(self._server, ended.err.decode("utf-8", errors="replace"), ended.code)
         return lines

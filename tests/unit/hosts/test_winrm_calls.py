@@ -66,6 +66,16 @@ def test_words_of_powershell_between_the_lines_are_left_out_and_its_lists_are_li
     assert caller(Told(Ended(0, said, b""))).ask("host_facts", {}) == ({"a": [1, []]},)
 
 
+@pytest.mark.parametrize("line", [b'{"name":"Share', b'{"name":"\xff"}', b'{"a":1} {"b"'])
+def test_a_line_that_is_not_whole_is_a_lost_answer_and_no_shorter_list(line: bytes) -> None:
+    broken = Ended(0, line + b'\r\n{"dtam":"end"}\r\n', b"")
+    assert caller(Told(broken, [{"name": "Share"}, END])).ask("host_facts", {}) == ({"name": "Share"},)
+
+
+def test_a_text_with_other_line_separators_is_one_line() -> None:
+    assert caller(Told([{"a": "x\u2028y\x85z"}, END])).ask("host_facts", {}) == ({"a": "x\u2028y\x85z"},)
+
+
 def test_a_question_is_asked_again_when_its_answer_was_lost() -> None:
     shell = Told(LinkLost("reset"), NotReached("refused"), [{"a": 1}], [{"a": 1}, END])
     assert caller(shell).ask("host_facts", {}) == ({"a": 1},)
