@@ -3,7 +3,7 @@
 Invariant: an entry is handed out only when its operations are in the log on the disk (``committed``), and stays at the head until
 it is done, so that a pause loses nothing.
 
-Lock: one condition guards everything; it is notified when something is put, committed or woken. Any thread may call anything.
+Lock: one condition guards everything; it is notified when something may be done, was done, or is woken. Any thread may call anything.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class StreamQueue:
                 self._entries.append(operations)
             else:
                 self._note(operations.last)
-            self._changed.notify_all()
+            if self._ready():  # else ``commit`` is what the applier waits for
+                self._changed.notify_all()
 
     def put_backlog(self, last: int) -> None:
         """Operations up to ``last`` are in the log since before the daemon started."""

@@ -263,14 +263,14 @@ class TargetConnection:
     def _event(self, event: TargetEvent) -> None:
         """Let the core take an event, and do what it wants: sending is left to the sender, in order."""
         with self._something:
-            actions = self._core.handle(event, time.monotonic())
+            actions, before = self._core.handle(event, time.monotonic()), len(self._outbox)
             for action in actions:
                 if isinstance(action, Send):
                     self._outbox.append(action.message)
                 elif isinstance(action, Hangup):
                     log.info("session with %s: %s", self.peer.name, action.says)
                     self._outbox.append(None)
-            if actions or (self._is_dozing and self._core.has_unsaid):
+            if len(self._outbox) > before or (self._is_dozing and self._core.has_unsaid):
                 self._is_dozing = False
                 self._something.notify()
         for action in actions:
