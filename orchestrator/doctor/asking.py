@@ -74,7 +74,11 @@ def examine(
     ``here`` and ``modules`` are for tests: how the network is looked at from here, and the commands that are asked for.
     """
     yield from of_names(server, here or Here())
-    yield from of_ports(server, here or Here())
+    ports = list(of_ports(server, here or Here()))
+    yield from ports
+    if ports[0].state == "disproved":
+        yield unknown(server.name, "answers", ALL_ELSE, NOT_BEFORE)
+        return
     seen = Seen()
     try:
         asked = way(server)

@@ -75,8 +75,8 @@ def of_ports(server: Server, here: Here) -> Iterator[Row]:
     except OSError as error:
         advice = "on it: Enable-PSRemoting, and the firewall rules of Windows Remote Management"
         yield holds(False, own, "ports", needed, _said(error), advice)
-    else:
-        yield holds(True, own, "ports", needed, "connected")
+        return
+    yield holds(True, own, "ports", needed, "connected")
     other = WINRM_PORT if at.tls else WINRM_TLS_PORT
     why = f"dtam does not use it: this server is reached at port {at.port}"
     for port, not_needed in ((SMB_PORT, "only its clients need it: ask from one of them"), (other, why)):
@@ -95,7 +95,7 @@ def of_zone(server: Server, domain: str, access: DirectoryAccess | None) -> Row:
     """Whether the zone of its domain takes secure updates only, as the directory says it."""
     own, assumption = str(server.name), "the zone of its domain takes secure updates only"
     if access is None:
-        why = "no protection of this server says how the directory is asked (failover.directory)"
+        why = "no protection of this server has failover.directory, and dtam has no ticket of its own there"
         return unknown(own, "DNS", assumption, why, "on a DNS server of the domain: Get-DnsServerZone, DynamicUpdate")
     try:
         zones = AdZones.open(access)

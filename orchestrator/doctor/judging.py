@@ -136,10 +136,18 @@ def _account(server: str, line: Line) -> Iterator[Row]:
 
 
 def _policies(server: str, line: Line) -> Iterator[Row]:
-    policy, scopes = str(line["effective"]), ", ".join(str(one) for one in line["scopes"])
+    policy = str(line["effective"])
+    scopes = ", ".join(str(one) for one in line["scopes"] if not str(one).endswith(" Undefined"))
     assumption = "scripts that lie on it run unsigned"
     advice = "Set-ExecutionPolicy RemoteSigned, or the group policy above it; or lay signed scripts (docs/how-to/windows-hosts.md)"
-    yield holds(policy not in NO_SCRIPTS, server, "PowerShell", assumption, f"{policy} ({scopes})", advice)
+    yield holds(
+        policy not in NO_SCRIPTS,
+        server,
+        "PowerShell",
+        assumption,
+        f"{policy} ({scopes or 'no scope says anything'})",
+        advice,
+    )
 
 
 def _computer(server: str, line: Line, noted: str) -> Iterator[Row]:
@@ -237,20 +245,27 @@ def _replica(server: str, line: Line) -> Iterator[Row]:
         return
     yield holds(True, server, area, assumption, "Installed")
     groups, ways = [str(one) for one in line["groups"]], ", ".join(str(one) for one in line["partnerships"])
-    bad = [one for one in groups if ways and one.partition(": ")[2] not in GROUPS_FINE]
-    says = f"{', '.join(groups) or 'no group'}; {ways or 'no partnership'}"
+    if not ways:
+        yield unknown(server, area, "its groups replicate", f"{', '.join(groups) or 'no group'}, no partnership")
+        return
+    bad = [one for one in groups if one.partition(": ")[2] not in GROUPS_FINE]
     yield holds(
-        not bad, server, area, "its groups replicate", says, "Get-SRGroup and its event log on both sides say why"
+        not bad,
+        server,
+        area,
+        "its groups replicate",
+        f"{', '.join(groups)}; {ways}",
+        "Get-SRGroup and its event log on both sides say why",
     )
 
 
 def _module(server: str, line: Line, *, replica: bool) -> Row:
     name, found = str(line["name"]), int(line["found"])
     wrong = [f"{one} is missing" for one in line["missing"]] + [f"{one} is not known" for one in line["lacking"]]
-    assumption = f"{name} has the commands and parameters that are used"
+    assumption = f"{name}: commands and parameters as used"
     if name == STORAGE_REPLICA and not replica and not found:
         return unknown(server, "commands", assumption, "the feature Storage Replica is not installed")
-    says = "; ".join(wrong) or f"all {found} commands"
+    says = "; ".join(wrong) or f"all there: {found}"
     advice = "Windows Server 2016 and later have them: hand in the report"
     return holds(not wrong, server, "commands", assumption, says, advice)
 

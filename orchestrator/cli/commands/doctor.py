@@ -24,7 +24,7 @@ from orchestrator.doctor.here import of_zone
 from orchestrator.doctor.report import document, without_names
 from orchestrator.doctor.rows import Row
 from orchestrator.hosts.winrm_watched import Questions, questions_of
-from orchestrator.model.servers import Platform, Server
+from orchestrator.model.servers import Platform, Server, Transport
 
 MARKS = {"proved": "", "disproved": "error", "unknown": "warning"}
 
@@ -80,8 +80,7 @@ def _rows(desk: Desk, screen: Screen, server: Server) -> list[Row]:
             stack.callback(questions.close)
             return questions
 
-        access = _access(desk, server)
-        rows = _by_area(examine(server, way, lambda one, domain: of_zone(one, domain, access)))
+        rows = _by_area(examine(server, way, lambda one, domain: of_zone(one, domain, _access(desk, one, domain))))
     screen.say(f"{server.name}, {server.reached_at}")
     screen.table(
         ("area", "state", "assumption", "seen"), [(one.area, one.state, one.assumption, one.says) for one in rows]
@@ -104,14 +103,17 @@ def _by_area(rows: Iterable[Row]) -> list[Row]:
     return [row for area in areas.values() for row in area]
 
 
-def _access(desk: Desk, server: Server) -> DirectoryAccess | None:
-    """How the directory of a protection of this server is asked, where one says it."""
+def _access(desk: Desk, server: Server, domain: str) -> DirectoryAccess | None:
+    """How the directory is asked: as a protection of this server says it, else with the tickets by which dtam logs in there."""
     for protection in desk.pipeline.store.protections():
         if server.name in {protection.pair.source.name, protection.pair.target.name}:
             access = directory_access(protection.settings.failover)
             if access is not None:
                 return access
-    return None
+    at = server.own_winrm
+    if at.transport is not Transport.KERBEROS or at.account:
+        return None
+    return DirectoryAccess(domain, principal=at.principal, keytab=Path(at.keytab) if at.keytab else None)
 
 
 def _write(report: Path, content: dict[str, object]) -> None:
