@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from orchestrator import recording
@@ -36,6 +37,8 @@ class Finished:
     ended: Ended
 
 
+OVERTAKING = frozenset({PlanKind.PROTECT, PlanKind.UNPROTECT, PlanKind.FAILOVER, PlanKind.FAILBACK})
+"""Kinds of plans that leave both sides in a known state."""
 Tell = Callable[[Progress], None]
 Figures = Callable[[Run], Mapping[str, float]]
 
@@ -43,6 +46,10 @@ Figures = Callable[[Run], Mapping[str, float]]
 def nothing_measured(_run: Run) -> Mapping[str, float]:
     """For runs that nobody but the journal measured."""
     return {}
+
+
+def _overtakes(run: Run) -> bool:
+    return run.state is RunState.DONE and run.plan.kind in OVERTAKING
 
 
 class Running:
@@ -86,8 +93,9 @@ class Running:
             return self._carry_out(log, ports, budget_s, tell, figures, undo=undo)
 
     def unfinished(self, protection: str) -> tuple[Run, ...]:
-        """Runs that left something half-applied, newest first."""
-        kept = [record.run for record in self._store.runs(protection) if not record.run.state.over]
+        """Runs that left something half-applied, newest first. What is older than a done run of ``OVERTAKING`` is nobody's to go on with or to undo."""
+        records = takewhile(lambda one: not _overtakes(one.run), self._store.runs(protection))
+        kept = [record.run for record in records if not record.run.state.over]
         return tuple(run for run in map(self.as_told, kept) if not run.state.over)
 
     def as_told(self, run: Run) -> Run:

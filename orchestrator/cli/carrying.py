@@ -117,12 +117,15 @@ def told(screen: Screen, finished: Finished) -> Finished:
         protection=run.plan.protection,
         step=finished.ended.step,
         reason=finished.ended.says.removeprefix(f"stopped at {finished.ended.step}: "),
-        advice="; ".join(
-            part for part in (finished.ended.hint, f"then: {command} --resume, or {command} --undo") if part
-        ),
+        advice="; ".join(part for part in (finished.ended.hint, _next(command, finished.ended.hint)) if part),
     )
     error.exit_code = finished.ended.exit_code or StepFailed.exit_code  # type: ignore[misc]  # the cause's own code
     raise error
+
+
+def _next(command: str, hint: str) -> str:
+    """How a run that stopped goes on; nothing where the hint says already that it does not."""
+    return "" if "--undo" in hint else f"then: {command} --resume, or {command} --undo"
 
 
 def run_document(run: Run) -> dict[str, Any]:

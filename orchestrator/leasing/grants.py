@@ -110,7 +110,7 @@ class LedgerGrants:
         if math.isinf(left_s):
             raise GiveUp(
                 f"{holder.name} holds a lease without an end, so nobody can say that it does not serve",
-                f"see that {holder.name} is off, then say so: dtam failover --protection {protection} --force",
+                f"see that {holder.name} is off, then: dtam failover --undo, and say so: dtam failover --protection {protection} --force",
             )
         raise TryAgain(
             f"the lease of {holder.name} runs for up to {left_s:.0f} s more", after_s=min(left_s, ASK_AGAIN_S)
