@@ -1,5 +1,5 @@
 # The commands of the house. Each makes what it needs: nothing else has to be typed before.
-.PHONY: help venv demo playground lab lab-shell test lint bench torture
+.PHONY: help venv demo playground lab lab-shell lab-power test lint bench torture
 SHELL := /bin/sh
 PYTEST_ARGS ?=
 # Most tests wait for processes: three at a time keep two cores busy.
@@ -10,6 +10,8 @@ help:
 	@echo "make demo     the main job on real processes: protect, lose the source, go on, come back (about 90 s)"
 	@echo "make playground  the demo's hosts left running for you to try dtam on, until Ctrl-C"
 	@echo "make lab      a real domain with controllers, members, BIND and clients until Ctrl-C (as root); it says what to try"
+	@echo "make lab LAB_HOSTS=windows  the same with two simulated Windows servers, and what to type to protect one by the other"
+	@echo "make lab-power HOST=winalpha POWER=off  takes a host's power in the running lab; POWER=on gives it back"
 	@echo "make lab-shell HOST=client  a shell on a host of the running lab; CMD='klist' runs that instead"
 	@echo "make test     every test that this machine can run; PYTEST_ARGS='-k oplog' goes to pytest"
 	@echo "make lint     ruff, mypy, import contracts"
@@ -37,6 +39,9 @@ lab:
 
 lab-shell:
 	@$(PY) -m tests.lab shell $(or $(HOST),client) $(if $(CMD),'$(subst ','\'',$(CMD))')
+
+lab-power:
+	@$(PY) -m tests.lab power $(HOST) $(POWER)
 
 test:
 	@sh packaging/system-packages.sh test

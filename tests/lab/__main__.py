@@ -1,21 +1,26 @@
 """The lab for people.
 
-python -m tests.lab up [HOST ...]             up in the foreground until Ctrl-C, with dc2 or gamma when they are named
+python -m tests.lab up [HOST ...]             up in the foreground until Ctrl-C, with dc2 or gamma when they are named, and windows
 python -m tests.lab shell HOST [COMMAND ...]  a shell, or one command, on a host of a running lab
+python -m tests.lab power HOST on|off         give a host of a running lab its power, or take it away
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
 
 from tests.conftest import PROBES
+from tests.lab import playing
 from tests.lab.domain import Lab
 from tests.lab.hosts import environment, nsenter
 from tests.lab.keeper import HOST_MARK, LAB_MARK, marks
+from tests.lab.places import PLACES
 
 TO_TRY = (
     ("client", "kinit writer </etc/lab/user.password"),
@@ -36,38 +41,93 @@ TO_TRY = (
 )
 
 
-def greeting(took_s: float) -> str:
+def greeting(took_s: float, *, windows: bool) -> str:
     """What stands on the terminal when the lab is up."""
     lines = [f"The lab is up after {took_s:.1f} s. Ctrl-C takes it down; nothing is left of it.", ""]
     lines += ["  dc1, dc2        Active Directory lab.example (dc2 only when named: make lab LAB_HOSTS=dc2)"]
     lines += [
         "  ns2             BIND, branch.example, TSIG key in /etc/lab/tsig.key",
         "  alpha, beta     members with smbd",
+        "  winalpha, winbeta  simulated Windows servers (only with: make lab LAB_HOSTS=windows)",
     ]
     lines += ["  client, witness plain hosts          users: writer, reader, operator, watcher, Administrator"]
     lines += ["", "From another terminal, in this directory (passwords are in /etc/lab on each host):", ""]
     lines += ["  make lab-shell HOST=client", ""]
+    if windows:
+        return "\n".join(lines) + playing.TO_TRY
     for host in dict.fromkeys(host for host, _ in TO_TRY):
         lines += [f"on {host}:", *(f"  {command}" for where, command in TO_TRY if where == host), ""]
     return "\n".join(lines)
 
 
 def up(late: list[str]) -> None:
-    """Make a lab and keep it until a signal comes."""
+    """Make a lab and keep it until a signal comes; until then switch the power of its hosts as it is asked to."""
     if missing := PROBES["lab"]():
         sys.exit(f"no lab here: {missing}; as root on Debian: packaging/system-packages.sh test")
+    if strange := sorted(set(late) - {playing.WINDOWS, *PLACES}):
+        sys.exit(f"the lab has no host {', '.join(strange)}; it has windows, {', '.join(PLACES)}")
     began_s = time.monotonic()
-    stop = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     lab = Lab.up()
     try:
-        for name in late:
+        if playing.WINDOWS in late:
+            playing.prepare(lab)
+        for name in (one for one in late if one in PLACES):
             lab.host(name)
-        signal.pthread_sigmask(signal.SIG_BLOCK, stop)
-        sys.stdout.write(greeting(time.monotonic() - began_s))
+        for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(one, _end)
+        sys.stdout.write(greeting(time.monotonic() - began_s, windows=playing.WINDOWS in late))
         sys.stdout.flush()
-        signal.sigwait(stop)
+        _switch(lab)
+    except _Ended:
+        pass
     finally:
         lab.close()
+
+
+class _Ended(BaseException):
+    """A signal came."""
+
+
+def _end(*_: object) -> None:
+    raise _Ended
+
+
+def _door(lab: str) -> str:
+    """Where a running lab is asked: a socket of the abstract name space, of the number of the process that made it."""
+    return f"\0dtam-lab-{lab}"
+
+
+def _switch(lab: Lab) -> None:
+    """For ever: one line ``HOST on`` or ``HOST off`` a connection, of the same user; the answer is ``done`` or why not."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
+        door.bind(_door(str(os.getpid())))
+        door.listen()
+        while True:
+            connection, _ = door.accept()
+            with connection, contextlib.suppress(OSError):
+                uid = int.from_bytes(
+                    connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)[4:8], sys.byteorder
+                )
+                name, _, state = connection.recv(200).decode(errors="replace").partition(" ")
+                connection.sendall(_switched(lab, name, state).encode() if uid == os.getuid() else b"not for you")
+
+
+def _switched(lab: Lab, name: str, state: str) -> str:
+    if name not in PLACES or state not in {"on", "off"}:
+        return f"there is no {name!r} to be switched {state!r}"
+    host = lab.host(name)
+    host.boot() if state == "on" else host.power_cut()
+    return "done"
+
+
+def power(name: str, state: str) -> None:
+    """Ask a running lab to switch the power of a host."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.connect(_door(_chosen(running())))
+        connection.sendall(f"{name} {state}".encode())
+        answer = connection.recv(1000).decode()
+    if answer != "done":
+        sys.exit(answer or "the lab did not answer")
 
 
 def running() -> dict[str, dict[str, int]]:
@@ -80,12 +140,18 @@ def running() -> dict[str, dict[str, int]]:
     return labs
 
 
-def shell(host: str, command: list[str]) -> None:
-    """Become a shell on a host. With several labs running, LAB says which: the number of the process that made it."""
-    labs = running()
+def _chosen(labs: dict[str, dict[str, int]]) -> str:
+    """The lab that is meant. With several running, LAB says which: the number of the process that made it."""
     wanted = os.environ.get("LAB") or (next(iter(labs)) if len(labs) == 1 else "")
     if wanted not in labs:
         sys.exit(f"labs running: {', '.join(labs) or 'none'}; start one with: make lab; choose one with: LAB=NUMBER")
+    return wanted
+
+
+def shell(host: str, command: list[str]) -> None:
+    """Become a shell on a host."""
+    labs = running()
+    wanted = _chosen(labs)
     if host not in labs[wanted]:
         sys.exit(f"{host} has no power in this lab; with power: {', '.join(sorted(labs[wanted]))}")
     words = ["bash", "-c", " ".join(command)] if command else ["bash", "--norc"]
@@ -101,5 +167,7 @@ if __name__ == "__main__":
             up(late)
         case ["shell", host, *command]:
             shell(host, command)
+        case ["power", host, ("on" | "off") as state]:
+            power(host, state)
         case _:
             sys.exit(__doc__)
