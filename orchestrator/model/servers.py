@@ -96,6 +96,12 @@ class WinRmAddress(msgspec.Struct, frozen=True):
     key_file: str | None = None
     computer: str = ""
 
+    def __post_init__(self) -> None:
+        """A login that seals no messages needs TLS: else a password would be readable."""
+        if self.transport in {Transport.BASIC_HTTPS, Transport.CERTIFICATE} and not self.tls:
+            msg = f"{self.transport} at {self.address} is for HTTPS only"
+            raise ValueError(msg)
+
     @property
     def url(self) -> str:
         """Where WS-Management listens.

@@ -186,3 +186,9 @@ def test_tickets_are_for_the_service_that_stays_and_else_for_http(
 
 def test_nothing_said_is_an_empty_host() -> None:
     assert windows_of((), 0.0) == Windows()
+
+
+@pytest.mark.parametrize("transport", [Transport.BASIC_HTTPS, Transport.CERTIFICATE])
+def test_a_login_that_seals_nothing_is_for_https_only(transport: Transport) -> None:
+    with pytest.raises(ValueError, match="HTTPS only"):
+        WinRmAddress("w", transport=transport, account="ada")
