@@ -90,14 +90,14 @@ def temporary_name() -> bytes:
     return TEMPORARY + b"%d-%d" % (os.getpid(), next(_number))
 
 
-def create(dir_fd: int, name: bytes, mode: int = BEFORE_DATA) -> int:
-    """A new empty file, open for reading and writing; ``mode`` is what it has as far as the process's umask allows.
+def create(dir_fd: int, name: bytes) -> int:
+    """A new empty file, open for reading and writing.
 
     Raises:
         FileExistsError: something has that name.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.open(name, flags, mode, dir_fd=dir_fd)
+    return os.open(name, flags, BEFORE_DATA, dir_fd=dir_fd)
 
 
 def open_writable(dir_fd: int, name: bytes) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from orchestrator.engine.mirror import beneath, placing
 from orchestrator.engine.mirror.claims import Claims
 from orchestrator.engine.mirror.flushing import EarlyFlush
-from orchestrator.engine.mirror.messages import Files, Meta, SmallFile
+from orchestrator.engine.mirror.messages import Files, SmallFile
 from orchestrator.engine.mirror.metadata import OnTrouble, apply_meta
 
 _DEFAULT_ACL = "system.posix_acl_default"
@@ -39,7 +39,6 @@ class SmallFiles:
         self._keep = keep
         self._trouble_at = trouble_at
         self._early = early
-        self._owner = os.geteuid(), os.getegid()
 
     def place(self, message: Files) -> None:
         """Whole files of one directory."""
@@ -51,7 +50,7 @@ class SmallFiles:
 
     def _place(self, dir_fd: int, file: SmallFile, path: bytes, *, inherits: bool) -> None:
         try:
-            fd = placing.create(dir_fd, file.name, placing.BEFORE_DATA if inherits else self._mode(file.meta))
+            fd = placing.create(dir_fd, file.name)
         except FileExistsError:
             self._replace(dir_fd, file, path)
             return
@@ -59,10 +58,6 @@ class SmallFiles:
             self._fill(fd, file, path, fresh=not inherits)
         finally:
             os.close(fd)
-
-    def _mode(self, meta: Meta) -> int:
-        """With which mode a file begins: its own, where no other owner is given to it later, so that it need not be changed."""
-        return meta.mode & 0o777 if (meta.uid, meta.gid) == self._owner else placing.BEFORE_DATA
 
     def _replace(self, dir_fd: int, file: SmallFile, path: bytes) -> None:
         now = os.stat(file.name, dir_fd=dir_fd, follow_symlinks=False)
