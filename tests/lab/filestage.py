@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from tests.lab.domain import Lab
+from tests.lab.fileclients import FileClients, probe
 from tests.lab.hosts import LabHost
 from tests.lab.waiting import until
 
@@ -28,26 +29,23 @@ STATE, TOKEN, HOME, FILE = (
 )
 KEYTAB = "/etc/krb5.keytab"
 INTERVAL_S, MISSED, LEASE_S = 0.5, 4, 4.0
-FRESH = ("--option=name cache timeout=0", "--option=name resolve order=host")
 SMBD = {
     "name": "smbd",
     "start_command": ["smbd", "--foreground", "--no-process-group"],
     "health_command": ["smbcontrol", "smbd", "ping"],
     "grace_s": 5,
 }
-PROBE = "export KRB5CCNAME=FILE:$(mktemp) && kinit -kt {keytab} operator && exec smbclient {fresh} --use-kerberos=required //{name}/docs -c ls"
 
 
-class FileStage:
+class FileStage(FileClients):
     """Two protected servers, their engines, a witness, an administrator and a client."""
 
     def __init__(self, lab: Lab, beside: str = "") -> None:
         """``beside``: a further address of alpha, at which its engine is reached when the other one is taken over."""
-        self.lab, self.beside = lab, beside
+        super().__init__(lab, lab.host("alpha").fqdn)
+        self.beside = beside
         self.alpha, self.beta = lab.host("alpha"), lab.host("beta")
-        self.client, self.admin, self.dc1 = lab.host("client"), lab.host("witness"), lab.host("dc1")
-        self.name = self.alpha.fqdn
-        """What clients ask for."""
+        self.admin, self.dc1 = lab.host("witness"), lab.host("dc1")
         self.operator_keytab = str(lab.keytab("operator"))
         self.is_cut = False
         self._before = {host: host.services for host in (self.alpha, self.beta)}
@@ -134,7 +132,7 @@ class FileStage:
         """Write the protection file, let both accounts do what ``dtam rights`` says and nothing more, and enable it."""
         self.admin.write(FILE, yaml.safe_dump(self.settings(failover), sort_keys=False))
         self.dtam("--fileprint", "configure", "--file", FILE)
-        self.grant(json.loads(self.dtam("rights", "--protection", ID, "--json"))["grants"])
+        grant(self.lab, json.loads(self.dtam("rights", "--protection", ID, "--json"))["grants"])
         self.dtam("--fileprint", "setup", "--file", FILE, "--yes")
 
     def configured(self, failover: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,17 +140,6 @@ class FileStage:
         self.admin.write(FILE, yaml.safe_dump(self.settings(failover), sort_keys=False))
         found: dict[str, Any] = json.loads(self.dtam("--fileprint", "configure", "--file", FILE, "--json"))
         return found
-
-    def grant(self, printed: Sequence[Mapping[str, Any]]) -> None:
-        """What was printed for the domain is done as it was printed; those of one object one after the other."""
-        admin, by_object = self.lab.ticket("dc1", "Administrator"), dict[str, list[str]]()
-        for one in printed:
-            if "domain administrator" in one["run_on"]:
-                by_object.setdefault(one["what"], []).extend(one["commands"])
-        assert by_object
-        each = (["sh", "-ec", "\n".join(lines)] for lines in by_object.values())
-        running = [self.dc1.popen(words, env=admin, stdout=subprocess.DEVNULL) for words in each]
-        assert [one.wait(timeout=120) for one in running] == [0] * len(running)
 
     def planned(self, failover: Mapping[str, Any]) -> str:
         """What validation says of such a protection, and what would be done; nothing is kept."""
@@ -162,9 +149,6 @@ class FileStage:
     def settings(self, failover: Mapping[str, Any]) -> dict[str, Any]:
         """The protection as a file holds it; ``failover`` says how clients are led."""
         fingerprint = self.admin.run(["dtwitness", "fingerprint", "--state", "/var/lib/dtam/witness"]).stdout.strip()
-        probe = PROBE.replace("{keytab}", self.operator_keytab).replace(
-            "{fresh}", " ".join(f"'{one}'" for one in FRESH)
-        )
         return {
             "application": "fileprint",
             "source": "alpha",
@@ -179,7 +163,7 @@ class FileStage:
                     "keytab_file": self.operator_keytab,
                 },
                 "services": [SMBD],
-                "health": {"command": ["sh", "-c", probe], "timeout_s": 30, "within_s": 120},
+                "health": {"command": probe(self.operator_keytab), "timeout_s": 30, "within_s": 120},
             }
             | failover,
             "monitoring": {
@@ -209,35 +193,21 @@ class FileStage:
         """``dtengine`` on a host."""
         return host.run(["dtengine", *words, "--state", STATE]).stdout
 
-    def smb(
-        self, user: str, command: str, *, share: str = "docs", check: bool = True, within_s: float = 100
-    ) -> subprocess.CompletedProcess[str]:
-        """A client with a fresh ticket asks ``//alpha.lab.example/docs`` or another share, or what alpha's name is otherwise."""
-        ticket = self.lab.ticket("client", user)
-        return self.client.run(["timeout", str(within_s), *self._smbclient(command, share)], env=ticket, check=check)
-
-    def asks(self, user: str, command: str) -> subprocess.Popen[bytes]:
-        """A client that is still asking."""
-        quiet = subprocess.DEVNULL
-        words, ticket = self._smbclient(command), self.lab.ticket("client", user)
-        return self.client.popen(words, env=ticket, stdin=quiet, stdout=quiet, stderr=quiet)
-
-    def _smbclient(self, command: str, share: str = "docs") -> list[str]:
-        return ["smbclient", *FRESH, "--use-kerberos=required", f"//{self.name}/{share}", "-c", command]
-
-    def write(self, user: str, name: str, text: str) -> None:
-        """The client writes a file."""
-        self.client.write(f"/run/{name}", text)
-        self.smb(user, f"put /run/{name} {name}")
-
-    def read(self, user: str, name: str) -> str:
-        """The client reads a file."""
-        self.smb(user, f"get {name} /run/{name}.back")
-        return self.client.path(f"/run/{name}.back").read_text()
-
     def address(self) -> str:
         """Where the client's resolver leads it."""
         return self.client.run(["dig", "+short", f"@{self.dc1.address}", self.name, "A"]).stdout.strip()
+
+
+def grant(lab: Lab, printed: Sequence[Mapping[str, Any]]) -> None:
+    """What was printed for the domain is done as it was printed; those of one object one after the other."""
+    admin, by_object = lab.ticket("dc1", "Administrator"), dict[str, list[str]]()
+    for one in printed:
+        if "domain administrator" in one["run_on"]:
+            by_object.setdefault(one["what"], []).extend(one["commands"])
+    assert by_object
+    each = (["sh", "-ec", "\n".join(lines)] for lines in by_object.values())
+    running = [lab.host("dc1").popen(words, env=admin, stdout=subprocess.DEVNULL) for words in each]
+    assert [one.wait(timeout=120) for one in running] == [0] * len(running)
 
 
 def start_member(host: LabHost, beside: str = "") -> None:

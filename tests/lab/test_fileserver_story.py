@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.lab.conftest import Told
+from tests.lab.fileclients import PatientClient
 from tests.lab.filestage import ID, INTERVAL_S, KEYTAB, LEASE_S, MISSED, STATE, FileStage
 from tests.lab.hosts import LabHost
 from tests.lab.killing import STEPS, Killer, drawn
@@ -29,7 +29,6 @@ from tests.lab.watching_story import watching
 
 NOWHERE = "no address"
 SHOWN_S = 0.02
-ASKS_EACH_S = 1.0
 WINDOW_S = INTERVAL_S * MISSED
 AT_MOST_S = WINDOW_S + 60
 """Until the client reads again, on a machine that has much else to do."""
@@ -41,6 +40,7 @@ def watched(protected: Protected, told: Told) -> Iterator[None]:
     stage = protected.stage
     with watching(stage.lab, lambda host: host is stage.alpha and stage.is_cut, protected.address, stage.name) as seen:
         yield
+    assert seen[0].looks > 20
     assert seen[0].twice == []
     assert ["BETA$"] in seen[0].owners
     assert seen[0].owners[-1] == ["ALPHA$"]
@@ -52,28 +52,6 @@ def acl(host: LabHost) -> str:
     files = host.run(["getfattr", "-d", "-m", r"security.NTACL|system.posix_acl", "/srv/docs/before.txt"]).stdout
     modes = host.run(["stat", "-c", "%a %U %G %n", "/srv/docs", "/srv/docs/before.txt"]).stdout
     return host.run(["sharesec", "docs", "--viewsddl"]).stdout + files + modes
-
-
-class PatientClient:
-    """A client that asks anew every second, while earlier questions still wait: one that was led to the dead server holds nobody up."""
-
-    def __init__(self, stage: FileStage) -> None:
-        self._stage = stage
-        self._asked_s = 0.0
-        self._asking: list[subprocess.Popen[bytes]] = []
-
-    def reads(self) -> bool:
-        """Whether it was served."""
-        if time.monotonic() - self._asked_s >= ASKS_EACH_S:
-            self._asked_s = time.monotonic()
-            self._asking.append(self._stage.asks("writer", "ls"))
-        return any(one.poll() == 0 for one in self._asking)
-
-    def stop(self) -> None:
-        """Ask no more."""
-        for one in self._asking:
-            one.kill()
-            one.wait()
 
 
 def lose_alpha(stage: FileStage, told: Told) -> None:

@@ -10,7 +10,7 @@ import contextlib
 import json
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.lab.controllers import PYTHON
@@ -47,24 +47,30 @@ while not os.path.exists(sys.argv[1]):
 
 @dataclass(frozen=True)
 class Seen:
-    """Every moment with two owners, in words; who owned the service names in turn; how long nobody did, each time, in seconds."""
+    """Every moment with two owners, in words; who owned the service names in turn; how long nobody did, each time, in seconds.
+
+    ``looks``: how often was looked, at the least.
+    """
 
     twice: list[str]
     owners: list[list[str]]
     without_s: list[float]
+    looks: int
+
+
+Look = Callable[[], Mapping[str, Sequence[str]]]
+"""Who owns what at a moment: the owners of each thing that may have one only."""
 
 
 class Watcher:
-    """From ``start`` to ``stop``, which tells what was seen."""
+    """From ``start`` to ``stop``, which tells what was seen of service names, on the controller, and of what ``look`` finds."""
 
-    def __init__(self, lab: Lab, cut: Callable[[LabHost], bool], address: str) -> None:
+    def __init__(self, lab: Lab, look: Look) -> None:
         self._dc1 = lab.host("dc1")
-        self._hosts = [lab.host("alpha"), lab.host("beta")]
-        self._cut = cut
-        self._address = address
+        self._look = look
         self._over = threading.Event()
         self._found: set[str] = set()
-        self._thread = threading.Thread(target=self._watch_hosts, daemon=True)
+        self._thread = threading.Thread(target=self._go_on_looking, daemon=True)
         self.looks = 0
 
     def start(self, *names: str) -> None:
@@ -83,35 +89,51 @@ class Watcher:
         self._dc1.write(STOP, "")
         assert self._process.wait(30) == 0
         seen = json.loads(self._dc1.path(SEEN).read_text())
-        assert seen["looks"] > 20
         twice = sorted(self._found) + [f"service names: {one}" for one in seen["twice"]]
         changes = zip(seen["owners"], seen["times"], seen["times"][1:], strict=False)
-        return Seen(twice, seen["owners"], [round(after - at, 2) for owners, at, after in changes if not owners])
+        without_s = [round(after - at, 2) for held, at, after in changes if not held]
+        return Seen(twice, seen["owners"], without_s, min(self.looks, seen["looks"]))
 
-    def _watch_hosts(self) -> None:
+    def _go_on_looking(self) -> None:
         while not self._over.wait(0.1):
-            states = [self._state(host) for host in self._hosts]
+            for what, held in self._look().items():
+                if len(held) > 1:
+                    self._found.add(f"{what}: {' and '.join(held)}")
             self.looks += 1
-            for place, what in enumerate(("address", "share")):
-                owners = [host.name for host, state in zip(self._hosts, states, strict=True) if state[place]]
-                if len(owners) > 1:
-                    self._found.add(f"{what}: {' and '.join(owners)}")
-
-    def _state(self, host: LabHost) -> tuple[bool, bool]:
-        """Whether it has the address, and whether Samba's daemon serves there, for anybody who could hear it."""
-        with contextlib.suppress(AssertionError, CommandFailed, OSError):
-            if host.pid and not self._cut(host):
-                said = host.run(["sh", "-c", "ip -4 -o address; ss -Hltn"], timeout_s=20).stdout
-                return f" {self._address}/" in said, ":445 " in said
-        return False, False
 
 
 @contextlib.contextmanager
-def watching(lab: Lab, cut: Callable[[LabHost], bool], address: str, *names: str) -> Iterator[list[Seen]]:
-    """Watch alpha's names (and further ones), its ``address`` and its daemon; what was seen is in the list at the end."""
-    watcher, seen = Watcher(lab, cut, address), list[Seen]()
-    watcher.start(*dict.fromkeys(("ALPHA", lab.host("alpha").fqdn, *names)))
+def watched(lab: Lab, look: Look, *names: str) -> Iterator[list[Seen]]:
+    """Watch the service names of ``names``, and what ``look`` finds; what was seen is in the list at the end."""
+    watcher, seen = Watcher(lab, look), list[Seen]()
+    watcher.start(*names)
     try:
         yield seen
     finally:
         seen.append(watcher.stop())
+
+
+def owners(hosts: Sequence[LabHost], has: Callable[[LabHost], Mapping[str, bool]]) -> dict[str, list[str]]:
+    """Of each thing the hosts that say they have it; one that has no power, or cannot be asked, has nothing."""
+    found: dict[str, list[str]] = {}
+    for host in hosts:
+        with contextlib.suppress(AssertionError, CommandFailed, OSError):
+            for what, held in (has(host) if host.pid else {}).items():
+                found.setdefault(what, []).extend([host.name] * held)
+    return found
+
+
+@contextlib.contextmanager
+def watching(lab: Lab, cut: Callable[[LabHost], bool], address: str, *names: str) -> Iterator[list[Seen]]:
+    """Watch alpha's names (and further ones), its ``address`` and its daemon, for anybody who could hear it."""
+    hosts = [lab.host("alpha"), lab.host("beta")]
+
+    def has(host: LabHost) -> dict[str, bool]:
+        if cut(host):
+            return {}
+        said = host.run(["sh", "-c", "ip -4 -o address; ss -Hltn"], timeout_s=20).stdout
+        return {"address": f" {address}/" in said, "share": ":445 " in said}
+
+    every = dict.fromkeys(("ALPHA", hosts[0].fqdn, *names))
+    with watched(lab, lambda: owners(hosts, has), *every) as seen:
+        yield seen
