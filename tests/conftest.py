@@ -95,6 +95,13 @@ def _queues_in_memory_leave_nothing() -> Iterator[None]:
         del os.environ["DTAM_MEMORY_DIRECTORY"]
 
 
+@pytest.fixture
+def in_memory() -> Iterator[Path]:
+    """A directory where files cost no disk, for what loses no power: a killed process leaves them all the same."""
+    with tempfile.TemporaryDirectory(dir=os.environ["DTAM_MEMORY_DIRECTORY"]) as directory:
+        yield Path(directory)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Tests of one file share what they set up; those of the lab share one lab. Each of these stays in one of the test processes."""

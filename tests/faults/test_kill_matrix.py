@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -12,13 +10,7 @@ import pytest
 from orchestrator.model.runs import RunState
 from orchestrator.store import journal
 from tests.faults.killing import KillMatrix
-from tests.faults.rehearsal import Rehearsed, essence, rehearsals, scratch
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    with TemporaryDirectory(dir=scratch()) as directory:
-        yield Path(directory)
+from tests.faults.rehearsal import Rehearsed, essence, rehearsals
 
 
 def served(state: dict[str, Any]) -> tuple[Any, ...]:
@@ -59,14 +51,14 @@ MATRIX = KillMatrix(
 
 @pytest.mark.covers("AM-15")
 @pytest.mark.parametrize(("kind", "step", "moment"), list(MATRIX.cases()))
-def test_resumed(place: Path, kind: str, step: str, moment: str) -> None:
-    MATRIX.resumed(place, kind, step, moment)
+def test_resumed(in_memory: Path, kind: str, step: str, moment: str) -> None:
+    MATRIX.resumed(in_memory, kind, step, moment)
 
 
 @pytest.mark.covers("AM-15", "AM-27")
 @pytest.mark.parametrize(("kind", "step", "moment"), list(MATRIX.cases()))
-def test_undone(place: Path, kind: str, step: str, moment: str) -> None:
-    MATRIX.undone(place, kind, step, moment)
+def test_undone(in_memory: Path, kind: str, step: str, moment: str) -> None:
+    MATRIX.undone(in_memory, kind, step, moment)
 
 
 @pytest.mark.covers("AM-15")
@@ -85,11 +77,11 @@ def test_every_step_that_can_act_is_killed_somewhere() -> None:
 
 
 @pytest.mark.covers("AM-15")
-def test_killed_again_while_undoing(place: Path) -> None:
+def test_killed_again_while_undoing(in_memory: Path) -> None:
     """An undo is a run like any other: cut off, it is undone to its end and never resumed forwards."""
     rehearsal = rehearsals()["protect"]
-    stage = MATRIX.killed(place, rehearsal, "connect-protect", "inside")
-    with journal.open_to_write(place / "runs", "run") as log:
+    stage = MATRIX.killed(in_memory, rehearsal, "connect-protect", "inside")
+    with journal.open_to_write(in_memory / "runs", "run") as log:
         executor = stage._executor(log, None)
         first = executor._undo_step(rehearsal.plan.step("connect-protect"), log.lines[-1])
     assert first is None

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from tests.conformance.ondisk import SIDES
 from tests.faults.killing import KillMatrix
-from tests.faults.rehearsal import scratch
 from tests.faults.windows_rehearsal import WindowsRehearsed, essence, rehearsals
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    with TemporaryDirectory(dir=scratch()) as directory:
-        yield Path(directory)
 
 
 def served(state: dict[str, Any]) -> tuple[Any, ...]:
@@ -51,14 +42,14 @@ MATRIX = KillMatrix(
 
 @pytest.mark.covers("AM-15")
 @pytest.mark.parametrize(("kind", "step", "moment"), list(MATRIX.cases()))
-def test_resumed(place: Path, kind: str, step: str, moment: str) -> None:
-    MATRIX.resumed(place, kind, step, moment)
+def test_resumed(in_memory: Path, kind: str, step: str, moment: str) -> None:
+    MATRIX.resumed(in_memory, kind, step, moment)
 
 
 @pytest.mark.covers("AM-15", "AM-27")
 @pytest.mark.parametrize(("kind", "step", "moment"), list(MATRIX.cases()))
-def test_undone(place: Path, kind: str, step: str, moment: str) -> None:
-    MATRIX.undone(place, kind, step, moment)
+def test_undone(in_memory: Path, kind: str, step: str, moment: str) -> None:
+    MATRIX.undone(in_memory, kind, step, moment)
 
 
 @pytest.mark.covers("AM-15")

@@ -47,8 +47,8 @@ def words_of_a_program(call):
 
 
 @pytest.fixture
-def host(tmp_path):
-    made = WindowsScriptHost(tmp_path / "beta", MACHINE, [SHARE["path"], WHOLE["path"]])
+def host(in_memory):
+    made = WindowsScriptHost(in_memory / "beta", MACHINE, [SHARE["path"], WHOLE["path"]])
     services = made.machine.services
     services.create(ODD_SERVICE, "Odd", "C:\\odd.exe")
     services.create("Depends", "Depends on it", "C:\\depends.exe", requires=[ODD_SERVICE])
