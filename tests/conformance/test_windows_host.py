@@ -362,6 +362,24 @@ def test_a_service_belongs_to_one_protection(stage: Stage) -> None:
     assert stage.host.protection("q") is None
 
 
+@pytest.mark.covers("AM-27")
+def test_a_newly_laid_guard_is_the_one_that_looks(stage: Stage) -> None:
+    guard = stage.path("C:\\Program Files\\dtam\\bin\\guard.ps1")
+    ours = guard.read_bytes()
+    blind = ours.replace(b"    if ($Held.fence) { return", b"    return ''\r\n    if ($Held.fence) { return", 1)
+    assert blind != ours
+    stage.caller.do("set_guard", {"Wanted": False})
+    guard.write_bytes(blind)
+    try:
+        stage.caller.do("set_guard", {"Wanted": True})
+    finally:
+        guard.write_bytes(ours)
+    stage.caller.do("set_guard", {"Wanted": True})
+    stage.host.start_service("files")
+    lease(stage, 1, 1.0)
+    patiently(lambda: stage.state_of_service() == "stopped", "the new guard stops what has no lease")
+
+
 class Here:
     """A shell whose programs run in this process, on a machine of its own, in the session that is wanted."""
 
