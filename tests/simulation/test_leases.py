@@ -19,7 +19,8 @@ from orchestrator.leasing import rules
 from orchestrator.leasing.rules import Now, Promised, Renewal
 from orchestrator.service import deciding
 from tests.simulation import leases
-from tests.simulation.leases import LASTS_S, LEASE_S, LOOK_S, STOP_S, Scene, patched, run
+from tests.simulation.leased_source import LEASE_S, LOOK_S, STOP_S, Scene
+from tests.simulation.leases import LASTS_S, patched, run
 
 SCHEDULES = int(os.environ.get("DTAM_SIMULATION_SCHEDULES", "500"))
 BUG_SCHEDULES = 800

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from tests.lab.windows.powershell.core import creating, documents, modules, objects, searching, sessions, writing
+from tests.lab.windows.powershell.core import (
+    creating,
+    documents,
+    modules,
+    objects,
+    searching,
+    sessions,
+    summaries,
+    writing,
+)
 
-ROOMS = (creating, documents, modules, objects, searching, sessions, writing)
+ROOMS = (creating, documents, modules, objects, searching, sessions, summaries, writing)
