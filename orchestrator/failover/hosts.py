@@ -31,7 +31,7 @@ DATA_STATES = {"good", "mirroring", "mirror_required", "restore_required", "not_
 
 def take(protection: Protection, ports: Ports, home: Path) -> Snapshot:
     """Ask both hosts at the same time; silence is a fact with a reason."""
-    watch = kept.read(home, protection.id)
+    watch = kept.shown(home, protection.id)
     busy = kept.is_locked(home / "locks" / protection.id)
     with ThreadPoolExecutor(2) as pool:
         source, target = pool.map(

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import msgspec
 
+NOBODY = "no dtam serve runs here, so nobody watches: systemctl start dtam-serve"
+
 
 class Kept(msgspec.Struct, frozen=True):
     """One watch. ``switched`` is a person's on or off, None as the settings say. ``waiting`` is why a failover waits for a person, ``approved`` who said yes.
@@ -50,6 +52,14 @@ def read(home: Path, protection: str) -> Kept:
         return msgspec.json.decode((place(home) / f"{protection}.json").read_bytes(), type=Kept)
     except (OSError, msgspec.MsgspecError):
         return Kept()
+
+
+def shown(home: Path, protection: str) -> Kept:
+    """What is kept, for a status: what a `dtam serve` that is gone saw last is not told as if it were so now."""
+    kept = read(home, protection)
+    if is_served(home):
+        return kept
+    return msgspec.structs.replace(kept, colour="off", time_to_fail_s=None, says=kept.waiting or NOBODY)
 
 
 def write(home: Path, protection: str, kept: Kept) -> None:
