@@ -106,7 +106,8 @@ class FileServer:
                     LOG.error("winbindd does not reach the domain")
                     break
                 time.sleep(0.1)
-        self._daemon = subprocess.Popen(["smbd", "-F", "--no-process-group"], stdin=subprocess.DEVNULL)
+        # In a group of its own: whoever ends smbd ends its whole group with it.
+        self._daemon = subprocess.Popen(["smbd", "-F", "--no-process-group"], stdin=subprocess.DEVNULL, process_group=0)
 
     def stop(self) -> None:
         """The service has stopped, or the machine ends."""
