@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.lab.windows.machine.default_services import BY_FEATURE, default_services, record
+from tests.lab.windows.machine.default_services import default_services, record, rows_of_feature
 from tests.lab.windows.machine.part import Part
 from tests.lab.windows.machine.refusals import Refused, win32
 
@@ -94,7 +94,7 @@ class Services(Part):
 
     def add_of_feature(self, feature: str) -> None:
         """The services that a newly installed feature brings."""
-        for row in BY_FEATURE.get(feature, ()):
+        for row in rows_of_feature(feature):
             if not self.find(row[0]):
                 self.data["services"].append(record(row))
                 self.begin_start(row[0])
