@@ -24,7 +24,7 @@ foreach ($folder in @(Get-ChildItem -LiteralPath $root -Directory)) {
     $begin = Join-Path -Path $folder.FullName -ChildPath "runs\$task"
     if (-not (Test-Path -LiteralPath "$begin.request.json")) { continue }
     $lines = @()
-    if (Test-Path -LiteralPath "$begin.jsonl") { $lines = @([System.IO.File]::ReadAllLines("$begin.jsonl")) }
+    if (Test-Path -LiteralPath "$begin.jsonl") { $lines = @((Read-DtamText "$begin.jsonl") -split "\r?\n") }
     $state = 'interrupted'
     $code = $null
     $output = ''

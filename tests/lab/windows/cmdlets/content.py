@@ -10,6 +10,7 @@ from tests.lab.windows.cmdlets.base import as_list, over_machine, record
 from tests.lab.windows.cmdlets.places import Place, chosen, may_write, wrote
 from tests.lab.windows.machine.refusals import Refused
 from tests.lab.windows.powershell.commands import Call
+from tests.lab.windows.powershell.netfiles import is_being_written
 from tests.lab.windows.powershell.values import Byte, PsObject, custom
 
 COMMANDS = "Microsoft.PowerShell.Commands."
@@ -145,5 +146,8 @@ def get_file_hash(call: Call) -> Iterator[Any]:
     algorithm = str(call.get("Algorithm", "SHA256")).upper()
     for at in chosen(call):
         if at.file and at.file.real.is_file():
+            if is_being_written(at.file.real):
+                message = f"The file '{at.file.windows}' cannot be read: The process cannot access the file because it is being used by another process."
+                raise Refused(message, "FileReadError", "ReadError", "System.IO.IOException", at.file.windows)
             digest = hashlib.new(algorithm.lower(), at.file.real.read_bytes()).hexdigest().upper()
             yield custom({"Algorithm": algorithm, "Hash": digest, "Path": at.file.windows})

@@ -26,6 +26,7 @@ from tests.lab.windows.machine.paths import bad_name
 from tests.lab.windows.machine.refusals import Refused
 from tests.lab.windows.machine.registry import kind_of
 from tests.lab.windows.powershell.commands import Call
+from tests.lab.windows.powershell.netfiles import is_open
 from tests.lab.windows.powershell.values import typed
 
 COMMANDS = "Microsoft.PowerShell.Commands."
@@ -225,6 +226,7 @@ def _remove(call: Call, at: Place) -> None:
             "System.IO.IOException",
             at.file.windows,
         )
+    _refuse_open(at.file, "RemoveFileSystemItemIOError")
     if call.should_process(
         f"Item: {at.file.windows}" if not folder else f"Directory: {at.file.windows}",
         "Remove Directory" if folder else "Remove File",
@@ -309,12 +311,21 @@ def move_item(call: Call) -> Iterator[Any]:
                 "System.IO.DirectoryNotFoundException",
                 at.file.windows,
             )
+        _refuse_open(at.file, "MoveFileInfoItemIOError")
+        _refuse_open(to.file, "MoveFileInfoItemIOError")
         if call.should_process(f"Item: {at.file.windows} Destination: {to.file.windows}", "Move File"):
             shutil.move(at.file.real, to.file.real)
             wrote(call, at)
             wrote(call, to)
             if call.switch("PassThru"):
                 yield item_object(call, to)
+
+
+def _refuse_open(file: Located, error_id: str) -> None:
+    """What somebody has open is neither moved nor removed (no FileShare.Delete is given in the subset)."""
+    if is_open(file.real):
+        message = "The process cannot access the file because it is being used by another process."
+        raise Refused(message, error_id, "WriteError", "System.IO.IOException", file.windows)
 
 
 @over_machine("Rename-Item", error_class=f"{COMMANDS}RenameItemCommand")
@@ -336,6 +347,7 @@ def rename_item(call: Call) -> Iterator[Any]:
     if target.exists():
         message = "Cannot create a file when that file already exists.\r\n"
         raise Refused(message, "RenameItemIOError", "WriteError", "System.IO.IOException", at.file.windows)
+    _refuse_open(at.file, "RenameItemIOError")
     if call.should_process(f"Item: {at.file.windows} Destination: {new}", "Rename File"):
         at.file.real.rename(target)
         wrote(call, at)

@@ -17,6 +17,7 @@ from tests.lab.windows.cmdlets.base import (
     record,
     wanted,
 )
+from tests.lab.windows.machine.refusals import Refused
 from tests.lab.windows.machine.tasks import no_such_task, task_error
 from tests.lab.windows.powershell.commands import Call
 from tests.lab.windows.powershell.values import PsObject, UInt32
@@ -142,6 +143,9 @@ def new_settings(call: Call) -> Iterator[Any]:
         "limit_s": call.get("ExecutionTimeLimit").total_seconds() if call.has("ExecutionTimeLimit") else 259200,
         "disallow_start": call.switch("DisallowDemandStart"),
     }
+    if not 0 <= int(call.get("Priority", 7)) <= 10:
+        message = f"Cannot validate argument on parameter 'Priority'. The {call.get('Priority')} argument is not in the range of 0 to 10."
+        raise Refused(message, "ParameterArgumentValidationError", "InvalidData", "System.ArgumentException")
     items = {
         "AllowDemandStart": not data["disallow_start"],
         "Enabled": not call.switch("Disable"),

@@ -134,6 +134,8 @@ class Network(Part):
             ) from why
         if any(one["address"] == text for one in self.data["addresses"]):
             raise cim_error(5010, ADDRESS_CLASS, "The object already exists.")
+        if network.network_address.is_multicast or ipaddress.ip_address(text).is_unspecified:
+            raise cim_error(87, ADDRESS_CLASS, f"Invalid parameter IPAddress {address}")
         if card["dhcp"] and persistent:
             message = "Inconsistent parameters PolicyStore PersistentStore and Dhcp Enabled"
             raise cim_error(87, ADDRESS_CLASS, message)

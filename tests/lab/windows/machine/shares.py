@@ -71,7 +71,7 @@ class Shares(Part):
     ) -> dict[str, Any]:
         """Offer a folder; the name must be free, the folder there."""
         self.require_server()
-        if not name.strip() or len(name) > 80 or set(name) & FORBIDDEN:
+        if not name.strip() or len(name) > 80 or set(name) & FORBIDDEN or any(char < " " for char in name):
             raise cim_error(87, CLASS)
         if name.lower() in self._shares:
             raise cim_error(2118, CLASS)

@@ -45,6 +45,35 @@ def must_be(shell: Interpreter, name: Any) -> Path:
     raise Raised("System.IO.FileNotFoundException", f"Could not find file '{to_text(name)}'.")
 
 
+def is_open(path: Path) -> bool:
+    """Whether anybody has the file open, so that it cannot be moved or removed."""
+    with GATE:
+        return bool(OPEN_FILES.get(str(path)))
+
+
+def is_being_written(path: Path) -> bool:
+    """Whether somebody has the file open in a way that keeps a reader out who shares reading alone."""
+    with GATE:
+        held = OPEN_FILES.get(str(path), [])
+        return any(want != "read" or allow not in ("read", "readwrite") for want, allow in held)
+
+
+def readable(shell: Interpreter, name: Any) -> Path:
+    """The real path of a file that is read whole, by FileShare.Read."""
+    path = must_be(shell, name)
+    if is_being_written(path):
+        raise in_use(name)
+    return path
+
+
+def unopened(shell: Interpreter, name: Any) -> Path:
+    """The real path of a file that is moved away."""
+    path = must_be(shell, name)
+    if is_open(path):
+        raise in_use(name)
+    return path
+
+
 def may_be(shell: Interpreter, name: Any) -> Path:
     """The real path of a file that is going to be written."""
     path = real(shell, name)
@@ -118,25 +147,25 @@ def file_methods(shell: Interpreter) -> Methods:
         into = may_be(shell, target)
         if into.exists() and not over:
             raise Raised("System.IO.IOException", f"The file '{to_text(target)}' already exists.")
-        shutil.copyfile(must_be(shell, source), into)
+        shutil.copyfile(readable(shell, source), into)
 
     def move(source: Any, target: Any) -> None:
         into = may_be(shell, target)
         if into.exists():
             raise Raised("System.IO.IOException", "Cannot create a file when that file already exists.\r\n")
-        must_be(shell, source).rename(into)
+        unopened(shell, source).rename(into)
 
     def replace(source: Any, target: Any, backup: Any = None, *_: Any) -> None:
-        first, into = must_be(shell, source), must_be(shell, target)
+        first, into = unopened(shell, source), unopened(shell, target)
         if backup is not None and to_text(backup):
             shutil.copyfile(into, may_be(shell, backup))
         first.replace(into)
 
     return {
         "exists": lambda name: bool(to_text(name)) and real(shell, name).is_file(),
-        "readalltext": lambda name, coding=None: decoded(must_be(shell, name).read_bytes(), coding),
-        "readalllines": lambda name, coding=None: _lines(decoded(must_be(shell, name).read_bytes(), coding)),
-        "readallbytes": lambda name: [Byte(one) for one in must_be(shell, name).read_bytes()],
+        "readalltext": lambda name, coding=None: decoded(readable(shell, name).read_bytes(), coding),
+        "readalllines": lambda name, coding=None: _lines(decoded(readable(shell, name).read_bytes(), coding)),
+        "readallbytes": lambda name: [Byte(one) for one in readable(shell, name).read_bytes()],
         "writealltext": lambda name, text, coding=None: write(may_be(shell, name), encoded(to_text(text), coding)),
         "writealllines": lambda name, lines, coding=None: write(may_be(shell, name), encoded(_joined(lines), coding)),
         "writeallbytes": lambda name, data: write(may_be(shell, name), bytes(int(one) for one in data)),
