@@ -87,3 +87,36 @@ def set_dns_registration(ports: Ports, given: Given, found: Found) -> None:
     if registers is not None:
         arguments = {"interface": given["interface"], "registers": registers}
         ports.host(given["where"]).call("set_dns_registration", arguments)
+
+
+# -- addresses that come back
+
+
+def _addresses(ports: Ports, given: Given, wanted: str) -> dict[str, str]:
+    """The state of each that is its own; those of leases come by themselves."""
+    arguments = {"Address": list(given["addresses"]), "Wanted": wanted}
+    told = ports.host(given["where"]).call("wake_addresses", arguments, deed=bool(wanted))
+    return {str(one["address"]): str(one["state"]) or "off" for one in told if not one["leased"]}
+
+
+@look("addresses-awake")
+def addresses_awake(ports: Ports, given: Given) -> Seen:
+    """Each address is in use."""
+    states = _addresses(ports, given, "")
+    says = ", ".join(f"{address} is {state.lower()}" for address, state in states.items())
+    return Seen(done=set(states.values()) <= {"Preferred"}, says=says, found={"states": states})
+
+
+@deed("wake-addresses")
+def wake_addresses(ports: Ports, given: Given, _found: Found) -> None:
+    """A duplicate is taken off and put on again, now that nobody else has it."""
+    _addresses(ports, given, "used")
+
+
+@deed("take-addresses-off")
+def take_addresses_off(ports: Ports, given: Given, found: Found) -> None:
+    """Those that were not in use before, so that the other server can take them again."""
+    states = found.get("states", {})
+    quiet = [one for one in given["addresses"] if states.get(one["address"]) != "Preferred"]
+    if quiet:
+        _addresses(ports, {**given, "addresses": quiet}, "off")

@@ -113,10 +113,17 @@ class Clients:
     def ask(self, probe: HealthProbe) -> str:
         state = self._story.world.state
         (address,) = state["names"][f"{probe.name}. A"]["data"]
-        where = SOURCE if address == "10.0.0.1" else TARGET
+        where = self._at(address)
         if state["spns"] == where.value and "data" in self._story.shares(where):
             return f"{probe.name} was answered by the {where}"
         raise TryAgain(f"nobody serves at {address}")
+
+    def _at(self, address: str) -> Where:
+        machines = self._story.pair.machines
+        for where, machine in machines.items():
+            if where not in self._story.pair.off and address in machine.network.own():
+                return where
+        raise TryAgain(f"nobody has {address}")
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ from orchestrator.sdk.steps.turning import (
     return_spns,
     turn,
 )
-from orchestrator.sdk.steps.windows import open_firewall, set_dns_registration, set_smb_server
+from orchestrator.sdk.steps.windows import open_firewall, set_dns_registration, set_smb_server, wake_addresses
 
 __all__ = [
     "NOTHING",
@@ -131,4 +131,5 @@ __all__ = [
     "take_shares_away",
     "take_spns",
     "turn",
+    "wake_addresses",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.model.servers import Where
@@ -49,6 +49,21 @@ def set_dns_registration(where: Where, server: str, interface: str, *, registers
         act("dns-registration-is", **given),
         act("set-dns-registration", **given),
         act("set-dns-registration", **given, back=True),
+    )
+
+
+def wake_addresses(where: Where, server: str, addresses: Sequence[Mapping[str, Any]]) -> Step:
+    """The server's own addresses are in use again after another one gave them back: Windows leaves a duplicate one unused."""
+    given = {"where": where, "addresses": [dict(one) for one in addresses]}
+    return Step(
+        f"wake-addresses-{where}",
+        where,
+        f"use the addresses of {server} again",
+        act("addresses-awake", **given),
+        act("wake-addresses", **given),
+        act("take-addresses-off", **given),
+        after=tuple(f"{one['address']} on {server} {one['interface']}" for one in addresses),
+        downtime=True,
     )
 
 

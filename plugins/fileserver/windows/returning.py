@@ -82,6 +82,8 @@ def _epoch_moved(planning: Planning) -> Iterator[Step]:
 
 def _serving_again(planning: Planning) -> Iterator[Step]:
     epoch, source = planning.epoch + 1, parts.server(planning, SOURCE)
+    if planning.protection.settings.failover.fails_over("addresses"):
+        yield steps.wake_addresses(SOURCE, source, taking.own_addresses(planning))
     for service in planning.protection.settings.failover.services:
         document = service.document(SOURCE)
         step = steps.start_service(SOURCE, source, document, downtime=True)

@@ -101,3 +101,11 @@ def names(planning: Planning) -> dict[str, Any]:
         "strict_off": True,
         "loopback": bool(tab and tab.loopback),
     }
+
+
+def own_addresses(planning: Planning) -> list[dict[str, Any]]:
+    """The taken addresses, each with the source's interface; of one that is not there at the moment the target's name of it is taken."""
+    ours = planning.inventory.source.windows
+    wanted: list[dict[str, Any]] = taken.addresses(planning)["addresses"]
+    own = [(one, ours.address(one["address"]) if ours else None) for one in wanted]
+    return [one | {"interface": found.interface if found else one["interface"]} for one, found in own]

@@ -1,0 +1,84 @@
+"""A Windows file server that fails over with all it is: addresses, names, shares and service names, there and back on the simulated servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.model.conditions import Stage
+from orchestrator.model.plan import PlanKind
+from orchestrator.model.servers import Where
+from orchestrator.model.settings import Settings
+from tests.conformance.simulated import SERVICE_ADDRESS
+from tests.conformance.test_windows_story import SOURCE, TARGET, Story, begun
+
+KEYS = (
+    r"SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters",
+    r"SYSTEM\CurrentControlSet\Control\Lsa\MSV1_0",
+)
+
+
+def told(story: Story, where: Where) -> dict[str, Any]:
+    """All that a failover changes on a side, as the server itself has it."""
+    machine = story.pair.machines[where]
+    found = story.ports().hosts[where].windows()
+    return {
+        "shares": story.shares(where),
+        "addresses": sorted((one.address, one.prefix, one.interface, one.state) for one in found.addresses),
+        "own": sorted(machine.network.own()),
+        "names": (found.optional_names, list(machine.computer.data["alternate_names"])),
+        "smb": found.smb_server,
+        "registry": [dict(machine.registry.values("HKLM\\" + key)) for key in KEYS],
+        "directory": {name: list(held) for name, held in story.pair.directory.names.items() if held},
+        "clients": (story.world.state["spns"], story.world.state["names"]),
+    }
+
+
+def changed(story: Story, **failover: Any) -> Story:
+    """The story with these settings of a failover."""
+    given = story.settings.model_dump(mode="json", exclude_unset=True)
+    given["failover"] |= failover
+    if failover.get("type") == "identity":
+        given["failover"].pop("dns")
+    story.settings = Settings.model_validate(given)
+    return story
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Iterator[Story]:
+    with begun(tmp_path) as made:
+        yield made
+
+
+def there_and_back(story: Story) -> None:
+    """Protect, power cut, failover, failback."""
+    story.carry_out(PlanKind.PROTECT)
+    story.stage, story.epoch = Stage.ENABLED, 1
+    before = {where: told(story, where) for where in (SOURCE, TARGET)}
+    story.pair.power_cut(SOURCE)
+    story.carry_out(PlanKind.FAILOVER, forced=True)
+    story.stage, story.epoch = Stage.FAILED_OVER, 2
+    assert story.shares(TARGET) == before[SOURCE]["shares"]
+    assert story.world.state["spns"] == "target"
+    over = told(story, TARGET)
+    story.pair.boot(SOURCE)
+    for _ in range(5):
+        story.pair.tick()
+    assert SERVICE_ADDRESS in over["own"]
+    assert "files.lab.example" in over["names"][1]
+    assert (SERVICE_ADDRESS, 24, "Ethernet", "duplicate") in told(story, SOURCE)["addresses"]
+    story.carry_out(PlanKind.FAILBACK)
+    for where in (SOURCE, TARGET):
+        assert told(story, where) == before[where], where
+
+
+@pytest.mark.covers("AM-15")
+def test_address_and_alternate_names_move_there_and_back_and_all_is_as_before(story: Story) -> None:
+    """The source comes back while the target has its address, which Windows leaves a duplicate until it is put on again."""
+    identity = {"addresses": [{"source": SERVICE_ADDRESS, "interface": "Ethernet"}]}
+    with story.world.change() as state:
+        state["names"]["files.lab.example. A"]["data"] = [SERVICE_ADDRESS]
+    there_and_back(changed(story, type="identity", identity=identity, windows={"names": "alternate"}))
