@@ -279,6 +279,8 @@ def test_a_restore_gives_links_their_original_places(module_engines, needs, tmp_
         wait_for(lambda: there.connection(back.key).target_data_state == "good", 60, "a restored source")
         (side.target / "third").symlink_to(side.target / "in")
         there.connection_action(back.key, "settle")
+        there.disconnect(back.key)
+        there.unmount(str(side.target))
     for name in ("first", "second", "third"):
         assert (side.source / name).readlink() == side.source / "in", name
 
