@@ -10,6 +10,7 @@ import math
 import shlex
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -84,6 +85,8 @@ class LedgerGrants:
         if not forced:
             self._make_sure(protection, holder)
         self._ask(protection, epoch, forced=forced, by=by)
+        if forced:
+            _fence_where_it_answers(holder, protection, f"{by or 'somebody'} forced epoch {epoch}")
         self._ledger.note_granted(protection, epoch)
 
     def give_again(self, protection: str, epoch: int) -> None:
@@ -102,7 +105,7 @@ class LedgerGrants:
         if left_s == 0:
             return
         if _seen_fenced(holder, protection):
-            _refuse_while_running(holder)
+            _refuse_while_running(holder, protection)
             return
         if self._settings.fence_command:
             self._fence(holder)
@@ -147,8 +150,28 @@ def _seen_fenced(holder: Host, protection: str) -> bool:
     return view is not None and view.fenced
 
 
-def _refuse_while_running(holder: Host) -> None:
-    """A fence is noted before the services are stopped: TryAgain until they are."""
-    running = [service.name for service in holder.services() if service.managed and service.state != "stopped"]
+def _fence_where_it_answers(holder: Host, protection: str, reason: str) -> None:
+    """A person said that it is down. Where it is not, it is fenced and its services are stopped; where it is silent, the person's word counts.
+
+    Raises:
+        TryAgain: it answers, and is not stopped yet.
+    """
+    try:
+        view = holder.protection(protection)
+    except (DtamError, TryAgain):
+        return
+    if view is None:
+        return
+    if not view.fenced:
+        with suppress(DtamError):  # what could not be stopped is seen below
+            holder.act(protection, "fence", {"reason": reason})
+    _refuse_while_running(holder, protection)
+
+
+def _refuse_while_running(holder: Host, protection: str) -> None:
+    """A fence is noted before the services are stopped: TryAgain until those of this protection are."""
+    document = holder.protection_document(protection) or {}
+    own = {str(one["name"]) for one in document.get("services", ())}
+    running = [one.name for one in holder.services() if one.managed and one.name in own and one.state != "stopped"]
     if running:
         raise TryAgain(f"{holder.name} is fenced, and {', '.join(running)} not stopped yet", after_s=ASK_AGAIN_S)

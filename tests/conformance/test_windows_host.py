@@ -418,6 +418,31 @@ def test_what_keeps_scripts_from_running_is_named(machine: Machine, forbidding: 
         caller_in(machine, session).ask("protection_state", {})
 
 
+def test_questions_change_nothing(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, MachineSettings(name="ALPHA", features=("FS-FileServer", "Storage-Replica")), Hooks())
+    machine.boot()
+    caller = caller_in(machine, Session(user="ALPHA\\dtam", elevated=True))
+    caller.install("lay", tuple(scripts()))
+    caller.do("set_guard", {"Wanted": False})
+    host = WinRmHost("alpha", caller)
+    host.put_protection({"id": "p", "role": "source", "epoch": 1, "services": [SERVICE]})
+    assert host.protection("p")  # the first question of a boot gives it its id, in memory only
+
+    def everything() -> dict[str, bytes]:
+        return {str(one): one.read_bytes() for one in tmp_path.rglob("*") if one.is_file()}
+
+    before = everything()
+    host.windows(WindowsAsk(registry=(RegistryAsk(LANMAN, "Nothing"),), commands=("Get-SmbShare",)))
+    host.facts(["C:\\Windows", "C:\\none"])
+    host.services([SERVICE])
+    assert host.protections() == (("p", "source"),)
+    assert host.protection_document("p")
+    assert host.changed_scripts("p") == ()
+    assert host.script_run("run-1", "post_failover") is None
+    host.call("storage_replica_state", {"group": "g-source", "volumes": ["E:"]}, deed=False)
+    assert everything() == before
+
+
 def test_a_folder_that_somebody_filled_before_is_not_trusted(tmp_path: Path) -> None:
     machine = Machine(tmp_path, MachineSettings(name="ALPHA"), Hooks())
     machine.boot()

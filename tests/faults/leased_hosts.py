@@ -148,6 +148,9 @@ class LeasedHost:
                 raise GiveUp(f"{self.name} does not take {settings}")
             host |= {"n": settings["n"], "until_s": settings["until_s"], "running": True}
 
+    def protection_document(self, protection: str) -> Mapping[str, Any]:
+        return {"id": protection, "services": [{"name": "files"}]}
+
     def services(self, wanted: Sequence[Mapping[str, Any]] = ()) -> tuple[ServiceFacts, ...]:
         host = self._own()
         state = "running" if host["running"] and not host["off"] else "stopped"

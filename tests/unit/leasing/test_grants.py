@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,11 @@ class Holder:
     answers: bool = False
     fenced: bool = False
     state: str = "stopped"
+    deeds: list[str] = field(default_factory=list)
+
+    def act(self, protection: str, action: str, settings: Any) -> None:
+        self.deeds.append(f"{action} {protection}: {settings['reason']}")
+        self.fenced = True
 
     def protection(self, protection: str) -> ProtectionView:
         if not self.answers:
@@ -33,7 +38,11 @@ class Holder:
         return ProtectionView(protection, "source", 1, self.fenced, False, boot="b", ticks_s=1.0)
 
     def services(self) -> tuple[ServiceFacts, ...]:
-        return (ServiceFacts("files", self.state, managed=True),)
+        other = ServiceFacts("print", "running", managed=True)
+        return (ServiceFacts("files", self.state, managed=True), other)
+
+    def protection_document(self, protection: str) -> dict[str, Any]:
+        return {"id": protection, "services": [{"name": "files"}]}
 
 
 class Witness:
@@ -126,3 +135,15 @@ def test_a_clear_no_gives_leases_again(ledger: Ledger, clock: Clock) -> None:
     with pytest.raises(GiveUp, match="epoch 7"):
         granted(ledger, Holder(), Witness(GrantAnswer(False, 7, "somebody owns epoch 7")))
     assert not ledger.look("p").asking
+
+
+@pytest.mark.covers("AM-27")
+def test_a_source_that_lives_on_is_fenced_where_a_person_forces_the_epoch(ledger: Ledger) -> None:
+    alive = Holder(answers=True, state="running")
+    with pytest.raises(TryAgain, match="files not stopped yet"):
+        granted(ledger, alive, forced=True)
+    assert ledger.look("p").granted == 0
+    alive.state = "stopped"
+    assert granted(ledger, alive, forced=True).granted("p") == 2
+    assert alive.deeds == ["fence p: ann forced epoch 2"]
+    assert granted(ledger, Holder(), forced=True).granted("p") == 2
