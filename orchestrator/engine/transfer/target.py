@@ -361,11 +361,16 @@ class TargetConnection:
         self.channel.close()
 
     def _next(self) -> Message | None:
-        """The next message to send; None when the session is over. Time passes for the core while nothing is to be sent."""
+        """The next message to send; None when the session is over. Time passes for the core while nothing is to be sent.
+
+        Who has just sent does not doze yet: what there is to tell after most messages would wake it at once.
+        """
+        is_quiet = False
         with self._something:
             while not self._outbox:
-                self._is_dozing = not self._core.has_unsaid
-                if not self._something.wait(IDLE_TICK_S if self._is_dozing else TICK_S) and not self._is_answering:
+                self._is_dozing = is_quiet and not self._core.has_unsaid
+                is_quiet = not self._something.wait(IDLE_TICK_S if self._is_dozing else TICK_S)
+                if is_quiet and not self._is_answering:
                     self._note_signs_of_life()
                     for action in self._core.handle(Tick(), time.monotonic()):
                         if isinstance(action, Hangup):
