@@ -236,13 +236,30 @@ function Show-Deed {
     }
 }
 
+# What this server keeps about the protection, as text; nothing where it keeps nothing. While it is being replaced the former text is there.
+function Read-Kept {
+    $path = [System.IO.Path]::Combine($Folder, 'protection.json')
+    for ($turn = 1; [System.IO.File]::Exists($path) -or [System.IO.File]::Exists("$path.old"); $turn++) {
+        try {
+            $one = if ([System.IO.File]::Exists($path)) { $path } else { "$path.old" }
+            return [System.IO.File]::ReadAllText($one)
+        } catch [System.IO.IOException] {
+            if ($turn -ge 50) {
+                throw
+            }
+        }
+        Start-Sleep -Milliseconds 40
+    }
+}
+
 # Why this server may not serve; empty when it may. What this server keeps about the protection says it.
 function Get-Fence {
     $path = [System.IO.Path]::Combine($Folder, 'protection.json')
-    if (-not [System.IO.File]::Exists($path)) {
+    $kept = Read-Kept
+    if (-not $kept) {
         return "$path is not there: nobody says whether another server has the service"
     }
-    $document = ConvertFrom-Json -InputObject ([System.IO.File]::ReadAllText($path)) | Select-Object -Property @('epoch', 'fenced')
+    $document = ConvertFrom-Json -InputObject $kept | Select-Object -Property @('epoch', 'fenced')
     if ($Request['Epoch'] -gt 0 -and [long]$document.epoch -gt $Request['Epoch']) {
         Stop-Script -Says "nothing was done: epoch $($Request['Epoch']) is over, this server knows of epoch $($document.epoch)" -Code 77
     }

@@ -87,9 +87,9 @@ function Get-InstalledPath {
 
 # What this server keeps about the protection's services, where its installed scripts can be asked; nothing elsewhere.
 function Get-Kept {
-    $path = [System.IO.Path]::Combine($Folder, 'protection.json')
-    if ([System.IO.File]::Exists($path) -and [System.IO.File]::Exists((Get-InstalledPath -File 'start_service.ps1'))) {
-        ConvertFrom-Json -InputObject ([System.IO.File]::ReadAllText($path)) | Select-Object -Property @('services', 'wanted')
+    $kept = Read-Kept
+    if ($kept -and [System.IO.File]::Exists((Get-InstalledPath -File 'start_service.ps1'))) {
+        ConvertFrom-Json -InputObject $kept | Select-Object -Property @('services', 'wanted')
     }
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import threading
+from importlib import resources
 
 import pytest
 
@@ -192,3 +193,12 @@ def test_a_pipe_that_breaks_ends_the_process_without_its_finally_blocks(machine)
     with pytest.raises(Gone):
         start(["powershell", "-Command", text], machine, Session(), broken, broken, io.BytesIO())()
     assert not machine.files.open_path("C:\\Temp\\never").exists()
+
+
+def test_what_a_host_keeps_is_found_while_it_is_being_replaced(machine):
+    text = (resources.files("scripts") / "templates" / "common" / "runtime.ps1").read_text(encoding="utf-8-sig")
+    function = text[text.index("function Read-Kept") : text.index("# Why this server may not serve")]
+    begin = f"{function}\n$Folder = 'C:\\Temp'; $p = 'C:\\Temp\\protection.json'; if (-not (Read-Kept)) {{ 'none' }}\n"
+    former = "[System.IO.File]::WriteAllText(\"$p.old\", 'former'); Read-Kept\n"
+    now = "[System.IO.File]::WriteAllText($p, 'now'); Read-Kept"
+    assert said(machine, begin + former + now) == ["none", "former", "now"]
