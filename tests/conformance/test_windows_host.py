@@ -248,6 +248,28 @@ def test_what_somebody_else_starts_is_stopped_again_while_fenced_or_without_a_le
 
 
 @pytest.mark.covers("AM-27")
+def test_what_depends_on_a_service_comes_back_with_it_after_a_lease_and_a_fence(stage: Stage) -> None:
+    named = {"requires": ["Spooler"], "start": "Manual"}
+    stage.served.control.ask("machine", call="services.create", arguments=["Fax", "Fax", "C:\\fax.exe"], named=named)
+
+    def fax() -> object:
+        return of_machine(stage, "services.status", "Fax")
+
+    stage.host.start_service("files")
+    of_machine(stage, "services.begin_start", "Fax")
+    patiently(lambda: fax() == "Running", "it runs")
+    lease(stage, 1, 1.0)
+    patiently(lambda: fax() == "Stopped" and stage.state_of_service() == "stopped", "both are stopped")
+    patiently(lambda: (stage.host.protection("p") or 0).says == "the lease ran out", "and that is noted")
+    lease(stage, 2, None)
+    assert (stage.state_of_service(), fax()) == ("running", "Running")
+    stage.host.act("p", "fence", {"reason": "a test"})
+    assert (stage.state_of_service(), fax()) == ("stopped", "Stopped")
+    stage.host.act("p", "set_epoch", {"epoch": 1})
+    assert (stage.state_of_service(), fax()) == ("running", "Running")
+
+
+@pytest.mark.covers("AM-27")
 def test_a_lease_that_is_over_starts_nothing_where_no_guard_looks(stage: Stage) -> None:
     stage.host.start_service("files")
     stage.host.stop_service("files")
