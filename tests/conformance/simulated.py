@@ -13,15 +13,13 @@ from typing import Any
 
 from orchestrator.model.outcomes import GiveUp, TryAgain
 from orchestrator.model.servers import Where
+from tests.lab.windows.alone import BIN, AlternateNames, PassingClock, lay
 from tests.lab.windows.machine.machine import Machine
 from tests.lab.windows.machine.refusals import Refused
 from tests.lab.windows.machine.settings import GIB, AddressSettings, Hooks, MachineSettings, VolumeSettings
-from tests.lab.windows.passing import PassingClock
 from tests.lab.windows.powershell import run
 from tests.lab.windows.powershell.commands import Session
 
-SCRIPTS = Path(__file__).parents[2] / "scripts" / "windows"
-BIN = "C:\\Program Files\\dtam\\bin"
 CALL = """
 $ErrorActionPreference = 'Stop'
 $request = [Console]::In.ReadToEnd() | ConvertFrom-Json
@@ -31,22 +29,8 @@ $path = $request.path
 & $path @arguments | ForEach-Object { ConvertTo-Json -InputObject $_ -Compress -Depth 12 }
 """
 ADMINISTRATOR = Session(user="LAB\\Administrator", elevated=True)
-
-
-@dataclass
-class Directory:
-    """The alternate names of computers' accounts, as netdom uses them."""
-
-    names: dict[str, list[str]] = field(default_factory=dict)
-
-    def alternate_names(self, account: str) -> list[str]:
-        return self.names.setdefault(account.lower(), [])
-
-    def add_alternate_name(self, account: str, name: str) -> None:
-        self.alternate_names(account).append(name)
-
-    def remove_alternate_name(self, account: str, name: str) -> None:
-        self.alternate_names(account).remove(name)
+SERVICE_ADDRESS = "10.0.0.100"
+ADDRESSES = {Where.SOURCE: ("10.0.0.1", SERVICE_ADDRESS), Where.TARGET: ("10.0.0.2",)}
 
 
 @dataclass
@@ -57,7 +41,7 @@ class Servers:
     disks: dict[Where, Path]
     clock: PassingClock
     off: set[Where] = field(default_factory=set)
-    directory: Directory = field(default_factory=Directory)
+    directory: AlternateNames = field(default_factory=AlternateNames)
 
     def read(self, where: Where, path: str) -> str:
         """A file of the data volume: from the volume where it is up, else from the copy that a destination keeps; empty where there is none."""
@@ -123,18 +107,6 @@ class SimulatedHost:
         if ran.exit_code != 0:
             raise GiveUp(f"{script} on {self.name}: {ran.stderr.decode(errors='replace').strip()}")
         return tuple(json.loads(line) for line in ran.stdout.decode().splitlines() if line.strip())
-
-
-def lay(machine: Machine) -> None:
-    """All our scripts lie on it."""
-    for script in SCRIPTS.glob("*.ps1"):
-        place = machine.files.open_path(f"{BIN}\\{script.name}")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(script.read_text(encoding="utf-8-sig"), encoding="utf-8-sig")
-
-
-SERVICE_ADDRESS = "10.0.0.100"
-ADDRESSES = {Where.SOURCE: ("10.0.0.1", SERVICE_ADDRESS), Where.TARGET: ("10.0.0.2",)}
 
 
 @contextmanager

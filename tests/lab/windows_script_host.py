@@ -6,17 +6,16 @@ import io
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from importlib import resources
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from orchestrator.model.servers import Platform
 from orchestrator.model.steps import Step
 from orchestrator.scripting import render
+from tests.lab.windows.alone import AlternateNames, PassingClock, lay
 from tests.lab.windows.machine.machine import Machine
 from tests.lab.windows.machine.settings import Hooks, MachineSettings
-from tests.lab.windows.passing import PassingClock
 from tests.lab.windows.powershell.commands import Session
 from tests.lab.windows.powershell.run import start
 from tests.lab.windows.powershell.values import Cancelled
@@ -24,14 +23,15 @@ from tests.lab.windows.powershell.values import Cancelled
 FOLDER = "C:\\ProgramData\\dtam\\protections\\files"
 LANMAN = r"SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters"
 LOOPBACK = r"SYSTEM\CurrentControlSet\Control\Lsa\MSV1_0"
+FASTER = 5
 SYSTEM = Session(user="NT AUTHORITY\\SYSTEM", is_network_logon=False)
 
 
 class HurriedClock(PassingClock):
-    """It goes on by itself as well, because two runs may stand beside each other."""
+    """It goes on by itself as well, and fast: what looks for an address's other owners, say, looks for less."""
 
     def __call__(self) -> float:
-        return self.now + time.monotonic()
+        return self.now + time.monotonic() * FASTER
 
 
 @dataclass
@@ -43,27 +43,11 @@ class Ended:
     err: str
 
 
-@dataclass
-class Names:
-    """The domain's alternate names of computers, as netdom uses them."""
-
-    names: dict[str, list[str]] = field(default_factory=dict)
-
-    def alternate_names(self, account: str) -> list[str]:
-        return self.names.setdefault(account.lower(), [])
-
-    def add_alternate_name(self, account: str, name: str) -> None:
-        self.alternate_names(account).append(name)
-
-    def remove_alternate_name(self, account: str, name: str) -> None:
-        self.alternate_names(account).remove(name)
-
-
 class WindowsScriptHost:
     """The server, with a protection's folder."""
 
     def __init__(self, directory: Path, settings: MachineSettings, folders: Sequence[str] = ()) -> None:
-        self.names = Names()
+        self.names = AlternateNames()
         clock = HurriedClock()
         self.machine = Machine(directory, settings, Hooks(directory=self.names), clock, clock.sleep).boot()
         self.kill: Callable[[], None] = lambda: None
@@ -77,10 +61,7 @@ class WindowsScriptHost:
 
     def install(self) -> None:
         """Lay the scripts that dtam installs on a server."""
-        for one in (resources.files("scripts") / "windows").iterdir():
-            place = self.path(f"C:\\Program Files\\dtam\\bin\\{one.name}")
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(one.read_text(encoding="utf-8-sig").encode("utf-8-sig"))
+        lay(self.machine)
 
     def fence(self, why: str, epoch: int = 2) -> None:
         """What the server keeps about the protection."""

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.lab.windows.alone import PassingClock
 from tests.lab.windows.machine.machine import Machine
 from tests.lab.windows.machine.settings import GIB, Hooks, MachineSettings, VolumeSettings
-from tests.lab.windows.passing import PassingClock
 
 
 @dataclass

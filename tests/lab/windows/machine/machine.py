@@ -93,10 +93,6 @@ class Machine:
         """The machine's clock in epoch seconds (with its offset)."""
         return self._clock() + self.computer.clock_offset_s if hasattr(self, "computer") else self._clock()
 
-    def passing_s(self) -> float:
-        """Seconds that go on whatever the clock is set to."""
-        return self._monotonic()
-
     def boot_ticks(self) -> int:
         """What QueryPerformanceCounter counts: 100 ns since this boot, whatever the clock does."""
         return int((self._monotonic() - self._powered_at) * 10_000_000)

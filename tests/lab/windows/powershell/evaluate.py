@@ -113,13 +113,11 @@ class Interpreter(Statements, Expressions, Members, Invoking):
             raise Cancelled
 
     def sleep(self, seconds: float) -> None:
-        """Let the machine's time pass in short steps; without a machine, ours."""
-        passing_s = getattr(self.machine, "passing_s", time.monotonic)
-        pause = getattr(self.machine, "pause", time.sleep)
-        end = passing_s() + seconds
-        while (left := end - passing_s()) > 0:
+        """Let time pass in short steps: it may be another process in its own thread that a script waits for."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
             self.check_cancelled()
-            pause(min(left, 0.05))
+            time.sleep(min(left, 0.05))
 
     def close(self) -> None:
         """Close what the script left open, as the end of a process does."""

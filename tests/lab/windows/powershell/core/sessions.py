@@ -70,6 +70,12 @@ def _scope(call: Call) -> Any:
     return scope
 
 
+def _no_variable(name: str) -> ErrorRecord:
+    message = f"Cannot find a variable with the name '{name}'."
+    kind = "System.Management.Automation.ItemNotFoundException"
+    return ErrorRecord("VariableNotFound", message, "ObjectNotFound", name, kind)
+
+
 @cmdlet("Get-Variable")
 def get_variable(call: Call) -> Iterator[Any]:
     for name in call.get("Name") or ["*"]:
@@ -77,16 +83,7 @@ def get_variable(call: Call) -> Iterator[Any]:
             raise OutsideSubset("Get-Variable with a pattern lies outside the subset")
         found = _scope(call).variables.get(name.casefold()) if call.has("Scope") else call.frame.scope.find(name)
         if found is None:
-            message = f"Cannot find a variable with the name '{name}'."
-            call.error(
-                ErrorRecord(
-                    "VariableNotFound",
-                    message,
-                    "ObjectNotFound",
-                    name,
-                    "System.Management.Automation.ItemNotFoundException",
-                )
-            )
+            call.error(_no_variable(name))
         elif call.switch("ValueOnly"):
             yield found.value
         else:
@@ -120,16 +117,7 @@ def set_variable(call: Call) -> None:
 def remove_variable(call: Call) -> None:
     for name in call.get("Name"):
         if _scope(call).variables.pop(name.casefold(), None) is None:
-            message = f"Cannot find a variable with the name '{name}'."
-            call.error(
-                ErrorRecord(
-                    "VariableNotFound",
-                    message,
-                    "ObjectNotFound",
-                    name,
-                    "System.Management.Automation.ItemNotFoundException",
-                )
-            )
+            call.error(_no_variable(name))
 
 
 # Time -----------------------------------------------------------------------------
