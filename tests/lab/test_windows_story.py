@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import pytest
 
@@ -24,21 +25,33 @@ from tests.lab.windowstage import FILE, GRACE_S, HOME, ID, LEASE_S, WindowsStage
 LONG_S = 180.0
 
 
+@dataclass(frozen=True)
+class Found:
+    """What validation said of two servers as they are installed, one of them with another option, and how it was mended."""
+
+    stage: WindowsStage
+    said: str
+    then: str
+
+
 @pytest.fixture(scope="module")
-def begun(lab: Lab) -> Iterator[WindowsStage]:
-    """Both servers are known, nothing is protected, and what `dtam rights` prints is done."""
+def found(lab: Lab) -> Iterator[Found]:
+    """Both servers are known; what `dtam rights` prints is done, and what can be mended is mended."""
     stage = WindowsStage(lab)
     stage.begin()
     stage.dtam("--fileprint", "configure", "--file", FILE)
-    yield stage
+    stage.beta.control.ask("machine", call="shares.configure", named={"RequireSecuritySignature": True})
+    said = stage.dtam("--fileprint", "validate", "--protection", ID, code=1)
+    stage.permit()
+    stage.dtam("--fileprint", "validate", "--protection", ID, "--fix", "--yes")
+    yield Found(stage, said, stage.dtam("--fileprint", "validate", "--protection", ID))
     stage.end()
 
 
 @pytest.fixture(scope="module")
-def stage(begun: WindowsStage) -> WindowsStage:
+def stage(found: Found) -> WindowsStage:
     """Protected, and watched by `dtam serve`."""
-    begun.permit()
-    begun.dtam("--fileprint", "validate", "--protection", ID, "--fix", "--yes")
+    begun = found.stage
     begun.dtam("--fileprint", "setup", "--file", FILE, "--yes")
     begun.serve()
     until("the source has a lease that ends", lambda: begun.said(f"winalpha has a lease of {LEASE_S:g} s"))
@@ -112,16 +125,13 @@ def go_home(stage: WindowsStage) -> None:
 
 @pytest.mark.slow
 @pytest.mark.covers("AM-11", "AM-36")
-def test_what_would_keep_winbeta_from_serving_is_found_and_mended(begun: WindowsStage) -> None:
-    begun.beta.control.ask("machine", call="shares.configure", named={"RequireSecuritySignature": True})
-    said = begun.dtam("--fileprint", "validate", "--protection", ID, code=1)
-    assert "does not know this machine yet" in said
-    assert "winbeta checks names strictly" in said
-    assert "RequireSecuritySignature is False there and True here" in said
-    begun.permit()
-    begun.dtam("--fileprint", "validate", "--protection", ID, "--fix", "--yes")
-    assert "0 errors" in begun.dtam("--fileprint", "validate", "--protection", ID)
-    assert begun.beta.control.ask("machine", call="shares.configuration")["RequireSecuritySignature"] is False
+def test_what_would_keep_winbeta_from_serving_is_found_and_mended(found: Found) -> None:
+    assert "does not know this machine yet" in found.said
+    assert "winbeta checks names strictly" in found.said
+    assert "RequireSecuritySignature is False there and True here" in found.said
+    assert "0 errors" in found.then
+    options = found.stage.beta.control.ask("machine", call="shares.configuration")
+    assert options["RequireSecuritySignature"] is options["EnableStrictNameChecking"] is False
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import json
 import shlex
 import tarfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import yaml
@@ -50,8 +51,8 @@ class WindowsStage(FileClients):
 
     def begin(self) -> None:
         """What an administrator would find: a share with permissions on a volume of its own, a witness, and both servers known to dtam."""
-        for server in (self.alpha, self.beta):
-            server.reinstall(**MACHINE)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda server: server.reinstall(**MACHINE), (self.alpha, self.beta)))
         self._share()
         in_background(self.witness, "dtwitness", "run", "--state", WITNESS, "--address", self.witness.address)
         for server in (self.alpha, self.beta):
