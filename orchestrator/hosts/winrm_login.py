@@ -22,6 +22,7 @@ from orchestrator.model.accounts import AccountName
 from orchestrator.model.servers import Transport, WinRmAddress
 
 SERVICE, PLAIN_SERVICE = "WSMAN", "HTTP"
+NO_LIBRARY = "the libraries of Kerberos are not installed here: pip install 'dtam[kerberos]' (builds with libkrb5-dev)"
 UNKNOWN = "not found in kerberos database"
 MUTUAL_TLS = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual"
 
@@ -40,6 +41,8 @@ def one_failure() -> Iterator[None]:
         yield
     except SpnegoError as error:
         raise LoginFailed(str(error)) from error
+    except ImportError as error:
+        raise LoginFailed(NO_LIBRARY) from error
     except Exception as error:
         if type(error).__module__.partition(".")[0] not in {"krb5", "gssapi"}:
             raise

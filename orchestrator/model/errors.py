@@ -38,7 +38,9 @@ class NotInThisState(DtamError):
 class ServerUnknown(DtamError):
     template = "server {name} is not known{among}"
     exit_code = 15
-    hint_template = "add it: dtam hosts add {name} --address ADDRESS --token-file FILE"
+    hint_template = (
+        "add it: dtam hosts add {name} --address ADDRESS --token-file FILE, or --winrm ADDRESS of a Windows server"
+    )
 
 
 class ServerWithoutEngine(ServerUnknown):
