@@ -79,6 +79,7 @@ def test_gathered_facts_keep_their_age(tmp_path: Path) -> None:
     assert again.age_s(1000.0) == 600.0
 
 
+@pytest.mark.covers("AM-26")
 def test_runs_and_audit(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         store.put_run(RUN, Measured(rto_s=2.5))
