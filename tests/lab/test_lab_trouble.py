@@ -11,7 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from orchestrator.model.settings import Settings
+from tests.lab import playing
 from tests.lab.__main__ import TO_TRY, running
 from tests.lab.controllers import answers
 from tests.lab.domain import Lab
@@ -173,6 +176,12 @@ def test_two_labs_at_once_and_nothing_left_of_one_whose_maker_was_killed(lab: La
         assert set(other) >= {"dc1", "ns2", "alpha", "beta", "client", "witness"}
         assert not mine & set(other.values())
         assert answers(lab.host("client"), PLACES["dc1"].address, "alpha.lab.example", "A") == PLACES["alpha"].address
+        assert _switched(maker.pid, "witness", "off") == 0
+        assert "witness" not in running()[str(maker.pid)]
+        assert _switched(maker.pid, "witness", "on") == 0
+        other = running()[str(maker.pid)]
+        assert "witness" in other
+        assert _switched(maker.pid, "nobody", "off") == 1
         processes = set().union(*(_everything_of(init) for init in other.values()))
         assert len(processes) > 20
     finally:
@@ -185,6 +194,27 @@ def test_two_labs_at_once_and_nothing_left_of_one_whose_maker_was_killed(lab: La
     )
     assert str(maker.pid) not in running()
     assert not _left_outside()
+
+
+def test_windows_servers_that_people_play_with_are_ready_to_be_protected(lab: Lab) -> None:
+    try:
+        playing.prepare(lab)
+        client, source = lab.host("client"), lab.windows(playing.SERVERS[0])
+        settings = Settings.model_validate(yaml.safe_load(client.path(playing.FILE).read_text()))
+        assert (settings.source, settings.name) == (source.host.name, source.host.fqdn)
+        asks = ["sh", "-c", playing.ASK]
+        until("the share answers", lambda: "blocks of size" in client.run(asks, check=False, timeout_s=60).stdout, 60)
+        assert source.control.ask("machine", call="computer.modules")["StorageReplica"]
+    finally:
+        lab.host("client").path(playing.FILE).unlink(missing_ok=True)
+        lab.reset_windows()
+
+
+def _switched(maker: int, host: str, state: str) -> int:
+    words = [sys.executable, "-m", "tests.lab", "power", host, state]
+    return subprocess.run(
+        words, cwd=PROJECT, env={**os.environ, "LAB": str(maker)}, timeout=120, capture_output=True, check=False
+    ).returncode
 
 
 def _try(maker: int, host: str, command: str) -> None:
