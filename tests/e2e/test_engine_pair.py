@@ -10,16 +10,15 @@ import os
 import random
 import signal
 import stat
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import pytest
 
 from orchestrator.engine.capture.control import ControlClient
 from orchestrator.engine.client import AnswerRefused, ConnectionStatus, schema
+from tests.e2e.background import Background
 from tests.faults.transfer_pair import Proxy
 
 PACE_S = 0.002
@@ -52,33 +51,18 @@ def fill(root: Path, files: int = 60) -> None:
 
 
 @dataclass
-class Load:
+class Load(Background):
     """Changes a tree until told to stop: writes, appends, renames, truncations, removals."""
 
     root: Path
     seed: int = 7
     changes: int = 0
-    failure: str = ""
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
 
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
+    def work(self) -> None:
         chance = random.Random(self.seed)
-        try:
-            while not self._stop.wait(PACE_S):
-                self._change(chance)
-                self.changes += 1
-        except OSError as error:
-            self.failure = str(error)
+        while not self.over.wait(PACE_S):
+            self._change(chance)
+            self.changes += 1
 
     def _change(self, chance: random.Random) -> None:
         path = self.root / f"d{chance.randrange(7)}" / f"load-{chance.randrange(40)}"

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import pytest
 from click.testing import CliRunner
@@ -22,40 +20,27 @@ from orchestrator.engine.client import (
     schema,
 )
 from tests.conftest import require
+from tests.e2e.background import Background
 from tests.volumes import volume
 
 
 @dataclass
-class Ledger:
+class Ledger(Background):
     """An SQLite database that is written to until told to stop: row after row, each a transaction of its own."""
 
     root: Path
     rows: int = 0
-    failure: str = ""
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
+    failures = (sqlite3.Error,)
 
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            base = sqlite3.connect(self.root / "ledger.db", isolation_level=None, timeout=30)
-            base.execute("PRAGMA synchronous=FULL")
-            base.execute("CREATE TABLE IF NOT EXISTS ledger (n INTEGER PRIMARY KEY, text TEXT)")
-            self.rows = base.execute("SELECT count(*) FROM ledger").fetchone()[0]
-            while not self._stop.wait(0.002):
-                base.execute("INSERT INTO ledger VALUES (?, ?)", (self.rows + 1, "x" * 700))
-                self.rows += 1
-            base.close()
-        except sqlite3.Error as error:
-            self.failure = str(error)
+    def work(self) -> None:
+        base = sqlite3.connect(self.root / "ledger.db", isolation_level=None, timeout=30)
+        base.execute("PRAGMA synchronous=FULL")
+        base.execute("CREATE TABLE IF NOT EXISTS ledger (n INTEGER PRIMARY KEY, text TEXT)")
+        self.rows = base.execute("SELECT count(*) FROM ledger").fetchone()[0]
+        while not self.over.wait(0.002):
+            base.execute("INSERT INTO ledger VALUES (?, ?)", (self.rows + 1, "x" * 700))
+            self.rows += 1
+        base.close()
 
 
 def rows_in(tree: Path, scratch: Path) -> int:
