@@ -33,12 +33,11 @@ function Remove-Own {
 function Wait-Own {
     param([string]$Text)
 
-    $end = [datetime]::UtcNow.AddSeconds(30)
     $state = ''
-    while ($state -ne 'Preferred') {
+    for ($turn = 0; $state -ne 'Preferred'; $turn++) {
         $state = @(Get-Own -Text $Text | ForEach-Object { "$($_.AddressState)" }) -join ', '
         if ($state -eq 'Duplicate') { throw "$Text is still in use by another server" }
-        if ([datetime]::UtcNow -ge $end) { throw "$Text is '$state' after 30 s, not Preferred" }
+        if ($turn -ge 150) { throw "$Text is '$state' after 30 s, not Preferred" }
         if ($state -ne 'Preferred') { Start-Sleep -Milliseconds 200 }
     }
 }

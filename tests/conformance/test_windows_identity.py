@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,21 @@ def changed(story: Story, **failover: Any) -> Story:
 
 @pytest.fixture
 def story(tmp_path: Path) -> Iterator[Story]:
+    """Time passes by itself: a script that was called waits for an address."""
+    ended = threading.Event()
     with begun(tmp_path) as made:
-        yield made
+
+        def pass_by() -> None:
+            while not ended.wait(0.2):
+                made.pair.tick()
+
+        passing = threading.Thread(target=pass_by)
+        passing.start()
+        try:
+            yield made
+        finally:
+            ended.set()
+            passing.join()
 
 
 def there_and_back(story: Story) -> None:
