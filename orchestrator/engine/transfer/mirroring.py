@@ -34,8 +34,20 @@ class Mirroring:
         self._asked = False
         self._not_before_s = 0.0
 
+    @property
+    def _makes_good(self) -> bool:
+        """Whether the mirror that runs, or is to run, leaves the target's data good."""
+        return self.job is not None and self.job.changes_state
+
     def take(self, job: MirrorJob) -> None:
-        """Run this one; one that is running is given up first."""
+        """Run this one; one that is running is given up first.
+
+        One that makes nothing good (of what a watcher found, a comparison) takes no place of one that does: who made it may not have
+        known yet that the other had become due.
+        """
+        if self._makes_good and not job.changes_state:
+            job.done(False, "a mirror of everything is under way")
+            return
         self.close(complete=False, says="another mirror was started")
         self.job, self.is_open, self.paused = job, False, False
 
@@ -67,8 +79,8 @@ class Mirroring:
 
     def ask(self, says: str) -> bool:
         """As ``due``, but only once until the data is good again."""
-        if self.job is not None or self._asked:
-            return self.job is not None
+        if self._asked or self._makes_good:
+            return self._makes_good
         self._asked = True
         job = self._hooks.mirror_due(says)
         if job is not None:
