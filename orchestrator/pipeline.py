@@ -45,6 +45,7 @@ from orchestrator.sdk.application import Application, Planning
 from orchestrator.sdk.context import Ports
 from orchestrator.store.credentials import CredentialCache
 from orchestrator.store.store import Store
+from orchestrator.structs import know_structs
 from orchestrator.validate import Report
 
 
@@ -75,6 +76,7 @@ class Pipeline:
     """Everything dtam can do, over one state directory. ``by`` is who asks, for the audit."""
 
     def __init__(self, home: Path, by: str, reach: Reach | None = None) -> None:
+        know_structs()
         self.home = home
         self.by = by
         self.store = Store(home / "dtam.db", time.time)
@@ -129,7 +131,9 @@ class Pipeline:
 
     def application(self, name: str) -> Application:
         """The plugin of an application."""
-        return installed_applications()[name]()
+        plugin = installed_applications()[name]()
+        know_structs()
+        return plugin
 
     def configure(
         self, application: str, layers: Sequence[Located], *, reuse: bool = False, name: str | None = None

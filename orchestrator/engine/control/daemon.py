@@ -68,6 +68,7 @@ from orchestrator.engine.transfer.target import TargetListener, answers_nothing
 from orchestrator.engine.witness.book import Book
 from orchestrator.engine.witness.store import DirectoryShelf, Store
 from orchestrator.errors import DtamError
+from orchestrator.structs import know_structs
 
 log = logging.getLogger(__name__)
 
@@ -349,6 +350,7 @@ def run(settings: Settings) -> None:
         DtamError: it cannot start; nothing was changed but what a first start makes.
     """
     os.umask(0o077)
+    know_structs()
     layout = Layout(Path(settings.state))
     layout.make()
     lock = layout.lock()
