@@ -59,7 +59,7 @@ def test_mirror_and_replication_are_compressed_and_both_counts_are_told(joined) 
     assert now.replication_bytes_sent > 0.9 * MIB
     assert now.replication_compressed_bytes_sent < 0.6 * now.replication_bytes_sent
     assert now.compressed_bytes_sent < now.sent_bytes
-    assert now.last_file == "more"
+    wait_for(lambda: joined.status().last_file == "more", 20)  # told with the target's next word
     assert (now.queue_operations, now.replication_queue_bytes, now.commit_mode) == (0, 0, "Real-time")
     set_line(joined)
     (joined.source / "plain").write_bytes(text(MIB))
