@@ -14,6 +14,7 @@ from orchestrator.model.domain import DomainInventory
 from orchestrator.model.names import NameChanges, NameRecords
 from orchestrator.model.servers import ServerName, Where
 from orchestrator.model.shares import Samba
+from orchestrator.model.sql import SqlSide
 from orchestrator.model.windows import Windows
 
 
@@ -108,6 +109,8 @@ class SideInventory(msgspec.Struct, frozen=True):
     """Its file sharing; None where nobody asked, because the protection moves nothing of it."""
     windows: Windows | None = None
     """All that a Windows host says of itself; None on other platforms."""
+    sql: SqlSide | None = None
+    """Its SQL Server; None where nobody asked, because the protection is of something else."""
     queries: dict[str, Query] = {}
 
     def path(self, path: str) -> PathFacts | None:

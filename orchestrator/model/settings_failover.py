@@ -17,6 +17,7 @@ from orchestrator.model.settings_domain import (
 )
 from orchestrator.model.settings_names import DnsSettings
 from orchestrator.model.settings_services import HealthSettings, Seconds, ServiceSettings
+from orchestrator.model.settings_sql import SqlSettings
 
 Item = Literal["addresses", "name", "shares", "spns"]
 
@@ -25,7 +26,7 @@ class FailoverTab(Tab):
     """What happens when the target takes over.
 
     ``type`` dns changes the records of the clients' name; identity takes the source's addresses over, on the same subnet only.
-    ``samba`` says that the source shares files by Samba, ``windows`` that it is a Windows file server; ``directory`` the domain whose accounts give their service names away.
+    ``samba`` says that the source shares files by Samba, ``windows`` that it is a Windows file server, ``sql`` that SQL Server is protected; ``directory`` the domain whose accounts give their service names away.
     ``not_awaited``: scripts whose end nothing waits for: of a failover's the whole, of a failback's people's own part. ``wait`` false: none is.
     ``settle``: apply what had arrived before the loss (apply), or drop what was queued (discard). Where the target's data is not good, an
     automatic failover goes back to its last good state, if that was kept.
@@ -38,6 +39,7 @@ class FailoverTab(Tab):
     directory: DirectorySettings | None = None
     samba: SambaSettings | None = None
     windows: WindowsSettings | None = None
+    sql: SqlSettings | None = None
     services: Annotated[tuple[ServiceSettings, ...], Field(max_length=200)] = ()
     health: HealthSettings = HealthSettings()
     settle: Literal["apply", "discard"] = "apply"
@@ -67,6 +69,8 @@ class FailoverTab(Tab):
             yield "items.spns needs directory: the domain whose accounts hold the service names"
         if self.samba is not None and self.windows is not None:
             yield "samba and windows are two kinds of file server: give one of both"
+        if self.sql is not None and self.shares_files:
+            yield "sql and a file server are two applications: give each a protection of its own"
         if (self.items.shares or self.items.name) and not self.shares_files:
             yield "items.name and items.shares need samba or windows: what shares the files out"
         if self.fails_over("addresses") and not self.identity.addresses:
@@ -85,7 +89,9 @@ class FailoverTab(Tab):
             return chosen
         if item == "addresses":
             return self.type == "identity"
-        return self.shares_files and (item != "spns" or self.directory is not None)
+        if item == "spns":
+            return self.directory is not None and (self.shares_files or self.sql is not None)
+        return self.shares_files
 
     @property
     def shares_files(self) -> bool:

@@ -10,13 +10,14 @@ from orchestrator.model.host import Host
 from orchestrator.model.outcomes import GiveUp
 from orchestrator.model.ports import Clients, DomainView, Grants, NameService, Replication, ServiceNames, WitnessView
 from orchestrator.model.servers import Where
+from orchestrator.model.sqlport import SqlServers
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
     """The world of one protection.
 
-    ``names`` is None without DNS servers in the settings, ``witness`` without a witness, ``domain`` without a directory. ``now`` gives seconds since the epoch. ``hosts`` holds ``Where.SOURCE`` and ``Where.TARGET``.
+    ``names`` is None without DNS servers in the settings, ``witness`` without a witness, ``domain`` without a directory, ``sql`` without failover.sql. ``now`` gives seconds since the epoch. ``hosts`` holds ``Where.SOURCE`` and ``Where.TARGET``.
     """
 
     hosts: Mapping[Where, Host]
@@ -29,6 +30,7 @@ class Ports:
     texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     grants: Grants | None = None
     service_names: ServiceNames | None = None
+    sql: SqlServers | None = None
 
     def host(self, where: str) -> Host:
         """The host of a side."""
@@ -56,3 +58,10 @@ class Ports:
         if self.service_names is None:
             raise GiveUp("no domain is configured", "give failover.directory in the protection file")
         return self.service_names
+
+    @property
+    def sql_servers(self) -> SqlServers:
+        """The instances of both servers; GiveUp when the protection is not of SQL Server."""
+        if self.sql is None:
+            raise GiveUp("no SQL Server is configured", "give failover.sql in the protection file")
+        return self.sql
