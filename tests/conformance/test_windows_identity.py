@@ -15,11 +15,19 @@ from orchestrator.model.servers import Where
 from orchestrator.model.settings import Settings
 from tests.conformance.simulated import SERVICE_ADDRESS
 from tests.conformance.test_windows_story import SOURCE, TARGET, Story, begun
+from tests.lab.windows.machine.machine import Machine
 
 KEYS = (
     r"SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters",
     r"SYSTEM\CurrentControlSet\Control\Lsa\MSV1_0",
 )
+
+
+def stored(machine: Machine, key: str) -> dict[str, Any]:
+    """A key's values with their types; a switch of the Server service that says its default is the same as none."""
+    held = machine.registry.values(key)
+    assert machine.registry.exists(key)
+    return {name: value for name, value in held.items() if (name, value) != ("DisableStrictNameChecking", ("DWord", 0))}
 
 
 def told(story: Story, where: Where) -> dict[str, Any]:
@@ -32,7 +40,7 @@ def told(story: Story, where: Where) -> dict[str, Any]:
         "own": sorted(machine.network.own()),
         "names": (found.optional_names, list(machine.computer.data["alternate_names"])),
         "smb": found.smb_server,
-        "registry": [dict(machine.registry.values("HKLM\\" + key)) for key in KEYS],
+        "registry": [stored(machine, key) for key in KEYS],
         "directory": {name: list(held) for name, held in story.pair.directory.names.items() if held},
         "clients": (story.world.state["spns"], story.world.state["names"]),
     }
@@ -67,8 +75,8 @@ def story(tmp_path: Path) -> Iterator[Story]:
             passing.join()
 
 
-def there_and_back(story: Story) -> None:
-    """Protect, power cut, failover, failback."""
+def there_and_back(story: Story) -> dict[str, Any]:
+    """Protect, power cut, failover, failback; what the target was meanwhile."""
     story.carry_out(PlanKind.PROTECT)
     story.stage, story.epoch = Stage.ENABLED, 1
     before = {where: told(story, where) for where in (SOURCE, TARGET)}
@@ -81,18 +89,35 @@ def there_and_back(story: Story) -> None:
     story.pair.boot(SOURCE)
     for _ in range(5):
         story.pair.tick()
+    assert over["registry"] != before[TARGET]["registry"]
     assert SERVICE_ADDRESS in over["own"]
-    assert "files.lab.example" in over["names"][1]
     assert (SERVICE_ADDRESS, 24, "Ethernet", "duplicate") in told(story, SOURCE)["addresses"]
     story.carry_out(PlanKind.FAILBACK)
     for where in (SOURCE, TARGET):
         assert told(story, where) == before[where], where
+    return over
+
+
+def moves_its_address(story: Story, names: str) -> Story:
+    """The story with the source's address for its clients, and this way of taking its names."""
+    identity = {"addresses": [{"source": SERVICE_ADDRESS, "interface": "Ethernet"}]}
+    with story.world.change() as state:
+        state["names"]["files.lab.example. A"]["data"] = [SERVICE_ADDRESS]
+    return changed(story, type="identity", identity=identity, windows={"names": names})
 
 
 @pytest.mark.covers("AM-15")
 def test_address_and_alternate_names_move_there_and_back_and_all_is_as_before(story: Story) -> None:
     """The source comes back while the target has its address, which Windows leaves a duplicate until it is put on again."""
-    identity = {"addresses": [{"source": SERVICE_ADDRESS, "interface": "Ethernet"}]}
-    with story.world.change() as state:
-        state["names"]["files.lab.example. A"]["data"] = [SERVICE_ADDRESS]
-    there_and_back(changed(story, type="identity", identity=identity, windows={"names": "alternate"}))
+    over = there_and_back(moves_its_address(story, "alternate"))
+    assert "files.lab.example" in over["names"][1]
+
+
+@pytest.mark.covers("AM-15")
+def test_optional_names_that_were_a_plain_text_are_one_again(story: Story) -> None:
+    """A server that answers to two names already, as a text (REG_SZ) with a blank between, keeps that form."""
+    registry = story.pair.machines[TARGET].registry
+    registry.put(KEYS[0], "OptionalNames", "String", "OLD1 OLD2")
+    over = there_and_back(moves_its_address(story, "optional"))
+    assert over["registry"][0]["OptionalNames"] == ("MultiString", ["OLD1", "OLD2", "ALPHA"])
+    assert registry.values(KEYS[0])["OptionalNames"] == ("String", "OLD1 OLD2")

@@ -3,10 +3,20 @@ $ServerKey = 'HKLM:\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters'
 $LoopbackKey = 'HKLM:\SYSTEM\CurrentControlSet\Control\Lsa\MSV1_0'
 $ServerWaits = 120
 
+# The names of a value of the registry; one that is a plain text holds them with blanks between.
 function Get-NameList {
     param([string]$Path, [string]$Value)
 
-    Get-ItemProperty -LiteralPath $Path | Select-Object -Property $Value | ForEach-Object { $_.$Value } | Where-Object { $_ }
+    Get-ItemProperty -LiteralPath $Path | Select-Object -Property $Value | ForEach-Object { $_.$Value } | ForEach-Object { ([string]$_).Split(' ') } |
+        Where-Object { $_ }
+}
+
+# The plain text that the value is; empty where it is a list, or not there.
+function Get-NameText {
+    param([string]$Path, [string]$Value)
+
+    $text = @(Get-ItemProperty -LiteralPath $Path | Select-Object -Property $Value | Where-Object { $_.$Value -is [string] } | ForEach-Object { $_.$Value })
+    "$text"
 }
 
 # The registry's lists that are to hold names: path, value, names.
@@ -66,7 +76,7 @@ function Test-AllNames {
     $missing.Count -eq 0 -and -not ($Document['strict_off'] -and (Test-StrictName)) -and -not (Test-RestartDue -What 'names')
 }
 
-# A list of the registry with other names in it; one that is left empty goes where it was not there before.
+# A list of the registry with other names in it; one that is left empty goes.
 function Set-NameList {
     param([string]$Path, [string]$Value, [string[]]$Names)
 
@@ -74,6 +84,19 @@ function Set-NameList {
         Remove-ItemProperty -LiteralPath $Path -Name $Value -Confirm:$false
     } else {
         $null = New-ItemProperty -LiteralPath $Path -Name $Value -Value $Names -PropertyType MultiString -Force -Confirm:$false
+    }
+}
+
+# Back to the plain text that the value was before we took it, where only its own names are left.
+function Reset-NameList {
+    param([string]$Path, [string]$Value, [string[]]$Names)
+
+    $taken = @(Get-Taken -What 'names' | Where-Object { $_.kind -eq 'list' -and $_.path -eq $Path -and $_.value -eq $Value } | Select-Object -First 1)
+    $text = @($taken | ForEach-Object { $_.text } | Where-Object { $_ -and (@($_.Split(' ') | Where-Object { $_ }) -join ' ') -eq ($Names -join ' ') })
+    if ($text.Count -gt 0) {
+        $null = New-ItemProperty -LiteralPath $Path -Name $Value -Value $text[0] -PropertyType String -Force -Confirm:$false
+    } else {
+        Set-NameList -Path $Path -Value $Value -Names $Names
     }
 }
 
@@ -85,7 +108,8 @@ function Add-AllNames {
         $missing = @(Get-MissingName -Place $place)
         if ($missing.Count -gt 0) {
             $there = @(Get-NameList -Path $place['Path'] -Value $place['Value'])
-            Add-Taken -What 'names' -Value ([ordered]@{ kind = 'list'; path = $place['Path']; value = $place['Value']; names = $missing })
+            $text = Get-NameText -Path $place['Path'] -Value $place['Value']
+            Add-Taken -What 'names' -Value ([ordered]@{ kind = 'list'; path = $place['Path']; value = $place['Value']; names = $missing; text = $text })
             Add-Taken -What 'names' -Value ([ordered]@{ kind = 'due' })
             Set-NameList -Path $place['Path'] -Value $place['Value'] -Names ($there + $missing)
             "$($place['Value']): $($missing -join ', ') added"
@@ -114,7 +138,7 @@ function Remove-AllNames {
                 $there = @(Get-NameList -Path $line.path -Value $line.value)
                 if (@($there | Where-Object { $line.names -contains $_ }).Count -gt 0) {
                     Add-Taken -What 'names' -Value ([ordered]@{ kind = 'due' })
-                    Set-NameList -Path $line.path -Value $line.value -Names @($there | Where-Object { $line.names -notcontains $_ })
+                    Reset-NameList -Path $line.path -Value $line.value -Names @($there | Where-Object { $line.names -notcontains $_ })
                     "$($line.value): $($line.names -join ', ') removed"
                 }
             }
