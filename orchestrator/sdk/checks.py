@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from orchestrator.model.findings import Finding, Severity
 from orchestrator.model.inventory import Inventory
 from orchestrator.model.protections import Protection
+from orchestrator.model.servers import Platform, Where
 from orchestrator.model.settings import Settings
 from orchestrator.model.steps import Step
 
@@ -37,6 +38,16 @@ class View:
     def settings(self) -> Settings:
         """The settings of the protection."""
         return self.protection.settings
+
+    @property
+    def serving(self) -> Where:
+        """The side that has the service."""
+        return Where.TARGET if self.protection.stage.value in {"failed_over", "restored"} else Where.SOURCE
+
+    @property
+    def on_windows(self) -> bool:
+        """Whether the servers run Windows."""
+        return self.settings.failover.windows is not None or self.protection.pair.source.platform is Platform.WINDOWS
 
     def error(
         self,

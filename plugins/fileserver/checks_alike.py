@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from orchestrator.model.findings import Finding
 from orchestrator.model.paths import is_windows, same
 from orchestrator.sdk.checks import View
-from plugins.fileserver.placing import Placed, root_of, target_path
+from orchestrator.sdk.sides import root_of
+from plugins.fileserver.placing import Placed, target_path
 
 
 class Known(Protocol):

@@ -11,10 +11,9 @@ from orchestrator.model.servers import Where
 from orchestrator.model.shares import Samba, Share
 from orchestrator.sdk import steps
 from orchestrator.sdk.checks import View, check
+from orchestrator.sdk.sides import root_of
 from plugins.fileserver import checks_alike as alike
 from plugins.fileserver import sharing
-from plugins.fileserver.checks_servers import serving
-from plugins.fileserver.placing import root_of
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
 GOOD_METHODS = frozenset({"", "default", "secrets only", "secrets and keytab"})
@@ -63,7 +62,7 @@ def samba_not_configured(view: View) -> Iterator[Finding]:
 def share_missing(view: View) -> Iterator[Finding]:
     """A chosen share that the source does not have is a mistake of spelling, or was removed."""
     found, wanted = shared(view, SOURCE), view.settings.connection.shares
-    if found is None or serving(view) is TARGET:
+    if found is None or view.serving is TARGET:
         return
     yield from alike.missing(view, lambda name: "" if found.share(name) else "no share", sharing.eligible(found))
     if found.installed and not wanted.include and not sharing.selected(found, wanted):
@@ -80,7 +79,7 @@ def share_outside(view: View) -> Iterator[Finding]:
 def share_on_target(view: View) -> Iterator[Finding]:
     """A share of that name which leads elsewhere belongs to somebody."""
     theirs = shared(view, TARGET)
-    if theirs is None or serving(view) is TARGET:
+    if theirs is None or view.serving is TARGET:
         return
     ours = sharing.waiting(view.inventory.target)
     there = {one.name.lower(): (one, one.origin) for one in theirs.shares if one not in ours}
@@ -117,7 +116,7 @@ def share_acl(view: View) -> Iterator[Finding]:
 def shares_changed(view: View) -> Iterator[Finding]:
     """A failover reads nothing from the source: the target makes the shares that it was told of at the last enable."""
     theirs, ours = view.inventory.target.takeover, shared(view, SOURCE)
-    if theirs is None or "shares" not in theirs or ours is None or serving(view) is TARGET:
+    if theirs is None or "shares" not in theirs or ours is None or view.serving is TARGET:
         return
     differing = alike.differing(theirs["shares"]["shares"], sharing.documents(view.settings, view.inventory))
     if differing:
@@ -154,7 +153,7 @@ def shares_not_ready(view: View) -> Iterator[Finding]:
     """They are made beforehand, so that a failover only opens them; what somebody changed there is made anew."""
     side, theirs = view.inventory.target, shared(view, TARGET)
     document = (side.takeover or {}).get("shares")
-    if document is None or theirs is None or not theirs.installed or serving(view) is TARGET:
+    if document is None or theirs is None or not theirs.installed or view.serving is TARGET:
         return
     lacking = [one["name"] for one in document["shares"] if not _is_ready(one, theirs.share(one["name"]))]
     if lacking:
@@ -190,6 +189,22 @@ def kerberos_method(view: View) -> Iterator[Finding]:
         )
 
 
+@check("domains-differ", sets=("basic", "names"), passed="both servers are members of one domain")
+def domains_differ(view: View) -> Iterator[Finding]:
+    """The guide supports one flat domain only: permissions name its accounts, and tickets come from it."""
+    ours, theirs = shared(view, SOURCE), shared(view, TARGET)
+    if ours is None or theirs is None or not ours.installed or not theirs.installed:
+        return
+    one, other = (f"{found.realm or found.workgroup} as {found.role}" for found in (ours, theirs))
+    if (ours.realm.lower(), ours.is_member) != (theirs.realm.lower(), theirs.is_member) and not theirs.is_controller:
+        yield view.error(
+            f"{view.inventory.source.name} is in {one}, {view.inventory.target.name} in {other}",
+            where=f"{ours.conf} of both",
+            why="the permissions of the shares, and the clients' tickets, belong to one domain",
+            remedy="join both to the same domain; a file server is protected in a flat domain only",
+        )
+
+
 @check("winbind-missing", sets=("basic", "failover"), passed="domain accounts have names on both servers")
 def winbind_missing(view: View) -> Iterator[Finding]:
     """A member's smbd that cannot ask winbind refuses valid tickets."""
@@ -218,6 +233,7 @@ SHARES = (
     share_acl_unreadable,
     shares_changed,
     shares_not_ready,
+    domains_differ,
     kerberos_method,
     winbind_missing,
 )

@@ -15,8 +15,8 @@ from orchestrator.model.servers import ServerName, Where
 from orchestrator.model.settings import Settings
 from orchestrator.model.settings_domain import SambaSettings
 from orchestrator.sdk.context import Ports
+from orchestrator.sdk.sides import account_of, target_keys
 from plugins.fileserver.asking import domain_of, names_of, side_of, witness_of
-from plugins.fileserver.facts import account_of
 from plugins.fileserver.sharing import chosen
 
 Answer = TypeVar("Answer")
@@ -62,22 +62,6 @@ def keytabs_of(settings: Settings, where: Where) -> list[str]:
     if where is not Where.TARGET:
         return []
     return list(dict.fromkeys(path for path, _ in target_keys(settings, "")))
-
-
-def target_keys(settings: Settings, account: str) -> list[tuple[str, str]]:
-    """(keytab, principal) of each key that the target's script signs with; without a principal it is the target's own account."""
-    directory, dns = settings.failover.directory, settings.failover.dns
-    domain = (directory.domain if directory else dns.domain or "").upper()
-    given = [
-        (directory.target_keytab_file, directory.target_principal) if directory else (None, None),
-        (dns.target_keytab_file, dns.target_principal),
-    ]
-    return [(path, _full(principal or f"{account}$", domain)) for path, principal in given if path]
-
-
-def _full(principal: str, realm: str) -> str:
-    user = principal.rpartition("\\")[2]
-    return user if "@" in user else f"{user}@{realm}"
 
 
 def _with_sharing(

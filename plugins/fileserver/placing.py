@@ -1,11 +1,12 @@
-"""Which protected directory a share's data lies in, and where that is on the target, whatever serves the share."""
+"""Where a share's data lies on the target, whatever serves the share."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from orchestrator.model.paths import inside, moved
-from orchestrator.model.settings import Root, Settings
+from orchestrator.model.paths import moved
+from orchestrator.model.settings import Settings
+from orchestrator.sdk.sides import root_of
 
 
 class Placed(Protocol):
@@ -20,11 +21,6 @@ class Placed(Protocol):
     def path(self) -> str:
         """Its directory."""
         ...
-
-
-def root_of(settings: Settings, path: str) -> Root | None:
-    """The protected directory that a path lies in."""
-    return next((root for root in settings.connection.roots if inside(path, root.source_path)), None)
 
 
 def target_path(settings: Settings, share: Placed) -> str | None:

@@ -9,9 +9,9 @@ from orchestrator.model.domain import Account
 from orchestrator.model.servers import Where
 from orchestrator.model.settings import Item
 from orchestrator.sdk.application import Planning
+from orchestrator.sdk.sides import account_of, networks
 from orchestrator.sdk.steps import AtTarget
 from plugins.fileserver import parts
-from plugins.fileserver.facts import account_of, networks
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
 Document = dict[str, Any]

@@ -1,10 +1,12 @@
-"""What must be so before a Windows file server is protected: three files of checks, one list. All are quiet for other servers."""
+"""What must be so before a Windows file server is protected, in one list; all are quiet for other servers."""
 
 from __future__ import annotations
 
 from orchestrator.sdk.checks import Check
-from plugins.fileserver.windows.checks_data import DATA
+from orchestrator.sdk.pair_checks.volumes import VOLUMES
+from orchestrator.sdk.pair_checks.windows import WINDOWS as ANY_WINDOWS
+from plugins.fileserver.windows.checks_roles import ROLES
 from plugins.fileserver.windows.checks_servers import SERVERS
 from plugins.fileserver.windows.checks_shares import SHARES
 
-WINDOWS: tuple[Check, ...] = (*SERVERS, *DATA, *SHARES)
+WINDOWS: tuple[Check, ...] = (*ANY_WINDOWS, *SERVERS, *VOLUMES, *ROLES, *SHARES)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from orchestrator.model.findings import Finding
 from orchestrator.model.windows import EVERY_SCOPE, WindowsShare
 from orchestrator.sdk.checks import View, check
+from orchestrator.sdk.pair_checks.view import SOURCE, TARGET, failed_over, name, windows_of
 from plugins.fileserver import checks_alike as alike
 from plugins.fileserver.windows import sharing
-from plugins.fileserver.windows.checks_view import SOURCE, TARGET, failed_over, name, windows_of
 
 
 def _chosen(view: View) -> tuple[WindowsShare, ...]:

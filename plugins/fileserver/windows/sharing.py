@@ -1,13 +1,11 @@
-"""Which shares of a Windows server a protection moves, as what documents, and which volumes that makes."""
+"""Which shares of a Windows server a protection moves, as what documents."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from orchestrator.model.inventory import Inventory, SideInventory
 from orchestrator.model.paths import is_windows
-from orchestrator.model.servers import Where
 from orchestrator.model.settings import Settings
 from orchestrator.model.settings_domain import ShareSelection
 from orchestrator.model.windows import EVERY_SCOPE, Windows, WindowsShare
@@ -67,13 +65,3 @@ def document(share: WindowsShare, path: str) -> dict[str, Any]:
 def told(side: SideInventory) -> list[dict[str, Any]]:
     """The shares that a side was told of at the last enable."""
     return list(((side.takeover or {}).get("shares") or {}).get("shares", ()))
-
-
-def volumes(settings: Settings, where: Where) -> Iterator[str]:
-    """The volumes of data on a side, by their drives, each once."""
-    options = settings.connection.storage_replica
-    if options is not None and options.volumes:
-        given = [one.on_target if where is Where.TARGET else one.source for one in options.volumes]
-    else:
-        given = [root.on(where)[:2] for root in settings.connection.roots]
-    yield from dict.fromkeys(given)

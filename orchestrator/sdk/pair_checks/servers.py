@@ -15,11 +15,6 @@ SOURCE, TARGET = Where.SOURCE, Where.TARGET
 SIDES = (SOURCE, TARGET)
 
 
-def serving(view: View) -> Where:
-    """The side that has the service."""
-    return TARGET if view.protection.stage.value in {"failed_over", "restored"} else SOURCE
-
-
 @check("server-unreachable", passed="both servers answer")
 def server_unreachable(view: View) -> Iterator[Finding]:
     """Nothing can be said about a silent server."""
@@ -117,7 +112,7 @@ def service_missing(view: View) -> Iterator[Finding]:
 @check("service-running-on-target", passed="services that must be stopped on the target are stopped there")
 def service_running_on_target(view: View) -> Iterator[Finding]:
     """A service that runs on the target writes into the replica, or holds its files."""
-    if serving(view) is TARGET:
+    if view.serving is TARGET:
         return
     target = view.inventory.target
     for service in view.settings.failover.services:
@@ -139,7 +134,7 @@ def service_starts_by_itself(view: View) -> Iterator[Finding]:
         side = view.inventory.on(where)
         for service in view.settings.failover.services:
             facts = side.service(service.name)
-            windows = view.settings.failover.windows is not None
+            windows = view.on_windows
             meanwhile = windows and where is TARGET and not service.must_be_stopped_on_target
             if facts is not None and facts.start_type == "automatic" and not meanwhile:
                 unit = service.on(where).unit or service.name
@@ -156,7 +151,7 @@ def service_starts_by_itself(view: View) -> Iterator[Finding]:
 @check("service-not-running-on-source", sets=("strict",), passed="the services run where they are to run")
 def service_not_running(view: View) -> Iterator[Finding]:
     """A service that does not run where clients look for it is no fault of the protection, but somebody should know."""
-    where = serving(view)
+    where = view.serving
     side = view.inventory.on(where)
     for service in view.settings.failover.services:
         facts = side.service(service.name)
@@ -175,7 +170,7 @@ def service_not_running(view: View) -> Iterator[Finding]:
 def port_in_use(view: View) -> Iterator[Finding]:
     """Something else on the target's port makes the service's start fail in the very moment it is needed."""
     target = view.inventory.target
-    if serving(view) is TARGET:
+    if view.serving is TARGET:
         return
     for service in view.settings.failover.services:
         facts = target.service(service.name)
@@ -252,7 +247,7 @@ def facts_too_old(view: View) -> Iterator[Finding]:
             f"the gathered facts are {_words(age_s)} old (limit {_words(limit_s)})",
             where=view.place("advanced.facts_age_limit_s"),
             why="a failover goes by them, because it reads nothing from the source",
-            remedy="dtam --fileprint discover gathers them again",
+            remedy=f"dtam --{view.protection.application} discover gathers them again",
         )
 
 

@@ -10,7 +10,7 @@ from orchestrator.model.inventory import PathFacts
 from orchestrator.model.servers import Where
 from orchestrator.sdk import steps
 from orchestrator.sdk.checks import View, check
-from plugins.fileserver.placing import root_of
+from orchestrator.sdk.sides import root_of
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
 SPARE = 1.1
@@ -102,6 +102,8 @@ def target_inside(view: View) -> Iterator[Finding]:
 def target_space(view: View) -> Iterator[Finding]:
     """Room is counted against what the source's directory holds now, less what the target has already."""
     source, target = view.inventory.source, view.inventory.target
+    if view.on_windows:
+        return
     for position, root in enumerate(view.settings.connection.roots):
         data, place = source.path(root.source_path), target.path(root.on_target)
         if data is None or data.bytes is None or place is None or place.free_bytes is None:
@@ -179,7 +181,12 @@ def synchronous_wait(view: View) -> Iterator[Finding]:
 
 
 def _seen(view: View, where: Where) -> Iterator[tuple[str, str, PathFacts]]:
-    """Of each protected directory on one side that was looked at: its place in the settings, its path, what was seen."""
+    """Of each protected directory on one side that was looked at: its place in the settings, its path, what was seen.
+
+    A volume that Windows replicates to does not show what is on it.
+    """
+    if where is TARGET and view.on_windows:
+        return
     word = "source_path" if where is SOURCE else "target_path"
     for position, root in enumerate(view.settings.connection.roots):
         facts = view.inventory.on(where).path(root.on(where))

@@ -1,22 +1,19 @@
-"""What the checks of a Windows file server look at, and who serves."""
+"""What checks of two Windows servers look at."""
 
 from __future__ import annotations
 
 from orchestrator.model.servers import Where
 from orchestrator.model.windows import Windows
 from orchestrator.sdk.checks import View
-from plugins.fileserver.checks_servers import serving
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
 SIDES = (SOURCE, TARGET)
 
 
 def windows_of(view: View, where: Where) -> Windows | None:
-    """What a side says, where the protection is of a Windows file server and the side answers."""
+    """What a side says, where it runs Windows and answers."""
     side = view.inventory.on(where)
-    if view.settings.failover.windows is None or side.unreachable:
-        return None
-    return side.windows
+    return side.windows if view.on_windows and not side.unreachable else None
 
 
 def both(view: View) -> tuple[Windows, Windows] | None:
@@ -32,4 +29,4 @@ def name(view: View, where: Where) -> str:
 
 def failed_over(view: View) -> bool:
     """Whether the target serves."""
-    return serving(view) is TARGET
+    return view.serving is TARGET

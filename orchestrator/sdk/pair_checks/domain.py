@@ -14,10 +14,7 @@ from orchestrator.model.steps import Step
 from orchestrator.model.subnets import WHY_NOT_ACROSS, on_link
 from orchestrator.sdk import steps
 from orchestrator.sdk.checks import View, check
-from plugins.fileserver.checks_servers import serving
-from plugins.fileserver.checks_shares import shared
-from plugins.fileserver.facts import account_of, clock_offset_s, hosts_lines, hosts_path, networks
-from plugins.fileserver.inventory import target_keys
+from orchestrator.sdk.sides import account_of, clock_offset_s, hosts_lines, hosts_path, networks, target_keys
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
 KERBEROS_LIMIT_S = 300.0
@@ -54,29 +51,13 @@ def account_missing(view: View) -> Iterator[Finding]:
 
 
 def _join(view: View, server: str) -> str:
-    return f"join it: {'Add-Computer' if view.settings.failover.windows else 'net ads join'} on {server}"
-
-
-@check("domains-differ", sets=("basic", "names"), passed="both servers are members of one domain")
-def domains_differ(view: View) -> Iterator[Finding]:
-    """The guide supports one flat domain only: permissions name its accounts, and tickets come from it."""
-    ours, theirs = shared(view, SOURCE), shared(view, TARGET)
-    if ours is None or theirs is None or not ours.installed or not theirs.installed:
-        return
-    one, other = (f"{found.realm or found.workgroup} as {found.role}" for found in (ours, theirs))
-    if (ours.realm.lower(), ours.is_member) != (theirs.realm.lower(), theirs.is_member) and not theirs.is_controller:
-        yield view.error(
-            f"{view.inventory.source.name} is in {one}, {view.inventory.target.name} in {other}",
-            where=f"{ours.conf} of both",
-            why="the permissions of the shares, and the clients' tickets, belong to one domain",
-            remedy="join both to the same domain; a file server is protected in a flat domain only",
-        )
+    return f"join it: {'Add-Computer' if view.on_windows else 'net ads join'} on {server}"
 
 
 @check("target-is-controller", sets=("basic",), passed="the target is no domain controller")
 def target_controller(view: View) -> Iterator[Finding]:
     """Its names and services belong to the domain."""
-    found, domain = shared(view, TARGET), view.inventory.domain
+    found, domain = view.inventory.target.samba, view.inventory.domain
     if (found is not None and found.is_controller) or (domain.target is not None and domain.target.is_controller):
         yield view.error(
             f"the target {view.inventory.target.name} is a domain controller",
@@ -89,7 +70,7 @@ def target_controller(view: View) -> Iterator[Finding]:
 @check("spn-held-elsewhere", sets=("basic", "names"), passed="the source's service names have one owner")
 def spn_held(view: View) -> Iterator[Finding]:
     """A name with two owners gives tickets that nobody can use; a domain controller does not refuse all of these itself."""
-    domain, serves = view.inventory.domain, serving(view)
+    domain, serves = view.inventory.domain, view.serving
     owner = domain.target if serves is TARGET else domain.source
     for spn, accounts in domain.holders:
         others = [one for one in accounts if owner is not None and one.lower() != owner.name.lower()]
@@ -278,7 +259,6 @@ def updates_unsigned(view: View) -> Iterator[Finding]:
 DOMAIN = (
     directory_unreachable,
     account_missing,
-    domains_differ,
     target_controller,
     spn_held,
     forest_not_asked,

@@ -1,4 +1,4 @@
-"""Checks about the clients' name, its servers and addresses, and how anybody sees that clients are served."""
+"""Checks about the clients' name, its servers and its addresses."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from orchestrator.model.servers import Where
 from orchestrator.model.steps import Step
 from orchestrator.sdk import steps
 from orchestrator.sdk.checks import View, check
-from plugins.fileserver.checks_servers import serving
-from plugins.fileserver.parts import has_probe
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
 NO_REVERSE_ZONE = "no reverse zone"
@@ -116,7 +114,7 @@ def dns_record(view: View) -> Iterator[Finding]:
 def _missing_record(view: View) -> Iterator[Step]:
     """The clients' name with the addresses of the side that serves, in the zone that is named or the one above it."""
     dns, name = view.settings.failover.dns, f"{view.settings.name.rstrip('.')}."
-    wanted = [pair.target if serving(view) is TARGET else pair.source for pair in dns.addresses]
+    wanted = [pair.target if view.serving is TARGET else pair.source for pair in dns.addresses]
     named = (f"{zone.rstrip('.')}." for zone in dns.zones if name.lower().endswith(f".{zone.rstrip('.').lower()}."))
     zone = max(named, key=len, default=name.partition(".")[2])
     sets = ((kind, tuple(one for one in wanted if (":" in one) == (kind == "AAAA"))) for kind in ("A", "AAAA"))
@@ -132,7 +130,7 @@ def _missing_record(view: View) -> Iterator[Step]:
 def name_elsewhere(view: View) -> Iterator[Finding]:
     """Every listed server must agree, else some clients are led astray already."""
     pairs = view.settings.failover.dns.addresses
-    side = serving(view) if view.settings.failover.moves_names else SOURCE
+    side = view.serving if view.settings.failover.moves_names else SOURCE
     wanted = {pair.target if side is TARGET else pair.source for pair in pairs}
     if not view.settings.failover.moves_names:
         wanted |= {taken.source for taken in view.settings.failover.identity.addresses}
@@ -253,18 +251,6 @@ def route_elsewhere(view: View) -> Iterator[Finding]:
         )
 
 
-@check("health-not-configured", sets=("basic", "failover"), passed="it is known how clients see the service")
-def health_missing(view: View) -> Iterator[Finding]:
-    """A failover is done only when the application answers through the clients' name."""
-    if not has_probe(view.settings):
-        yield view.error(
-            "it is not known how clients see the service",
-            where=view.place("failover.health.url"),
-            why="a failover counts as done only when the service answers through the clients' name",
-            remedy="give failover.health.url, such as http://{name}/, or failover.health.command",
-        )
-
-
 NAMES = (
     dns_missing,
     dns_unreachable,
@@ -279,5 +265,4 @@ NAMES = (
     scavengeable,
     addresses_changed,
     route_elsewhere,
-    health_missing,
 )

@@ -8,19 +8,11 @@ from orchestrator.model.findings import Finding
 from orchestrator.model.servers import Where
 from orchestrator.model.windows import Windows, WindowsVolume
 from orchestrator.sdk.checks import View, check
-from plugins.fileserver.windows import sharing
-from plugins.fileserver.windows.checks_view import SIDES, SOURCE, TARGET, both, name, windows_of
+from orchestrator.sdk.pair_checks.view import SIDES, SOURCE, TARGET, both, name, windows_of
+from orchestrator.sdk.sides import volumes
 
 FEATURE = "storage-replica"
 LOG_SPARE_BYTES = 1024**3
-NOT_MOVED = {
-    "fs-resource-manager": "quotas and file screens",
-    "fs-data-deduplication": "the deduplicated form of files, which only a server with the same feature reads",
-    "fs-dfs-namespace": "DFS namespaces, whose folder targets name the source",
-    "fs-dfs-replication": "DFS replication groups",
-    "print-server": "printers",
-}
-"""Roles of a file server, by their names as features, and what of them a failover does not move."""
 
 
 def _by_replica(view: View) -> bool:
@@ -32,7 +24,7 @@ def _volume(found: Windows, place: str) -> WindowsVolume | None:
 
 
 def _data(view: View, where: Where) -> list[str]:
-    return list(sharing.volumes(view.settings, where))
+    return list(volumes(view.settings, where))
 
 
 def _log(view: View, where: Where) -> str:
@@ -187,25 +179,7 @@ def overwritten(view: View) -> Iterator[Finding]:
             )
 
 
-@check("features-not-moved", sets=("strict", "failover"), passed="no role of the source is forgotten")
-def not_moved(view: View) -> Iterator[Finding]:
-    """What a failover does not bring along is known before."""
-    pair = both(view)
-    if pair is None:
-        return
-    ours, theirs = ({one.lower() for one in found.features} for found in pair)
-    for feature, words in NOT_MOVED.items():
-        if feature in ours:
-            missing = f", and {name(view, TARGET)} has not even the feature" if feature not in theirs else ""
-            yield view.warning(
-                f"{name(view, SOURCE)} has {feature}: a failover does not move {words}{missing}",
-                where=f"{name(view, SOURCE)}, Get-WindowsFeature",
-                why="after a failover it would be missed",
-                remedy=f"set the same up on {name(view, TARGET)}, or do it in people's part of post_failover",
-            )
-
-
-DATA = (
+VOLUMES = (
     volume_missing,
     system_volume,
     volumes_differ,
@@ -213,5 +187,4 @@ DATA = (
     log_small,
     feature_missing,
     overwritten,
-    not_moved,
 )
