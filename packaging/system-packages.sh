@@ -11,7 +11,7 @@ test="$capture git postgresql sqlite3 bind9 bind9-dnsutils rsync stunnel4 openss
     openssh-server openssh-client systemd btrfs-progs xfsprogs"
 # The lab: a real domain, its members and its clients.
 lab="samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind libnss-winbind krb5-user ldb-tools smbclient
-    ldap-utils libsasl2-modules-gssapi-mit iputils-arping nftables libkrb5-dev tdsodbc"
+    ldap-utils libsasl2-modules-gssapi-mit iputils-arping nftables libkrb5-dev tdsodbc libodbc2"
 test="$test $lab"
 
 case ${1:-capture} in
