@@ -13,13 +13,13 @@ from orchestrator.model.steps import Step
 from orchestrator.sdk.application import Planning
 from orchestrator.sdk.checks import Check
 from orchestrator.sdk.context import Ports
-from plugins.fileserver import discover, inventory, parts, returning, rules, steps
+from orchestrator.sdk.pair_plans import engines, engines_back, parts, volumes, volumes_back
+from plugins.fileserver import discover, inventory, rules, taking
 from plugins.fileserver.checks import CHECKS
 from plugins.fileserver.windows import discover as windows_discover
 from plugins.fileserver.windows import inventory as windows_inventory
 from plugins.fileserver.windows import refusals as windows_refusals
-from plugins.fileserver.windows import returning as windows_returning
-from plugins.fileserver.windows import steps as windows_steps
+from plugins.fileserver.windows import taking as windows_taking
 
 
 class FileServer:
@@ -55,27 +55,31 @@ class FileServer:
     def protect(self, planning: Planning) -> Iterable[Step]:
         """From nothing to protected."""
         own = windows(planning.protection.settings)
-        return windows_steps.protect(planning) if own else steps.protect(planning)
+        return volumes.protect(windows_taking.DEEDS, planning) if own else engines.protect(taking.DEEDS, planning)
 
     def unprotect(self, planning: Planning) -> Iterable[Step]:
         """From protected to nothing."""
         own = windows(planning.protection.settings)
-        return windows_steps.unprotect(planning) if own else steps.unprotect(planning)
+        return volumes.unprotect(windows_taking.DEEDS, planning) if own else engines.unprotect(taking.DEEDS, planning)
 
     def failover(self, planning: Planning) -> Iterable[Step]:
         """The service moves to the target."""
         own = windows(planning.protection.settings)
-        return windows_steps.failover(planning) if own else steps.failover(planning)
+        return volumes.failover(windows_taking.DEEDS, planning) if own else engines.failover(taking.DEEDS, planning)
 
     def restore(self, planning: Planning) -> Iterable[Step]:
         """The source's data is brought in step."""
         own = windows(planning.protection.settings)
-        return windows_returning.restore(planning) if own else returning.restore(planning)
+        return volumes_back.restore(planning) if own else engines_back.restore(taking.DEEDS, planning)
 
     def failback(self, planning: Planning) -> Iterable[Step]:
         """Data and service come back, protected again."""
         own = windows(planning.protection.settings)
-        return windows_returning.failback(planning) if own else returning.failback(planning)
+        return (
+            volumes_back.failback(windows_taking.DEEDS, planning)
+            if own
+            else engines_back.failback(taking.DEEDS, planning)
+        )
 
     def refusals(self, kind: str, planning: Planning) -> Iterator[str]:
         """Why a plan must not be executed now."""

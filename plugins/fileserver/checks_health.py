@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from orchestrator.model.findings import Finding
 from orchestrator.sdk.checks import View, check
-from plugins.fileserver.parts import has_probe
+from orchestrator.sdk.pair_plans.parts import has_probe
 
 
 @check("health-not-configured", sets=("basic", "failover"), passed="it is known how clients see the service")

@@ -14,9 +14,9 @@ from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.servers import ServerName, Where
 from orchestrator.model.settings import Settings
 from orchestrator.model.settings_domain import SambaSettings
+from orchestrator.sdk.asking import domain_of, names_of, side_of, witness_of
 from orchestrator.sdk.context import Ports
 from orchestrator.sdk.sides import account_of, target_keys
-from plugins.fileserver.asking import domain_of, names_of, side_of, witness_of
 from plugins.fileserver.sharing import chosen
 
 Answer = TypeVar("Answer")

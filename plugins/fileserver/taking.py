@@ -10,12 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
+
+from orchestrator.model.servers import Where
 from orchestrator.model.settings import Item, Settings
-from orchestrator.model.steps import Step
+from orchestrator.model.steps import ScriptCall, Step
 from orchestrator.sdk import steps
 from orchestrator.sdk.application import Planning
-from plugins.fileserver import sharing, taken
-from plugins.fileserver.taken import at_target
+from orchestrator.sdk.pair_plans import parts, taken
+from orchestrator.sdk.pair_plans.deeds import PairDeeds
+from orchestrator.sdk.pair_plans.taken import at_target
+from plugins.fileserver import sharing
+from plugins.fileserver.rules import rules_of
 
 
 def keep_ready(planning: Planning, epoch: int) -> Iterator[Step]:
@@ -36,7 +42,7 @@ def stay(planning: Planning) -> Iterator[Step]:
     yield steps.stay_here(at_target(planning, "post_failover"))
 
 
-def take_before_services(planning: Planning) -> Iterator[Step]:
+def take_before_services(planning: Planning, _epoch: int) -> Iterator[Step]:
     """Shares with their permissions, then the names to answer under."""
     at, failover = at_target(planning, "post_failover"), planning.protection.settings.failover
     if failover.fails_over("shares"):
@@ -45,7 +51,7 @@ def take_before_services(planning: Planning) -> Iterator[Step]:
         yield steps.take_names(at, names(planning))
 
 
-def take_after_services(planning: Planning) -> Iterator[Step]:
+def take_after_services(planning: Planning, _epoch: int) -> Iterator[Step]:
     """Service names of the source's account, then its addresses."""
     at, failover = at_target(planning, "post_failover"), planning.protection.settings.failover
     if failover.fails_over("spns"):
@@ -65,6 +71,26 @@ def give_back(planning: Planning) -> Iterator[Step]:
         yield steps.give_names_back(at, names(planning))
     if failover.fails_over("shares"):
         yield steps.take_shares_away(at, shares(planning))
+
+
+def data_present(planning: Planning) -> Iterator[Step]:
+    """The replicas are here and can be read, looked at by the target itself before it takes anything over."""
+    settings, script = planning.protection.settings, "pre_failover"
+    for position, root in enumerate(settings.connection.roots if settings.failover.samba else ()):
+        name = f"data-present{'' if position == 0 else f'-{position + 1}'}"
+        call = ScriptCall(script, "fileserver/data_present", {"path": root.on_target})
+        step = steps.run_script(
+            Where.TARGET,
+            parts.server(planning, Where.TARGET),
+            planning.protection.id,
+            script=script,
+            call=call,
+            segments=(name,),
+            epoch=planning.epoch,
+            downtime=True,
+        )
+        sentence = f"see that {root.on_target} is on {parts.server(planning, Where.TARGET)}"
+        yield msgspec.structs.replace(step, id=name, sentence=sentence)
 
 
 def documents(planning: Planning) -> dict[str, Any]:
@@ -116,3 +142,28 @@ def _resolvers(settings: Settings) -> list[str]:
 def _conf(planning: Planning) -> str:
     samba = planning.protection.settings.failover.samba
     return samba.conf if samba else "/etc/samba/smb.conf"
+
+
+def followed(planning: Planning) -> dict[str, Any]:
+    """Which of the source's shares the target follows by itself."""
+    settings = planning.protection.settings
+    if settings.failover.samba is None or not settings.failover.fails_over("shares"):
+        return {"shares": None}
+    chosen = settings.connection.shares
+    told = {"interval_s": chosen.follow_interval_s, "include": list(chosen.include), "exclude": list(chosen.exclude)}
+    return {"shares": told}
+
+
+DEEDS = PairDeeds(
+    takeover=documents,
+    followed=followed,
+    rules=rules_of,
+    ready=keep_ready,
+    unready=drop_ready,
+    present=data_present,
+    before_services=take_before_services,
+    named=take_after_services,
+    given_back=give_back,
+    stay=stay,
+)
+"""What a file server with engines adds to the plans of a pair; one without Samba has only data."""

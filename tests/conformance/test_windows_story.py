@@ -31,10 +31,10 @@ from orchestrator.model.servers import RunId, Where
 from orchestrator.model.settings import Settings
 from orchestrator.replication.storage_replica import StorageReplica
 from orchestrator.sdk.application import Planning
+from orchestrator.sdk.asking import move_of
 from orchestrator.sdk.context import Ports
 from orchestrator.store import journal
 from plugins.fileserver.application import FileServer
-from plugins.fileserver.asking import move_of
 from tests.conformance.ondisk_names import DiskNames
 from tests.conformance.ondisk_windows import DiskAccounts, WindowsWorld, new_windows_world
 from tests.conformance.simulated import Servers, SimulatedHost, servers

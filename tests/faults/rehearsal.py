@@ -30,10 +30,10 @@ from orchestrator.model.settings import Settings
 from orchestrator.model.steps import Action
 from orchestrator.sdk import verbs
 from orchestrator.sdk.application import Planning
+from orchestrator.sdk.asking import move_of
 from orchestrator.sdk.context import Ports
 from orchestrator.store import journal
 from plugins.fileserver.application import FileServer
-from plugins.fileserver.asking import move_of
 from plugins.fileserver.discover import defaults
 from plugins.fileserver.inventory import inventory
 from tests.conformance.ondisk import SIDES, DiskHost, World, new_world

@@ -18,9 +18,9 @@ from orchestrator.model.servers import Pair, ProtectionId, Server, ServerName, W
 from orchestrator.model.settings import Settings
 from orchestrator.replication.storage_replica import StorageReplica
 from orchestrator.sdk.application import Planning
+from orchestrator.sdk.asking import move_of
 from orchestrator.sdk.context import Ports
 from plugins.fileserver.application import FileServer
-from plugins.fileserver.asking import move_of
 from plugins.fileserver.windows.inventory import inventory
 from tests.conformance.ondisk import SIDES
 from tests.conformance.ondisk_names import DiskNames

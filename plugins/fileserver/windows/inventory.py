@@ -13,9 +13,9 @@ from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.servers import ServerName, Where
 from orchestrator.model.settings import Settings
 from orchestrator.model.windows import RegistryAsk, WindowsAsk
+from orchestrator.sdk.asking import domain_of, names_of, side_of, witness_of
 from orchestrator.sdk.context import Ports
 from orchestrator.sdk.sides import account_of
-from plugins.fileserver.asking import domain_of, names_of, side_of, witness_of
 from plugins.fileserver.windows import sharing
 
 SERVER_KEY = r"HKLM:\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters"

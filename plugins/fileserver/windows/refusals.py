@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from orchestrator.model.servers import Where
 from orchestrator.sdk.application import Planning
-from plugins.fileserver import parts
-from plugins.fileserver.windows import links
+from orchestrator.sdk.pair_plans import parts
+from orchestrator.sdk.pair_plans import volume_links as links
 
 
 def refusals(kind: str, planning: Planning) -> Iterator[str]:

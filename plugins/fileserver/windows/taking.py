@@ -10,16 +10,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from orchestrator.model.conditions import Stage
-from orchestrator.model.servers import Where
 from orchestrator.model.settings import Item
 from orchestrator.model.steps import Step
 from orchestrator.sdk import steps
 from orchestrator.sdk.application import Planning
-from plugins.fileserver import parts, taken
-from plugins.fileserver.taken import at_target
+from orchestrator.sdk.pair_plans import taken
+from orchestrator.sdk.pair_plans.deeds import PairDeeds
+from orchestrator.sdk.pair_plans.taken import at_target
 from plugins.fileserver.windows import sharing
-
-SOURCE, TARGET = Where.SOURCE, Where.TARGET
 
 
 def take_on_host(planning: Planning, epoch: int) -> Iterator[Step]:
@@ -33,12 +31,10 @@ def take_on_host(planning: Planning, epoch: int) -> Iterator[Step]:
         yield steps.take_addresses(at, taken.addresses(planning))
 
 
-def take_from_here(planning: Planning) -> Iterator[Step]:
-    """Service names of the source's account, then its names in DNS."""
+def take_from_here(planning: Planning, _epoch: int) -> Iterator[Step]:
+    """Service names of the source's account; DNS follows."""
     if planning.protection.settings.failover.fails_over("spns"):
         yield steps.move_spns(planning.protection.id, taken.service_names(planning))
-    if planning.names is not None and parts.moves_names(planning):
-        yield steps.move_names(planning.names, None)
 
 
 def give_back_on_host(planning: Planning) -> Iterator[Step]:
@@ -59,26 +55,14 @@ def give_back_from_here(planning: Planning) -> Iterator[Step]:
 
 
 def documents(planning: Planning) -> dict[str, Any]:
-    """Everything that a failover takes over, and the start types from before, as it is kept on both hosts."""
+    """Everything that a failover takes over, as it is kept on both hosts."""
     made: dict[Item, Callable[[Planning], dict[str, Any]]] = {
         "shares": shares,
         "name": names,
         "spns": taken.service_names,
         "addresses": taken.addresses,
     }
-    return taken.documents(planning, made) | {
-        "start_types": {str(where): start_types(planning, where) for where in (SOURCE, TARGET)}
-    }
-
-
-def start_types(planning: Planning, where: Where) -> dict[str, str]:
-    """How the services of a side started before they were protected: as was noted then, else as it is now."""
-    side = planning.inventory.on(where)
-    noted: dict[str, str] = ((side.takeover or {}).get("start_types") or {}).get(str(where)) or {}
-    now = {one.name: one.start_type for one in side.services}
-    names_of = [one.name for one in planning.protection.settings.failover.services]
-    found = {name: noted.get(name) or now.get(name, "") for name in names_of}
-    return {name: value for name, value in found.items() if value}
+    return taken.documents(planning, made)
 
 
 def shares(planning: Planning) -> dict[str, Any]:
@@ -103,9 +87,11 @@ def names(planning: Planning) -> dict[str, Any]:
     }
 
 
-def own_addresses(planning: Planning) -> list[dict[str, Any]]:
-    """The taken addresses, each with the source's interface; of one that is not there at the moment the target's name of it is taken."""
-    ours = planning.inventory.source.windows
-    wanted: list[dict[str, Any]] = taken.addresses(planning)["addresses"]
-    own = [(one, ours.address(one["address"]) if ours else None) for one in wanted]
-    return [one | {"interface": found.interface if found else one["interface"]} for one, found in own]
+DEEDS = PairDeeds(
+    takeover=documents,
+    before_services=take_on_host,
+    named=take_from_here,
+    given_back=give_back_on_host,
+    unnamed=give_back_from_here,
+)
+"""What a Windows file server adds to the plans of a pair."""

@@ -14,8 +14,9 @@ from orchestrator.model.inventory import Inventory
 from orchestrator.model.servers import Where
 from orchestrator.model.settings import Settings
 from orchestrator.sdk.application import Planning
-from plugins.fileserver import discover, links, rules, steps
-from plugins.fileserver.documents import protection_document
+from orchestrator.sdk.pair_plans import engines, links
+from orchestrator.sdk.pair_plans.documents import protection_document
+from plugins.fileserver import discover, rules, taking
 from plugins.fileserver.inventory import inventory
 from tests.conformance.ondisk import World
 from tests.faults.rehearsal import pair, ports, protection, rehearsals, scripts, settings, unprotected
@@ -77,7 +78,7 @@ def test_clients_are_without_service_only_from_stop_to_start() -> None:
 def test_several_directories_each_have_their_own_set_and_link(tmp_path: Path) -> None:
     given = settings().model_dump(mode="json", exclude_unset=True)
     given["connection"]["roots"] = [{"source_path": "/srv/files"}, {"source_path": "/srv/more"}]
-    found = [step.id for step in steps.protect(planning(tmp_path, Settings.model_validate(given)))]
+    found = [step.id for step in engines.protect(taking.DEEDS, planning(tmp_path, Settings.model_validate(given)))]
     assert {"set-fileprint-alpha-beta-source", "set-fileprint-alpha-beta-2-source"} <= set(found)
     assert {"connect-protect", "connect-protect-2", "in-step-protect-2", "capture-source-2"} <= set(found)
 
@@ -95,14 +96,14 @@ def test_only_the_way_out_is_synchronous_and_ignores_deletions(tmp_path: Path) -
 def test_services_start_in_order_and_stop_in_reverse(tmp_path: Path) -> None:
     given = settings().model_dump(mode="json", exclude_unset=True)
     given["failover"]["services"] = [{"name": name, "start_command": [name]} for name in ("base", "top")]
-    found = [step.id for step in steps.protect(planning(tmp_path, Settings.model_validate(given)))]
+    found = [step.id for step in engines.protect(taking.DEEDS, planning(tmp_path, Settings.model_validate(given)))]
     wanted = ["stop-top-source", "stop-base-source", "capture-source", "start-base-source", "start-top-source"]
     assert [one for one in found if one in wanted] == wanted
 
 
 @pytest.mark.parametrize("where", [Where.SOURCE, Where.TARGET])
 def test_engines_take_the_documents(tmp_path: Path, where: Where) -> None:
-    document = protection_document(planning(tmp_path), where, 3)
+    document = protection_document(taking.DEEDS, planning(tmp_path), where, 3)
     taken = schema.Protection.model_validate(document)
     assert (taken.role, taken.epoch, taken.own_side.name) == (
         where.value,
@@ -117,7 +118,7 @@ def test_a_lost_server_does_not_hold_the_other_one(tmp_path: Path) -> None:
     given = planning(tmp_path)
     gone = msgspec.structs.replace(given.inventory.source, unreachable="no route", engine=None)
     given = msgspec.structs.replace(given, inventory=msgspec.structs.replace(given.inventory, source=gone))
-    found = list(steps.unprotect(given))
+    found = list(engines.unprotect(taking.DEEDS, given))
     assert found
     assert all(step.where is not Where.SOURCE for step in found)
 

@@ -9,9 +9,9 @@ from orchestrator.model.domain import Account
 from orchestrator.model.servers import Where
 from orchestrator.model.settings import Item
 from orchestrator.sdk.application import Planning
+from orchestrator.sdk.pair_plans import parts
 from orchestrator.sdk.sides import account_of, networks
 from orchestrator.sdk.steps import AtTarget
-from plugins.fileserver import parts
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
 Document = dict[str, Any]
@@ -66,3 +66,11 @@ def addresses(planning: Planning) -> Document:
         prefix = known if known is not None else (128 if ":" in one.source else 32)
         taken.append({"address": one.source, "prefix": prefix, "interface": one.interface})
     return {"addresses": taken, "conflict_check": tab.conflict_check}
+
+
+def own_addresses(planning: Planning) -> list[dict[str, Any]]:
+    """The taken addresses, each with the source's interface; of one that is not there at the moment the target's name of it is taken."""
+    ours = planning.inventory.source.windows
+    wanted: list[dict[str, Any]] = addresses(planning)["addresses"]
+    own = [(one, ours.address(one["address"]) if ours else None) for one in wanted]
+    return [one | {"interface": found.interface if found else one["interface"]} for one, found in own]

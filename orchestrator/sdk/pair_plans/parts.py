@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from orchestrator.model.ports import HealthProbe
 from orchestrator.model.servers import Where
-from orchestrator.model.settings import Settings
+from orchestrator.model.settings import ServiceSettings, Settings
 from orchestrator.model.steps import Action, ScriptCall, Step
 from orchestrator.sdk import steps
 from orchestrator.sdk.application import Planning
@@ -25,25 +25,38 @@ def arrow(planning: Planning, origin: Where) -> str:
     return f"from {server(planning, origin)} to {server(planning, origin.other)}"
 
 
-def services(planning: Planning, where: Where) -> list[dict[str, Any]]:
-    """The documents of the services on a side, in start order."""
-    return [one.document(where) for one in planning.protection.settings.failover.services]
-
-
-def start_services(planning: Planning, where: Where, *, script: str = "", downtime: bool = True) -> Iterator[Step]:
-    """Start in order; as segments of ``script`` where given."""
-    for document in services(planning, where):
+def start_services(
+    planning: Planning,
+    where: Where,
+    among: Sequence[ServiceSettings] | None = None,
+    *,
+    script: str = "",
+    downtime: bool = True,
+) -> Iterator[Step]:
+    """Start all, or those of ``among``, in order; as segments of ``script`` where given."""
+    for document in _documents(planning, where, among):
         step = steps.start_service(where, server(planning, where), document, downtime=downtime)
         yield steps.in_script(step, service_call(script, "start_service", document)) if script else step
 
 
 def stop_services(
-    planning: Planning, where: Where, *, script: str = "", suffix: str = "", downtime: bool = True
+    planning: Planning,
+    where: Where,
+    among: Sequence[ServiceSettings] | None = None,
+    *,
+    script: str = "",
+    suffix: str = "",
+    downtime: bool = True,
 ) -> Iterator[Step]:
-    """Stop in reverse order; as segments of ``script`` where given."""
-    for document in reversed(services(planning, where)):
+    """Stop all, or those of ``among``, in reverse order; as segments of ``script`` where given."""
+    for document in reversed(_documents(planning, where, among)):
         step = steps.stop_service(where, server(planning, where), document, suffix=suffix, downtime=downtime)
         yield steps.in_script(step, service_call(script, "stop_service", document)) if script else step
+
+
+def _documents(planning: Planning, where: Where, among: Sequence[ServiceSettings] | None) -> list[dict[str, Any]]:
+    wanted = planning.protection.settings.failover.services if among is None else among
+    return [one.document(where) for one in wanted]
 
 
 def service_call(script: str, deed: str, document: dict[str, Any]) -> ScriptCall:
@@ -98,26 +111,6 @@ def clients_served(planning: Planning, script: str = "") -> Iterator[Step]:
 def delivered(planning: Planning, name: str, where: Where) -> bool:
     """Whether a script of that name was rendered for a side."""
     return any((one.name, one.where) == (name, where) for one in planning.scripts)
-
-
-def data_present(planning: Planning, script: str) -> Iterator[Step]:
-    """The replicas are here and can be read, looked at by the target itself before it takes anything over."""
-    settings = planning.protection.settings
-    for position, root in enumerate(settings.connection.roots if settings.failover.samba else ()):
-        name = f"data-present{'' if position == 0 else f'-{position + 1}'}"
-        call = ScriptCall(script, "fileserver/data_present", {"path": root.on_target})
-        step = steps.run_script(
-            Where.TARGET,
-            server(planning, Where.TARGET),
-            planning.protection.id,
-            script=script,
-            call=call,
-            segments=(name,),
-            epoch=planning.epoch,
-            downtime=True,
-        )
-        sentence = f"see that {root.on_target} is on {server(planning, Where.TARGET)}"
-        yield msgspec.structs.replace(step, id=name, sentence=sentence)
 
 
 def run_delivered(planning: Planning, name: str, where: Where, epoch: int) -> Iterator[Step]:

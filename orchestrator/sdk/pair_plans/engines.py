@@ -1,8 +1,8 @@
-"""Plans of a file server: protect, unprotect, fail over. Coming back is in ``returning``.
+"""Plans of a pair with engines: protect, unprotect, fail over. Coming back is in ``engines_back``.
 
 Protect captures the source's directories while its services are down for a moment, because a file that was opened before
 would be written around the capture. The failover is the target's own deed; what its script does is listed after it as steps
-that look for themselves, so that the run ends only when the clients are served through their name. A Samba server's shares, names and service names are
+that look for themselves, so that the run ends only when the clients are served through their name. What an application adds are
 such steps too: documents in the target's script, kept there from the day of protection.
 """
 
@@ -16,14 +16,14 @@ from orchestrator.model.servers import Where
 from orchestrator.model.steps import ScriptCall, Step
 from orchestrator.sdk import steps
 from orchestrator.sdk.application import Planning
-from plugins.fileserver import links, parts, taking
-from plugins.fileserver.documents import dns_document, protection_document
-from plugins.fileserver.rules import rules_of
+from orchestrator.sdk.pair_plans import links, parts
+from orchestrator.sdk.pair_plans.deeds import PairDeeds
+from orchestrator.sdk.pair_plans.documents import dns_document, protection_document
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
 
 
-def protect(planning: Planning) -> Iterator[Step]:
+def protect(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
     """From nothing to protected: known to both engines, captured, in step, watched.
 
     The epoch is given up when the undo takes the engines' part in the protection away.
@@ -34,18 +34,19 @@ def protect(planning: Planning) -> Iterator[Step]:
     yield steps.pair_engines(f"{source} and {target}")
     for root in planning.protection.settings.connection.roots:
         yield steps.make_directory(TARGET, target, root.on_target)
-    yield steps.give_document(SOURCE, source, protection_document(planning, SOURCE, epoch))
-    yield steps.give_document(TARGET, target, protection_document(planning, TARGET, epoch))
+    yield steps.give_document(SOURCE, source, protection_document(deeds, planning, SOURCE, epoch))
+    yield steps.give_document(TARGET, target, protection_document(deeds, planning, TARGET, epoch))
     yield from deliver(planning)
     if planning.protection.lowered and planning.protection.lowered.changes:
         yield steps.set_ttl(planning.protection.lowered)
     taken = steps.take_epoch(SOURCE, source, planning.protection.id, epoch, by=planning.by, downtime=False)
     yield steps.covered(taken)
     yield from _quiet_target(planning)
+    yield from deeds.quiet(planning)
     yield from _captured(planning)
     yield from parts.start_services(planning, SOURCE)
-    yield from connected(planning, epoch)
-    yield from taking.keep_ready(planning, epoch)
+    yield from connected(deeds, planning, epoch)
+    yield from deeds.ready(planning, epoch)
     watched = planning.protection.settings.monitoring.enabled
     yield steps.monitor(TARGET, target, planning.protection.id, on=watched, by=planning.by)
 
@@ -73,12 +74,12 @@ def _captured(planning: Planning) -> Iterator[Step]:
         yield steps.capture(SOURCE, source, root.source_path, limits, suffix=links.suffix(position))
 
 
-def connected(planning: Planning, epoch: int, *, difference: bool = False) -> Iterator[Step]:
+def connected(deeds: PairDeeds, planning: Planning, epoch: int, *, difference: bool = False) -> Iterator[Step]:
     """Replication sets, connections, and the wait until the target is in step."""
     settings, source = planning.protection.settings, parts.server(planning, SOURCE)
     wanted = links.out(planning, epoch, difference=difference)
     for root, link in zip(settings.connection.roots, wanted, strict=True):
-        rules = rules_of(settings, root)
+        rules = deeds.rules(settings, root)
         yield steps.replication_set(SOURCE, source, link.replication_set, root.source_path, rules)
     words = parts.arrow(planning, SOURCE)
     for position, link in enumerate(wanted):
@@ -88,7 +89,7 @@ def connected(planning: Planning, epoch: int, *, difference: bool = False) -> It
         yield steps.await_in_step(link, words, budget_s, suffix=links.suffix(position))
 
 
-def failover(planning: Planning) -> Iterator[Step]:
+def failover(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
     """To the target: handed over when graceful, else by the target alone. Nothing is read from a source that is gone."""
     protection, settings = planning.protection, planning.protection.settings
     if planning.graceful:
@@ -104,10 +105,11 @@ def failover(planning: Planning) -> Iterator[Step]:
         data=planning.data,
         budget_s=budget_s,
     )
-    yield from parts.data_present(planning, "pre_failover")
-    yield from taking.take_before_services(planning)
-    yield from parts.start_services(planning, TARGET, script="post_failover")
-    yield from taking.take_after_services(planning)
+    yield from deeds.present(planning)
+    yield from deeds.before_services(planning, planning.epoch)
+    yield from parts.start_services(planning, TARGET, deeds.guarded(planning, TARGET), script="post_failover")
+    yield from deeds.after_services(planning, planning.epoch)
+    yield from deeds.named(planning, planning.epoch)
     if planning.names is not None and parts.moves_names(planning):
         call = ScriptCall("post_failover", "common/move_names", dns_document(planning))
         yield steps.move_names(planning.names, call)
@@ -125,15 +127,15 @@ def _handed_over(planning: Planning) -> Iterator[Step]:
     yield steps.release_lease(SOURCE, source, protection.id, planning.epoch)
 
 
-def unprotect(planning: Planning) -> Iterator[Step]:
+def unprotect(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
     """From protected to nothing. The service goes on where it is, restarted once without the capture under it.
 
     Steps on a server that does not answer are left out: a lost server must not hold the other one.
     """
     serving = TARGET if planning.protection.stage in {Stage.FAILED_OVER, Stage.RESTORED} else SOURCE
-    quiet = (_unwatched(planning), _ttl_back(planning), taking.drop_ready(planning))
-    staying = taking.stay(planning) if serving is TARGET else ()
-    ends = (*quiet, staying, _disconnected(planning), _uncaptured(planning, serving))
+    quiet = (_unwatched(planning), _ttl_back(planning), deeds.unready(planning))
+    staying = deeds.stay(planning) if serving is TARGET else ()
+    ends = (*quiet, staying, _disconnected(planning), _uncaptured(deeds, planning, serving))
     wanted = chain(*ends, _forgotten(planning))
     for step in wanted:
         if step.where is Where.ORCHESTRATOR or not planning.inventory.on(step.where).unreachable:
@@ -156,15 +158,16 @@ def _disconnected(planning: Planning) -> Iterator[Step]:
         yield steps.disconnect(link, parts.arrow(planning, TARGET), suffix=links.suffix(position))
 
 
-def _uncaptured(planning: Planning, serving: Where) -> Iterator[Step]:
+def _uncaptured(deeds: PairDeeds, planning: Planning, serving: Where) -> Iterator[Step]:
     settings = planning.protection.settings
     limits = settings.connection.queue.document()
-    yield from parts.stop_services(planning, serving)
+    guarded = deeds.guarded(planning, serving)
+    yield from parts.stop_services(planning, serving, guarded)
     for where in (SOURCE, TARGET):
         for position, root in enumerate(settings.connection.roots):
             server = parts.server(planning, where)
             yield steps.capture(where, server, root.on(where), limits, on=False, suffix=links.suffix(position))
-    yield from parts.start_services(planning, serving)
+    yield from parts.start_services(planning, serving, guarded)
 
 
 def _forgotten(planning: Planning) -> Iterator[Step]:

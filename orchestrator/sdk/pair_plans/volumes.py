@@ -1,11 +1,11 @@
-"""Plans of a Windows file server: protect, unprotect, fail over. Coming back is in ``returning``.
+"""Plans of a pair of Windows servers: protect, unprotect, fail over. Coming back is in ``volumes_back``.
 
 The executor is `dtam serve` at the target's site, or a command that plays it: no engine does anything by itself. Who may serve is
 settled in one place and in one order: the source is surely out (its lease, its fence, or a person's word), then the next epoch is granted,
 then the target takes it, then its data lives on its own. Whatever comes after the grant has no undo: the source may be somewhere.
 
-Protected services start by hand only on both sides, so that a server that comes back serves nothing before its lease is renewed. The Server
-service of the target goes on meanwhile: what a failover gives it are shares, names and data, and it has none of them before.
+Protected services start by hand only on both sides, so that a server that comes back serves nothing before its lease is renewed. Those that
+go on meanwhile on the target have none of what a failover gives them before.
 """
 
 from __future__ import annotations
@@ -19,30 +19,33 @@ from orchestrator.model.settings import ServiceSettings
 from orchestrator.model.steps import Step
 from orchestrator.sdk import steps
 from orchestrator.sdk.application import Planning
-from plugins.fileserver import parts
-from plugins.fileserver.windows import links, taking
-from plugins.fileserver.windows.documents import protection_document
+from orchestrator.sdk.pair_plans import parts
+from orchestrator.sdk.pair_plans import volume_links as links
+from orchestrator.sdk.pair_plans.deeds import PairDeeds
+from orchestrator.sdk.pair_plans.host_documents import protection_document, start_types
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
 
 
-def protect(planning: Planning) -> Iterator[Step]:
+def protect(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
     """From nothing to protected: known to both hosts, started by hand only, in step, under an epoch."""
     epoch, protection = max(1, planning.epoch), planning.protection
     source, target = parts.server(planning, SOURCE), parts.server(planning, TARGET)
     yield hosts_answer(planning)
-    yield steps.give_document(SOURCE, source, protection_document(planning, SOURCE, epoch))
-    yield steps.give_document(TARGET, target, protection_document(planning, TARGET, epoch))
+    yield steps.give_document(SOURCE, source, protection_document(deeds, planning, SOURCE, epoch))
+    yield steps.give_document(TARGET, target, protection_document(deeds, planning, TARGET, epoch))
     yield from deliver(planning)
     if protection.lowered and protection.lowered.changes:
         yield steps.set_ttl(protection.lowered)
     yield from _by_hand_only(planning)
     for service in reversed(quiet_on_target(planning)):
         yield steps.stop_service(TARGET, target, service.document(TARGET))
+    yield from deeds.quiet(planning)
     yield steps.covered(steps.open_side(SOURCE, source, protection.id, epoch, by=planning.by, downtime=False))
     yield steps.give_lease(SOURCE, source, protection.id, epoch)
     yield from parts.start_services(planning, SOURCE, downtime=False)
     yield from connected(planning, epoch)
+    yield from deeds.ready(planning, epoch)
 
 
 def hosts_answer(planning: Planning) -> Step:
@@ -79,17 +82,17 @@ def connected(planning: Planning, epoch: int) -> Iterator[Step]:
     yield steps.await_in_step(link, words, planning.protection.settings.advanced.mirror_budget_s)
 
 
-def failover(planning: Planning) -> Iterator[Step]:
+def failover(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
     """To the target, which reads nothing from the source. What follows the grant can be resumed, and not undone."""
     protection, settings, epoch = planning.protection, planning.protection.settings, planning.epoch + 1
     source = parts.server(planning, SOURCE)
     wait_s = settings.monitoring.lease.lease_s + settings.monitoring.lease.grace_s + settings.advanced.step_budget_s
     yield steps.grant(SOURCE, source, protection.id, epoch, forced=planning.forced, by=planning.by, budget_s=wait_s)
-    for step in parts.as_awaited(planning, _taken_over(planning, epoch)):
+    for step in parts.as_awaited(planning, _taken_over(deeds, planning, epoch)):
         yield steps.no_way_back(step, TARGET)
 
 
-def _taken_over(planning: Planning, epoch: int) -> Iterator[Step]:
+def _taken_over(deeds: PairDeeds, planning: Planning, epoch: int) -> Iterator[Step]:
     settings, target = planning.protection.settings, parts.server(planning, TARGET)
     yield steps.open_side(TARGET, target, planning.protection.id, epoch, by=planning.by)
     yield steps.give_lease(TARGET, target, planning.protection.id, epoch)
@@ -100,10 +103,13 @@ def _taken_over(planning: Planning, epoch: int) -> Iterator[Step]:
         yield steps.data_there(TARGET, target, root.on_target, suffix=suffix)
     yield from parts.run_delivered(planning, "pre_failover", TARGET, epoch)
     yield from start_some(planning, TARGET, quiet=False, script="post_failover")
-    yield from taking.take_on_host(planning, epoch)
+    yield from deeds.before_services(planning, epoch)
     yield from start_some(planning, TARGET, quiet=True, script="post_failover")
+    yield from deeds.after_services(planning, epoch)
     yield from parts.run_own(planning, "post_failover", TARGET, epoch)
-    yield from taking.take_from_here(planning)
+    yield from deeds.named(planning, epoch)
+    if planning.names is not None and parts.moves_names(planning):
+        yield steps.move_names(planning.names, None)
     yield from parts.clients_served(planning)
 
 
@@ -117,12 +123,12 @@ def start_some(planning: Planning, where: Where, *, quiet: bool, script: str) ->
             yield step
 
 
-def unprotect(planning: Planning) -> Iterator[Step]:
+def unprotect(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
     """From protected to nothing. The service goes on where it is; steps on a server that does not answer are left out."""
     serving = TARGET if planning.protection.stage in {Stage.FAILED_OVER, Stage.RESTORED} else SOURCE
-    for step in chain(
-        _ttl_back(planning), _disconnected(planning, serving), _as_before(planning, serving), _forgotten(planning)
-    ):
+    staying = deeds.stay(planning) if serving is TARGET else ()
+    quiet = (_ttl_back(planning), deeds.unready(planning), staying)
+    for step in chain(*quiet, _disconnected(planning, serving), _as_before(planning, serving), _forgotten(planning)):
         if step.where is Where.ORCHESTRATOR or not planning.inventory.on(step.where).unreachable:
             yield step
 
@@ -143,7 +149,7 @@ def _disconnected(planning: Planning, serving: Where) -> Iterator[Step]:
 def _as_before(planning: Planning, serving: Where) -> Iterator[Step]:
     """Start types as they were, but on a source that was lost: it keeps to starting nothing by itself."""
     for where in (SOURCE, TARGET) if serving is SOURCE else (TARGET,):
-        before = taking.start_types(planning, where)
+        before = start_types(planning, where)
         for service in planning.protection.settings.failover.services:
             guarded = where is SOURCE or service.must_be_stopped_on_target
             if guarded and before.get(service.name) == "automatic":

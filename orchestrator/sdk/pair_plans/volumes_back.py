@@ -2,7 +2,7 @@
 
 Order and why: the old source is fenced before anything else, and never unfenced by an undo, because the target serves. Then its volumes
 receive. For the move the target gives back what it took, is fenced, the next epoch is granted, and only then the direction turns and the
-source may serve. Its Server service is started anew with all that depends on it, so that clients' connections begin afresh.
+source may serve. What ran there meanwhile is started anew with all that depends on it, so that clients' connections begin afresh.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from orchestrator.model.servers import Where
 from orchestrator.model.steps import ScriptCall, Step
 from orchestrator.sdk import steps
 from orchestrator.sdk.application import Planning
-from plugins.fileserver import parts
-from plugins.fileserver.windows import links, taking
-from plugins.fileserver.windows.documents import protection_document
-from plugins.fileserver.windows.steps import connected, hosts_answer, quiet_on_target
+from orchestrator.sdk.pair_plans import parts, taken
+from orchestrator.sdk.pair_plans import volume_links as links
+from orchestrator.sdk.pair_plans.deeds import PairDeeds
+from orchestrator.sdk.pair_plans.host_documents import protection_document
+from orchestrator.sdk.pair_plans.volumes import connected, hosts_answer, quiet_on_target
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
 TARGET_SERVES = "the target serves: the source stays fenced"
@@ -37,23 +38,24 @@ def restore(planning: Planning) -> Iterator[Step]:
     yield steps.await_in_step(link, words, planning.protection.settings.advanced.mirror_budget_s)
 
 
-def failback(planning: Planning) -> Iterator[Step]:
+def failback(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
     """Data, then service, back to the source; then the target is the target again."""
     yield from restore(planning)
-    yield from parts.as_awaited(planning, _moved_back(planning))
-    yield from _protected_again(planning)
+    yield from parts.as_awaited(planning, _moved_back(deeds, planning))
+    yield from _protected_again(deeds, planning)
 
 
-def _moved_back(planning: Planning) -> Iterator[Step]:
+def _moved_back(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
     epoch, settings = planning.epoch, planning.protection.settings
     back, words = links.back(planning, epoch), parts.arrow(planning, TARGET)
+    yield from deeds.handing(planning)
     yield from _quiet(planning)
-    yield from taking.give_back_on_host(planning)
+    yield from deeds.given_back(planning)
     yield from parts.run_own(planning, "pre_failback", TARGET, epoch)
-    yield from taking.give_back_from_here(planning)
+    yield from deeds.unnamed(planning)
     yield steps.settle(back, words, settings.failover.settle_timeout_s, downtime=True)
     yield from _epoch_moved(planning)
-    yield from _serving_again(planning)
+    yield from _serving_again(deeds, planning)
 
 
 def _quiet(planning: Planning) -> Iterator[Step]:
@@ -80,25 +82,26 @@ def _epoch_moved(planning: Planning) -> Iterator[Step]:
     yield steps.give_lease(SOURCE, source, protection.id, epoch)
 
 
-def _serving_again(planning: Planning) -> Iterator[Step]:
+def _serving_again(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
     epoch, source = planning.epoch + 1, parts.server(planning, SOURCE)
     if planning.protection.settings.failover.fails_over("addresses"):
-        yield steps.wake_addresses(SOURCE, source, taking.own_addresses(planning))
+        yield steps.wake_addresses(SOURCE, source, taken.own_addresses(planning))
     for service in planning.protection.settings.failover.services:
         document = service.document(SOURCE)
         step = steps.start_service(SOURCE, source, document, downtime=True)
         word = "start_service" if service.must_be_stopped_on_target else "restart_service"
         yield steps.in_script(step, ScriptCall("post_failback", f"common/{word}", {"service": document}))
+    yield from deeds.received(planning, epoch)
     yield from parts.run_own(planning, "post_failback", SOURCE, epoch)
     if planning.names is not None and planning.names.changes:
         yield steps.put_names_back(planning.names)
     yield from parts.clients_served(planning)
 
 
-def _protected_again(planning: Planning) -> Iterator[Step]:
+def _protected_again(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
     epoch = planning.epoch + 1
     source, target = parts.server(planning, SOURCE), parts.server(planning, TARGET)
-    yield steps.give_document(SOURCE, source, protection_document(planning, SOURCE, epoch))
-    yield steps.give_document(TARGET, target, protection_document(planning, TARGET, epoch))
+    yield steps.give_document(SOURCE, source, protection_document(deeds, planning, SOURCE, epoch))
+    yield steps.give_document(TARGET, target, protection_document(deeds, planning, TARGET, epoch))
     yield from connected(planning, epoch)
     yield steps.lift_fence(TARGET, target, planning.protection.id)

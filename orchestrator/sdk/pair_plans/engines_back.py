@@ -2,7 +2,7 @@
 
 Order and why: the old source is fenced before anything else, and never unfenced by an undo, because the target serves. Its old
 connection and capture end, so that the restore writes below no live mount. Clients lose the service only from the stop on the
-target to the start on the source; meanwhile the target gives back addresses, service names, names and shares. The target gives up its epoch before the source may take the next one: never two masters.
+target to the start on the source; meanwhile the target gives back what it took. The target gives up its epoch before the source may take the next one: never two masters.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from orchestrator.model.servers import Where
 from orchestrator.model.steps import Step
 from orchestrator.sdk import steps
 from orchestrator.sdk.application import Planning
-from plugins.fileserver import links, parts, taking
-from plugins.fileserver.documents import protection_document
-from plugins.fileserver.rules import rules_of
-from plugins.fileserver.steps import connected
+from orchestrator.sdk.pair_plans import links, parts
+from orchestrator.sdk.pair_plans.deeds import PairDeeds
+from orchestrator.sdk.pair_plans.documents import protection_document
+from orchestrator.sdk.pair_plans.engines import connected
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
 TARGET_SERVES = "the target serves: the source stays fenced"
 
 
-def restore(planning: Planning) -> Iterator[Step]:
+def restore(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
     """The source's data is what the target's data is, and follows it. Services stay where they are.
 
     A restore to another place, or one that spares files, is a copy: it ends when it is complete.
@@ -34,7 +34,7 @@ def restore(planning: Planning) -> Iterator[Step]:
         yield steps.pair_engines(f"{parts.server(planning, SOURCE)} and {parts.server(planning, TARGET)}")
     else:
         yield from _source_stands_by(planning)
-    yield from _brought_back(planning)
+    yield from _brought_back(deeds, planning)
     for position, link in enumerate(links.back(planning, planning.epoch) if planning.restoring.ends else ()):
         step = steps.disconnect(link, parts.arrow(planning, TARGET), suffix=links.suffix(position))
         yield steps.irreversible(step, "the copy is complete")
@@ -49,11 +49,12 @@ def _source_stands_by(planning: Planning) -> Iterator[Step]:
     yield from _made_receiver(planning)
 
 
-def _brought_back(planning: Planning) -> Iterator[Step]:
+def _brought_back(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
     target, settings = parts.server(planning, TARGET), planning.protection.settings
     wanted = links.back(planning, planning.epoch)
     for root, link in zip(settings.connection.roots, wanted, strict=True):
-        yield steps.replication_set(TARGET, target, link.replication_set, root.on_target, rules_of(settings, root))
+        rules = deeds.rules(settings, root)
+        yield steps.replication_set(TARGET, target, link.replication_set, root.on_target, rules)
     words = parts.arrow(planning, TARGET)
     for position, link in enumerate(wanted):
         yield steps.connect(link, words, suffix=links.suffix(position))
@@ -74,21 +75,23 @@ def _made_receiver(planning: Planning) -> Iterator[Step]:
         yield steps.irreversible(step, "no service writes there; it is captured again before one does")
 
 
-def failback(planning: Planning) -> Iterator[Step]:
+def failback(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
     """Data, then service, back to the source; then the target is the target again."""
-    yield from restore(planning)
-    yield from parts.as_awaited(planning, _moved_back(planning))
-    yield from _protected_again(planning)
+    yield from restore(deeds, planning)
+    yield from parts.as_awaited(planning, _moved_back(deeds, planning))
+    yield from _protected_again(deeds, planning)
 
 
-def _moved_back(planning: Planning) -> Iterator[Step]:
+def _moved_back(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
     epoch, protection, settings = planning.epoch, planning.protection, planning.protection.settings
     source, target = parts.server(planning, SOURCE), parts.server(planning, TARGET)
-    yield from parts.stop_services(planning, TARGET, script="pre_failback")
+    yield from deeds.handing(planning)
+    yield from parts.stop_services(planning, TARGET, deeds.guarded(planning, TARGET), script="pre_failback")
     for position, link in enumerate(links.back(planning, epoch)):
         budget_s, words = settings.failover.settle_timeout_s, parts.arrow(planning, TARGET)
         yield steps.settle(link, words, budget_s, suffix=links.suffix(position), downtime=True)
-    yield from taking.give_back(planning)
+    yield from deeds.given_back(planning)
+    yield from deeds.unnamed(planning)
     yield from parts.run_delivered(planning, "pre_failback", TARGET, epoch)
     yield steps.release_lease(TARGET, target, protection.id, epoch)
     for position, link in enumerate(links.back(planning, epoch)):
@@ -102,20 +105,23 @@ def _moved_back(planning: Planning) -> Iterator[Step]:
     if planning.names is not None and planning.names.changes:
         yield steps.put_names_back(planning.names)
     yield from parts.start_services(planning, SOURCE, script="post_failback")
+    yield from deeds.received(planning, epoch + 1)
     yield from parts.run_delivered(planning, "post_failback", SOURCE, epoch + 1)
     yield from parts.clients_served(planning)
 
 
-def _protected_again(planning: Planning) -> Iterator[Step]:
+def _protected_again(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
     epoch, protection, settings = planning.epoch + 1, planning.protection, planning.protection.settings
     target, limits = parts.server(planning, TARGET), settings.connection.queue.document()
-    yield steps.give_document(SOURCE, parts.server(planning, SOURCE), protection_document(planning, SOURCE, epoch))
-    yield steps.give_document(TARGET, target, protection_document(planning, TARGET, epoch))
+    yield steps.give_document(
+        SOURCE, parts.server(planning, SOURCE), protection_document(deeds, planning, SOURCE, epoch)
+    )
+    yield steps.give_document(TARGET, target, protection_document(deeds, planning, TARGET, epoch))
     for position, root in enumerate(settings.connection.roots):
         yield steps.capture(TARGET, target, root.on_target, limits, on=False, suffix=links.suffix(position))
     for position, link in enumerate(links.out(planning, epoch)):
         yield steps.demote(link, target, TARGET, discard_changes=True, suffix=links.suffix(position))
-    yield from connected(planning, epoch, difference=True)
+    yield from connected(deeds, planning, epoch, difference=True)
     yield steps.lift_fence(TARGET, target, protection.id)
     if settings.monitoring.enabled and not planning.stop_monitoring:
         yield steps.monitor(TARGET, target, protection.id, on=True, by=planning.by)

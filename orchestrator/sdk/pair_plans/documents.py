@@ -7,12 +7,15 @@ from typing import Any
 from orchestrator.model.inventory import EngineFacts
 from orchestrator.model.servers import Server, Where
 from orchestrator.sdk.application import Planning
-from plugins.fileserver import parts, taken, taking
+from orchestrator.sdk.pair_plans import parts, taken
+from orchestrator.sdk.pair_plans.deeds import PairDeeds
 
 SCRIPTS = ("post_failover", "pre_failback", "post_restore", "post_failback")
 
 
-def protection_document(planning: Planning, where: Where, epoch: int, role: Where | None = None) -> dict[str, Any]:
+def protection_document(
+    deeds: PairDeeds, planning: Planning, where: Where, epoch: int, role: Where | None = None
+) -> dict[str, Any]:
     """The document for the engine on ``where``; ``role`` is the part it plays, its own side's unless said otherwise."""
     protection, settings = planning.protection, planning.protection.settings
     return {
@@ -25,13 +28,13 @@ def protection_document(planning: Planning, where: Where, epoch: int, role: Wher
         "target": _side(protection.pair.target, planning.inventory.target.engine),
         "roots": [{"source_path": one.source_path, "target_path": one.on_target} for one in settings.connection.roots],
         "replication_set": settings.replication_set,
-        "services": [service.document(where) for service in settings.failover.services],
+        "services": [service.document(where) for service in deeds.guarded(planning, where)],
         "witness": settings.monitoring.witness.model_dump(mode="json") if settings.monitoring.witness else None,
         "monitor": _monitor(planning),
-        "failover": _failover(planning),
+        "failover": _failover(planning) | deeds.followed(planning),
         "snapshots": settings.snapshots.document(),
         "dns": dns_document(planning),
-        "takeover": taking.documents(planning),
+        "takeover": deeds.takeover(planning),
         "scripts": {one.name: one.sha256 for one in planning.scripts if one.where == where},
     }
 
@@ -81,20 +84,7 @@ def _failover(planning: Planning) -> dict[str, Any]:
         "wait_post_script": tab.waits_for("post_failover"),
     }
     names_s = tab.dns.refresh_interval_s if parts.moves_names(planning) else None
-    return told | {"refresh_names_s": names_s, "shares": _shares(planning)}
-
-
-def _shares(planning: Planning) -> dict[str, Any] | None:
-    """Which of the source's shares the target follows by itself."""
-    settings = planning.protection.settings
-    if settings.failover.samba is None or not settings.failover.fails_over("shares"):
-        return None
-    chosen = settings.connection.shares
-    return {
-        "interval_s": chosen.follow_interval_s,
-        "include": list(chosen.include),
-        "exclude": list(chosen.exclude),
-    }
+    return told | {"refresh_names_s": names_s}
 
 
 def _kerberos(planning: Planning) -> dict[str, Any]:

@@ -1,0 +1,72 @@
+"""What an application adds to the plans of a pair: steps at the places that the order has for them, and documents for the hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.model.servers import Where
+from orchestrator.model.settings import Root, ServiceSettings, Settings
+from orchestrator.model.steps import Step
+from orchestrator.sdk.application import Planning
+
+Steps = Callable[[Planning], Iterable[Step]]
+UnderEpoch = Callable[[Planning, int], Iterable[Step]]
+
+
+def nothing(_planning: Planning) -> Iterable[Step]:
+    """No step."""
+    return ()
+
+
+def nothing_then(_planning: Planning, _epoch: int) -> Iterable[Step]:
+    """No step, under whatever epoch."""
+    return ()
+
+
+def every_service(planning: Planning, _where: Where) -> Sequence[ServiceSettings]:
+    """All services of the protection."""
+    return planning.protection.settings.failover.services
+
+
+def no_document(_planning: Planning) -> dict[str, Any]:
+    """Nothing to tell."""
+    return {}
+
+
+def whole(_settings: Settings, _root: Root) -> list[dict[str, Any]]:
+    """Everything below a directory."""
+    return [{"path": "", "include": True, "recursive": True}]
+
+
+@dataclass(frozen=True, slots=True)
+class PairDeeds:
+    """Hooks, each empty unless given.
+
+    ``guarded`` are the services that a side's engine or guard starts only where the side may serve; those that run on the target meanwhile
+    are not among them. ``rules`` says what of a directory travels, ``takeover`` what a failover takes over besides data, ``followed`` what
+    the target's engine keeps fresh while it waits.
+
+    Protecting: ``quiet`` (the target opens none of the data), ``ready`` (what a failover needs lies on the target), ``unready``.
+    Failing over, on the target: ``present``, ``before_services``, ``after_services``, ``named`` (service names and the like), then DNS.
+    Failing back: ``handing`` on the target while its services still run, ``given_back`` when they are stopped, then ``unnamed``; ``received``
+    on the source when its services run. ``stay`` ends a protection whose target goes on serving.
+    """
+
+    takeover: Callable[[Planning], dict[str, Any]] = no_document
+    followed: Callable[[Planning], dict[str, Any]] = no_document
+    rules: Callable[[Settings, Root], list[dict[str, Any]]] = whole
+    guarded: Callable[[Planning, Where], Sequence[ServiceSettings]] = every_service
+    quiet: Steps = nothing
+    ready: UnderEpoch = nothing_then
+    unready: Steps = nothing
+    present: Steps = nothing
+    before_services: UnderEpoch = nothing_then
+    after_services: UnderEpoch = nothing_then
+    named: UnderEpoch = nothing_then
+    handing: Steps = nothing
+    given_back: Steps = nothing
+    unnamed: Steps = nothing
+    received: UnderEpoch = nothing_then
+    stay: Steps = nothing
