@@ -12,7 +12,15 @@ from typing import Self
 from pydantic import model_validator
 
 from orchestrator.model.fields import ClientName, ShortName, Tab
-from orchestrator.model.settings_advanced import AdvancedTab, RuleSettings, ScriptSettings, SilencedCheck
+from orchestrator.model.settings_advanced import (
+    AdvancedTab,
+    CreateSettings,
+    RuleSettings,
+    ScriptSettings,
+    SilencedCheck,
+)
+from orchestrator.model.settings_application import ApplicationMonitoring
+from orchestrator.model.settings_cluster import ClusterSettings, ResourceSettings
 from orchestrator.model.settings_connection import ConnectionTab, OrphanSettings, QueueSettings, Root, Route
 from orchestrator.model.settings_failover import FailoverTab, Item
 from orchestrator.model.settings_monitoring import MonitoringTab
@@ -21,13 +29,17 @@ from orchestrator.model.settings_snapshots import SnapshotsTab
 
 __all__ = [
     "AdvancedTab",
+    "ApplicationMonitoring",
+    "ClusterSettings",
     "ConnectionTab",
+    "CreateSettings",
     "FailoverTab",
     "HealthSettings",
     "Item",
     "MonitoringTab",
     "OrphanSettings",
     "QueueSettings",
+    "ResourceSettings",
     "Root",
     "Route",
     "RuleSettings",
@@ -57,6 +69,18 @@ class Settings(Tab):
     def _two_servers(self) -> Self:
         if self.source.lower() == self.target.lower():
             msg = f"source and target are the same server, {self.source}"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _fits_a_cluster(self) -> Self:
+        if self.failover.cluster is None:
+            return self
+        if self.monitoring.application is not None:
+            msg = "monitoring.application is not available for a cluster: leave it out, or failover.cluster"
+            raise ValueError(msg)
+        if not self.monitoring.cushion_s:
+            msg = "a cluster needs monitoring.cushion_s: how many seconds its group takes to move between nodes"
             raise ValueError(msg)
         return self
 

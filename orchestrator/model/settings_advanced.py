@@ -35,8 +35,26 @@ class SilencedCheck(Tab):
     reason: Annotated[str, Field(min_length=3, max_length=500)]
 
 
+class CreateSettings(Tab):
+    """What enabling makes; each alone may be left out, for testing or where somebody made it by hand.
+
+    ``replication_set`` false: that of the name there is, as somebody saved it. ``scripts`` false: those that lie on the hosts stay.
+    ``connection`` false: nothing is mirrored, and nothing counts as protected until it is. ``monitor`` false: the target does not watch.
+    """
+
+    replication_set: bool = True
+    scripts: bool = True
+    connection: bool = True
+    monitor: bool = True
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What is not made, in words."""
+        return tuple(name.replace("_", " ") for name in type(self).model_fields if not getattr(self, name))
+
+
 class AdvancedTab(Tab):
-    """Replication set rules, scripts, budgets, checks. Ages and budgets in seconds."""
+    """Replication set rules, scripts, budgets, checks. Ages and budgets in seconds. ``create``: what enabling makes."""
 
     replication_set: ShortName | None = None
     override_generated_rules: bool = False
@@ -47,6 +65,7 @@ class AdvancedTab(Tab):
     mirror_budget_s: Annotated[float, Field(gt=0, le=30 * 86400)] = 86400.0
     facts_age_limit_s: Annotated[float, Field(ge=60, le=30 * 86400)] = 86400.0
     clock_offset_limit_s: Annotated[float, Field(gt=0, le=3600)] = 2.0
+    create: CreateSettings = CreateSettings()
 
     @model_validator(mode="after")
     def _rules_wanted(self) -> Self:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from orchestrator.model.fields import Tab
+from orchestrator.model.settings_cluster import ClusterSettings
 from orchestrator.model.settings_domain import (
     DirectorySettings,
     IdentitySettings,
@@ -27,6 +28,7 @@ class FailoverTab(Tab):
 
     ``type`` dns changes the records of the clients' name; identity takes the source's addresses over, on the same subnet only.
     ``samba`` says that the source shares files by Samba, ``windows`` that it is a Windows file server, ``sql`` that SQL Server is protected; ``directory`` the domain whose accounts give their service names away.
+    ``cluster``: both sides are clusters, whose resources are brought online instead of services; by a DNS failover only.
     ``not_awaited``: scripts whose end nothing waits for: of a failover's the whole, of a failback's people's own part. ``wait`` false: none is.
     ``settle``: apply what had arrived before the loss (apply), or drop what was queued (discard). Where the target's data is not good, an
     automatic failover goes back to its last good state, if that was kept.
@@ -40,6 +42,7 @@ class FailoverTab(Tab):
     samba: SambaSettings | None = None
     windows: WindowsSettings | None = None
     sql: SqlSettings | None = None
+    cluster: ClusterSettings | None = None
     services: Annotated[tuple[ServiceSettings, ...], Field(max_length=200)] = ()
     health: HealthSettings = HealthSettings()
     settle: Literal["apply", "discard"] = "apply"
@@ -71,12 +74,21 @@ class FailoverTab(Tab):
             yield "samba and windows are two kinds of file server: give one of both"
         if self.sql is not None and self.shares_files:
             yield "sql and a file server are two applications: give each a protection of its own"
+        yield from self._not_in_a_cluster()
         if (self.items.shares or self.items.name) and not self.shares_files:
             yield "items.name and items.shares need samba or windows: what shares the files out"
         if self.fails_over("addresses") and not self.identity.addresses:
             yield "an identity failover needs identity.addresses, or items.addresses: false"
         if self.dns.signing == "kerberos" and self.dns.domain is None and self.directory is None:
             yield "dns.security kerberos needs dns.domain or directory"
+
+    def _not_in_a_cluster(self) -> Iterator[str]:
+        if self.cluster is None:
+            return
+        if self.type != "dns":
+            yield "a cluster fails over by DNS only: type: dns"
+        if self.services:
+            yield "cluster.resources stand in for services: leave services out, or cluster"
 
     def waits_for(self, script: str) -> bool:
         """Whether what follows a script begins only when it has ended."""

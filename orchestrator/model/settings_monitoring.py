@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from orchestrator.model.fields import Command, Fingerprint, IpAddress, Port, Tab
+from orchestrator.model.settings_application import ApplicationMonitoring
 
 
 class WitnessSettings(Tab):
@@ -45,6 +47,9 @@ class MonitoringTab(Tab):
 
     Where `dtam serve` watches (a target without an engine), ``udp`` asks WinRM's port instead of the engine; ``lease`` is what an automatic failover waits
     for, unless ``fence_command`` is given: it turns the source's machine off ({server} is its name) and ends with 0 only when it surely is.
+
+    ``cushion_s`` is waited beyond ``interval_s`` x ``missed``, at every address: what a cluster's group takes to move from node to node.
+    ``application``: the application itself is asked, too, and an alert raised when it does not answer.
     """
 
     enabled: bool = True
@@ -59,6 +64,14 @@ class MonitoringTab(Tab):
     without_witness: bool = False
     lease: LeaseSettings = LeaseSettings()
     fence_command: Command = ()
+    cushion_s: Annotated[float, Field(ge=0, le=86400)] = 0.0
+    application: ApplicationMonitoring | None = None
+
+    def allowed(self, pace: PaceSettings | None = None) -> tuple[float, int]:
+        """Seconds between two questions, and how many replies in a row may be missed: the cushion is missed replies, too."""
+        interval_s = pace.interval_s if pace and pace.interval_s else self.interval_s
+        missed = pace.missed if pace and pace.missed else self.missed
+        return interval_s, missed + math.ceil(self.cushion_s / interval_s)
 
     @property
     def timed_lease_s(self) -> float | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, model_validator
 
 from orchestrator.model.fields import Tab
 
@@ -24,6 +24,13 @@ class SnapshotsTab(Tab):
     keep: Annotated[int, Field(ge=1, le=10_000)] = 8
     max_age_s: Annotated[float, Field(ge=900)] | None = None
     before_remirror: Literal["snapshot", "refuse", "overwrite"] = "snapshot"
+
+    @model_validator(mode="after")
+    def _periodic(self) -> Self:
+        if self.start_at is not None and self.interval_s is None:
+            msg = "start_at is of periodic snapshots: give interval_s, too"
+            raise ValueError(msg)
+        return self
 
     def document(self) -> dict[str, Any]:
         """The settings as the engine's control API takes them."""

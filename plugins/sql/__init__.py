@@ -1,0 +1,1 @@
+"""SQL Server, under the word ``sql``: instances or chosen databases, on Windows and on Linux."""
