@@ -1,8 +1,8 @@
 """The port to SQL Server: facts, and deeds that look before they act.
 
 Rules of the other ports hold: asking again for what is already so is no error, what may come right by waiting raises ``TryAgain``, what
-will not a ``DtamError`` with a hint. A deed's ``document`` is JSON, described with the deed (``orchestrator.databases``); ``found`` is
-what ``look`` gave before the deed, JSON too: with it ``undo`` brings back what was.
+will not a ``DtamError`` with a hint. A deed's ``document`` is JSON with ``instance`` and ``protection``, the rest is described with the deed
+(``orchestrator.databases.deeds``); ``found`` is what ``look`` gave before the deed, JSON too: with it ``undo`` brings back what was.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class SqlServers(Protocol):
         """Reach it, log in, and ask who we are there."""
         ...
 
-    def kept_at_s(self, instance: str) -> float | None:
+    def kept_at_s(self, protection: str, instance: str) -> float | None:
         """When the log-ins that are kept here for the target were gathered; None where none are kept here."""
         ...
 
