@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+from collections.abc import Sequence
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -37,8 +38,12 @@ class Authority:
 
     def issue(self, fqdn: str, address: str) -> tuple[str, str]:
         """A key and a certificate for a controller, both as PEM."""
-        names = x509.SubjectAlternativeName([x509.DNSName(fqdn), x509.IPAddress(ipaddress.ip_address(address))])
-        return self.issue_for(names, fqdn)
+        return self.issue_named((fqdn,), address)
+
+    def issue_named(self, names: Sequence[str], address: str) -> tuple[str, str]:
+        """A key and a certificate for a server that answers by several names, the first of them its own, both as PEM."""
+        each = [*map(x509.DNSName, names), x509.IPAddress(ipaddress.ip_address(address))]
+        return self.issue_for(x509.SubjectAlternativeName(each), names[0])
 
     def issue_for(self, names: x509.SubjectAlternativeName, common_name: str) -> tuple[str, str]:
         """A key and a certificate for whoever has these names, both as PEM."""
