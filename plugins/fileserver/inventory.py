@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
 import msgspec
 
-from orchestrator.errors import DtamError
-from orchestrator.model.host import Host
 from orchestrator.model.inventory import Inventory, Query, SideInventory
-from orchestrator.model.outcomes import TryAgain
-from orchestrator.model.servers import ServerName, Where
+from orchestrator.model.servers import Where
 from orchestrator.model.settings import Settings
 from orchestrator.model.settings_domain import SambaSettings
-from orchestrator.sdk.asking import domain_of, names_of, side_of, witness_of
+from orchestrator.sdk.asking import domain_of, names_of, witness_of
+from orchestrator.sdk.asking_hosts import engine_side, or_silent, paired
 from orchestrator.sdk.context import Ports
 from orchestrator.sdk.sides import account_of, target_keys
 from plugins.fileserver.sharing import chosen
-
-Answer = TypeVar("Answer")
 
 
 def inventory(ports: Ports, settings: Settings) -> Inventory:
@@ -31,30 +26,18 @@ def inventory(ports: Ports, settings: Settings) -> Inventory:
         taken_at_s=ports.now(),
         source=source,
         target=target,
-        paired=_paired(ports),
+        paired=paired(ports),
         names=names_of(ports, settings),
         domain=domain_of(ports, settings, account_of(source), account_of(target)),
         witness=witness_of(ports, settings),
     )
 
 
-def paths_of(settings: Settings, where: Where) -> list[str]:
-    """The paths that are looked at on a side: the protected directories, and the key that the target's script needs."""
-    paths = [root.on(where) for root in settings.connection.roots]
-    key = settings.failover.dns.target_key_file or settings.failover.dns.key_file
-    return paths + ([key] if key and where is Where.TARGET else [])
-
-
 def _side(ports: Ports, settings: Settings, where: Where, sids: Sequence[str] = ()) -> SideInventory:
-    name = ServerName(settings.target if where is Where.TARGET else settings.source)
-    try:
-        side = _ask(ports.host(where), ports.now, settings, where, name)
-        side = _with_sharing(side, ports, settings, where, sids)
-        paths = [root.on(where) for root in settings.connection.roots]
-        captured = tuple(path for path in paths if ports.replication.captured(where, path))
-        return msgspec.structs.replace(side, captured=captured)
-    except (DtamError, TryAgain) as silence:
-        return SideInventory(name, unreachable=str(silence))
+    def ask() -> SideInventory:
+        return _with_sharing(engine_side(ports, settings, where), ports, settings, where, sids)
+
+    return or_silent(settings, where, ask)
 
 
 def keytabs_of(settings: Settings, where: Where) -> list[str]:
@@ -71,27 +54,3 @@ def _with_sharing(
     found = ports.host(where).samba(conf, keytabs_of(settings, where), list(dict.fromkeys(sids)))
     query = Query(f"GET /v1/facts/samba?conf={conf}", side.name, ports.now())
     return msgspec.structs.replace(side, samba=found, queries=side.queries | {"samba": query})
-
-
-def _ask(host: Host, now: Callable[[], float], settings: Settings, where: Where, name: ServerName) -> SideInventory:
-    queries: dict[str, Query] = {}
-
-    def asked(fact: str, question: str, answer: Answer) -> Answer:
-        queries[fact] = Query(question, name, now())
-        return answer
-
-    paths = paths_of(settings, where)
-    wanted: list[dict[str, Any]] = [service.document(where) for service in settings.failover.services]
-    engine = asked("engine", "GET /v1/server", host.engine())
-    facts = asked("paths", "GET /v1/facts?" + "&".join(f"path={path}" for path in paths), host.facts(paths))
-    services = asked("services", "GET /v1/services", host.services(wanted))
-    roles = asked("protections", "GET /v1/protections", host.protections())
-    side = side_of(host, name, facts, roles, settings)
-    return msgspec.structs.replace(side, engine=engine, services=services, queries=queries)
-
-
-def _paired(ports: Ports) -> bool | None:
-    try:
-        return ports.replication.paired()
-    except (DtamError, TryAgain):
-        return None

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import msgspec
-
-from orchestrator.errors import DtamError
-from orchestrator.model.inventory import Inventory, Query, SideInventory
-from orchestrator.model.outcomes import TryAgain
-from orchestrator.model.servers import ServerName, Where
+from orchestrator.model.inventory import Inventory, SideInventory
+from orchestrator.model.servers import Where
 from orchestrator.model.settings import Settings
 from orchestrator.model.windows import RegistryAsk, WindowsAsk
-from orchestrator.sdk.asking import domain_of, names_of, side_of, witness_of
+from orchestrator.sdk.asking import domain_of, names_of, witness_of
+from orchestrator.sdk.asking_hosts import or_silent, windows_side
 from orchestrator.sdk.context import Ports
 from orchestrator.sdk.sides import account_of
 from plugins.fileserver.windows import sharing
@@ -56,22 +52,4 @@ def asked(settings: Settings, sids: Sequence[str] = ()) -> WindowsAsk:
 
 
 def _side(ports: Ports, settings: Settings, where: Where, sids: Sequence[str] = ()) -> SideInventory:
-    name = ServerName(settings.target if where is Where.TARGET else settings.source)
-    try:
-        return _ask(ports, settings, where, name, sids)
-    except (DtamError, TryAgain) as silence:
-        return SideInventory(name, unreachable=str(silence))
-
-
-def _ask(ports: Ports, settings: Settings, where: Where, name: ServerName, sids: Sequence[str]) -> SideInventory:
-    host = ports.host(where)
-    paths = [root.on(where) for root in settings.connection.roots]
-    wanted: list[dict[str, Any]] = [service.document(where) for service in settings.failover.services]
-    facts, roles = host.facts(paths), host.protections()
-    at_s = ports.now()
-    return msgspec.structs.replace(
-        side_of(host, name, facts, roles, settings),
-        services=host.services(wanted),
-        windows=host.windows(asked(settings, sids)),
-        queries={word: Query(f"WinRM: {word}", name, at_s) for word in ("paths", "services", "protections", "windows")},
-    )
+    return or_silent(settings, where, lambda: windows_side(ports, settings, where, asked(settings, sids)))
