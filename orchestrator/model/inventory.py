@@ -86,6 +86,16 @@ class ReplicaFacts(msgspec.Struct, frozen=True):
     promoted: bool = False
 
 
+class OtherProtection(msgspec.Struct, frozen=True):
+    """A protection that a server has a part in, with the names of its two servers."""
+
+    id: str
+    application: str
+    role: str
+    source: str
+    target: str
+
+
 class SideInventory(msgspec.Struct, frozen=True):
     """All that is known of one server. ``unreachable`` is the reason when it did not answer."""
 
@@ -100,6 +110,8 @@ class SideInventory(msgspec.Struct, frozen=True):
     protections: tuple[str, ...] = ()
     target_of: tuple[str, ...] = ()
     replicas: tuple[ReplicaFacts, ...] = ()
+    parts: tuple[OtherProtection, ...] | None = None
+    """Every protection that it has a part in, this one as well; None where nobody asked."""
     captured: tuple[str, ...] = ()
     changed_scripts: tuple[tuple[str, str], ...] = ()
     """(protection, script) of what was edited on this host since its delivery."""
