@@ -11,7 +11,8 @@ import time
 from collections.abc import Iterator
 
 from tests.faults.fire import seeds
-from tests.lab.filestage import ID, STATE, FileStage, start_engine
+from tests.lab.filestage import ID, FileStage
+from tests.lab.pairstage import STATE, start_engine
 from tests.lab.waiting import until
 
 PHASES = ("grant", "refuse_source", "settle", "promote", "mount")

@@ -19,10 +19,11 @@ import pytest
 
 from tests.lab.conftest import Told
 from tests.lab.fileclients import PatientClient
-from tests.lab.filestage import ID, INTERVAL_S, KEYTAB, LEASE_S, MISSED, STATE, FileStage
+from tests.lab.filestage import ID, KEYTAB, FileStage
 from tests.lab.hosts import LabHost
 from tests.lab.killing import STEPS, Killer, drawn
 from tests.lab.leading_names import Names, by_address, by_kerberos, by_tsig, let_alpha_write
+from tests.lab.pairstage import INTERVAL_S, LEASE_S, MISSED, STATE
 from tests.lab.parts import parts
 from tests.lab.waiting import until
 from tests.lab.watching_story import watching

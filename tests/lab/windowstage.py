@@ -17,7 +17,7 @@ import yaml
 
 from tests.lab.domain import Lab
 from tests.lab.fileclients import FileClients, probe
-from tests.lab.filestage import grant, in_background
+from tests.lab.pairstage import grant, in_background
 from tests.lab.places import REVERSE_ZONES
 from tests.lab.waiting import until
 from tests.lab.watching_story import owners
