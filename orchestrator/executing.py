@@ -21,7 +21,16 @@ from orchestrator.model.outcomes import GiveUp, TryAgain, UndoRefused
 from orchestrator.model.plan import Plan
 from orchestrator.model.runs import Ended, Event, Line, Log, RunState, is_being_undone
 from orchestrator.model.steps import Action, CannotUndo, Seen, Step
-from orchestrator.sdk import verbs, verbs_data, verbs_epoch, verbs_grant, verbs_service, verbs_turning, verbs_windows  # noqa: F401  importing them gives the verbs their meaning
+from orchestrator.sdk import (  # noqa: F401  importing them gives the verbs their meaning
+    verbs,
+    verbs_data,
+    verbs_epoch,
+    verbs_grant,
+    verbs_service,
+    verbs_sql,
+    verbs_turning,
+    verbs_windows,
+)
 from orchestrator.sdk.context import Ports
 
 RUN_PLACE = "{run}"
