@@ -24,14 +24,23 @@ from orchestrator.model.inventory import Inventory, SideInventory
 from orchestrator.model.plan import Plan, PlanKind
 from orchestrator.model.servers import Where
 from orchestrator.model.steps import Action, CannotUndo, Step
-from orchestrator.sdk import verbs, verbs_data, verbs_epoch, verbs_grant, verbs_service, verbs_turning, verbs_windows
+from orchestrator.sdk import (
+    verbs,
+    verbs_data,
+    verbs_epoch,
+    verbs_grant,
+    verbs_service,
+    verbs_sql,
+    verbs_turning,
+    verbs_windows,
+)
 from orchestrator.sdk.application import Application, Planning
 
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _AGAINST_SILENCE = frozenset({"grant-epoch"})
 """What may name a lost source: it is asked whether it is fenced, and its silence is an answer."""
 _SECRET = re.compile(r"BEGIN [A-Z ]*PRIVATE KEY|password\s*[:=]\s*\S", re.IGNORECASE)
-_LOADED = (verbs_data, verbs_epoch, verbs_grant, verbs_service, verbs_turning, verbs_windows)
+_LOADED = (verbs_data, verbs_epoch, verbs_grant, verbs_service, verbs_sql, verbs_turning, verbs_windows)
 
 
 def plans(application: Application, planning: Planning) -> dict[PlanKind, tuple[Step, ...]]:
