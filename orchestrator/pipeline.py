@@ -252,7 +252,8 @@ class Pipeline:
         ports = self.reach.ports(given.protection.pair, given.protection.settings)
         alone = given.restoring.to or (kind is PlanKind.FAILOVER and not given.graceful)
         lying = on_hosts(ports, given.protection.id, {Where.TARGET} if alone else {Where.SOURCE, Where.TARGET})
-        return rendered(plugin, given, lying) if kind is PlanKind.PROTECT else lying
+        makes = kind is PlanKind.PROTECT and given.protection.settings.advanced.create.scripts
+        return rendered(plugin, given, lying) if makes else lying
 
     def scripts(self, protection: Protection) -> tuple[HostScript, ...]:
         """The scripts that an enable would deliver now, people's part kept."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import product
 
 from orchestrator.model.conditions import Stage
 from orchestrator.model.errors import NotInThisState, PlanChanged
 from orchestrator.model.plan import Plan, PlanKind
 from orchestrator.model.protections import Protection
 from orchestrator.model.runs import Run, RunState
+from orchestrator.model.servers import Where
 from orchestrator.model.steps import Step
 from orchestrator.sdk.application import Application, Planning
 
@@ -61,17 +63,42 @@ def plan(kind: PlanKind, application: Application, planning: Planning) -> Plan:
     }
     refusals = tuple(application.refusals(kind.value, planning))
     steps = () if refusals and planning.inventory.target.unreachable else tuple(verbs[kind](planning))
+    left_out, remarks = _left_out(kind, planning.protection)
     return Plan(
         kind,
         planning.protection.id,
-        steps,
+        tuple(step for step in steps if (step.do.verb, step.where) not in left_out),
         planning.epoch,
         planning.scripts,
         refusals,
-        planning.names.remarks if planning.names else (),
+        (*(planning.names.remarks if planning.names else ()), *remarks),
         "it is as wanted",
         planning.names if kind is PlanKind.PROTECT else None,
     )
+
+
+_MADE_BY: dict[str, tuple[str, ...]] = {
+    "replication_set": ("put-replication-set",),
+    "scripts": ("deliver-script",),
+    "connection": ("set-capture", "connect", "await-in-step"),
+}
+"""What of ``advanced.create`` is made by which verbs; whether the target watches is a value of its own step."""
+
+
+def _left_out(kind: PlanKind, protection: Protection) -> tuple[frozenset[tuple[str, Where]], tuple[str, ...]]:
+    """(verb, side) of steps that a protection does not want in a plan of this kind, and what is told about it.
+
+    Without a connection nothing is captured, so the source's services are not stopped for it. A replication set that somebody keeps
+    himself is not removed either.
+    """
+    create = protection.settings.advanced.create
+    if kind is PlanKind.UNPROTECT and not create.replication_set:
+        return frozenset(product(("remove-replication-set",), Where)), ()
+    if kind is not PlanKind.PROTECT or not create.left_out:
+        return frozenset(), ()
+    verbs = {verb for name, verbs in _MADE_BY.items() if not getattr(create, name) for verb in verbs}
+    quiet = set() if create.connection else {("stop-service", Where.SOURCE)}
+    return frozenset({*product(verbs, Where), *quiet}), (f"left out by advanced.create: {', '.join(create.left_out)}",)
 
 
 def check_stage(kind: PlanKind, protection: Protection) -> None:

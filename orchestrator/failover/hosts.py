@@ -86,7 +86,7 @@ def _unheard(protection: Protection, watch: Kept) -> ProtectionState:
 
 def _monitor(protection: Protection, watch: Kept) -> dict[str, Any]:
     watches = protection.stage not in {Stage.CONFIGURED, Stage.DISABLED}
-    if not (watches and watch.enabled(protection.settings.monitoring.enabled)):
+    if not (watches and watch.enabled(protection.settings.is_watched)):
         return {"enabled": False, "colour": "off"}
     told = {"enabled": True, "colour": watch.colour, "missed": watch.missed, "allowed": watch.allowed}
     return told | {"time_to_fail_s": watch.time_to_fail_s, "says": watch.says}

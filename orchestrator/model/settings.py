@@ -85,6 +85,12 @@ class Settings(Tab):
         return self
 
     @property
+    def is_watched(self) -> bool:
+        """Whether the target watches the source; never one whose data nothing carries."""
+        make = self.advanced.create
+        return self.monitoring.enabled and make.monitor and make.connection
+
+    @property
     def replication_set(self) -> str:
         """The name of the replication set; by default application_source_target, as the guide names it, which allows no period."""
         return self.advanced.replication_set or f"{self.application}_{self.source}_{self.target}".replace(".", "-")

@@ -63,7 +63,7 @@ def give_lease(pipeline: Pipeline, protection: Protection, kept: Kept, *, endles
     over = protection.stage in OVER
     host = pipeline.reach.host(protection.pair.on(Where.TARGET if over else Where.SOURCE))
     watch = protection.settings.monitoring
-    timed = not endless and not over and kept.enabled(watch.enabled)
+    timed = not endless and not over and kept.enabled(protection.settings.is_watched)
     return renew(
         ledger_of(pipeline.home), host, protection.id, protection.epoch, watch.timed_lease_s if timed else None
     )

@@ -23,9 +23,9 @@ def settings_of(tab: MonitoringTab, source: Server) -> MonitorSettings:
         method=tab.method,
         require=tab.require,
         interval_s=tab.interval_s,
-        missed=tab.missed,
+        missed=tab.allowed()[1],
         manual_intervention=tab.manual_intervention,
-        own={str(one.address): Pace(one.interval_s or tab.interval_s, one.missed or tab.missed) for one in tab.paces},
+        own={str(one.address): Pace(*tab.allowed(one)) for one in tab.paces},
     )
 
 

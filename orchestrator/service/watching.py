@@ -138,7 +138,7 @@ class Watch:
     def _seen(self, now: Standing, verdict: Verdict) -> Watched:
         watch, kept = now.protection.settings.monitoring, self.kept
         return Watched(
-            enabled=kept.enabled(watch.enabled),
+            enabled=kept.enabled(now.protection.settings.is_watched),
             stage=now.protection.stage,
             verdict=verdict,
             run=now.run,

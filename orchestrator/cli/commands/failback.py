@@ -42,7 +42,7 @@ def command(desk: Desk, *, name: str | None, monitoring: bool | None, how: How, 
     """
     screen = Screen(as_json)
     protection = desk.protection(name, "failback")
-    monitored = protection.settings.monitoring.enabled
+    monitored = protection.settings.is_watched
     wish = Wish("failback", stop_monitoring=monitoring is False or (monitored and monitoring is None and _stops(how)))
     finished = carry(desk, screen, protection, PlanKind.FAILBACK, wish=wish, how=how)
     if finished is not None:

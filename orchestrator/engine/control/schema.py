@@ -54,6 +54,8 @@ __all__ = [
 ]
 
 ScriptName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+MISSED_MAX = 2_000_000
+"""A thousand replies, and those of a cluster's cushion of a day beside them."""
 RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -277,7 +279,7 @@ class AddressPace(Request):
 
     address: Address
     interval_s: float = Field(default=5.0, ge=0.05, le=3600)
-    missed: int = Field(default=5, ge=1, le=1000)
+    missed: int = Field(default=5, ge=1, le=MISSED_MAX)
 
 
 class Monitor(Request):
@@ -290,7 +292,7 @@ class Monitor(Request):
     addresses: list[Address] = Field(default=[], max_length=64)
     require: Literal["any", "all"] = "all"
     interval_s: float = Field(default=5.0, ge=0.05, le=3600)
-    missed: int = Field(default=5, ge=1, le=1000)
+    missed: int = Field(default=5, ge=1, le=MISSED_MAX)
     manual_intervention: bool = True
     insist_without_witness: bool = False
     paces: list[AddressPace] = Field(default=[], max_length=64)

@@ -54,21 +54,18 @@ def _side(server: Server, engine: EngineFacts | None) -> dict[str, Any]:
 
 def _monitor(planning: Planning) -> dict[str, Any]:
     tab = planning.protection.settings.monitoring
+    interval_s, missed = tab.allowed()
     addresses = tab.addresses or planning.protection.pair.source.addresses
     return {
         "method": tab.method,
         "addresses": list(addresses),
         "require": tab.require,
-        "interval_s": tab.interval_s,
-        "missed": tab.missed,
+        "interval_s": interval_s,
+        "missed": missed,
         "manual_intervention": tab.manual_intervention,
         "insist_without_witness": tab.without_witness and tab.witness is None,
         "paces": [
-            {
-                "address": one.address,
-                "interval_s": one.interval_s or tab.interval_s,
-                "missed": one.missed or tab.missed,
-            }
+            {"address": one.address} | dict(zip(("interval_s", "missed"), tab.allowed(one), strict=True))
             for one in tab.paces
         ],
     }

@@ -47,7 +47,7 @@ def protect(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
     yield from parts.start_services(planning, SOURCE)
     yield from connected(deeds, planning, epoch)
     yield from deeds.ready(planning, epoch)
-    watched = planning.protection.settings.monitoring.enabled
+    watched = planning.protection.settings.is_watched
     yield steps.monitor(TARGET, target, planning.protection.id, on=watched, by=planning.by)
 
 

@@ -123,5 +123,5 @@ def _protected_again(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
         yield steps.demote(link, target, TARGET, discard_changes=True, suffix=links.suffix(position))
     yield from connected(deeds, planning, epoch, difference=True)
     yield steps.lift_fence(TARGET, target, protection.id)
-    if settings.monitoring.enabled and not planning.stop_monitoring:
+    if settings.is_watched and not planning.stop_monitoring:
         yield steps.monitor(TARGET, target, protection.id, on=True, by=planning.by)
