@@ -87,13 +87,14 @@ class ReplicaFacts(msgspec.Struct, frozen=True):
 
 
 class OtherProtection(msgspec.Struct, frozen=True):
-    """A protection that a server has a part in, with the names of its two servers."""
+    """A protection that a server has a part in, with the names of its two servers, and what it was told to take over there."""
 
     id: str
     application: str
     role: str
     source: str
     target: str
+    takeover: dict[str, Any] = {}
 
 
 class SideInventory(msgspec.Struct, frozen=True):

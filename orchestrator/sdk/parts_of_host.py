@@ -14,7 +14,12 @@ def parts_of(host: Host) -> tuple[OtherProtection, ...]:
     told = ((protection, role, host.protection_document(protection) or {}) for protection, role in host.protections())
     return tuple(
         OtherProtection(
-            protection, str(document.get("application", "")), role, _side(document, "source"), _side(document, "target")
+            protection,
+            str(document.get("application", "")),
+            role,
+            _side(document, "source"),
+            _side(document, "target"),
+            dict(document.get("takeover") or {}),
         )
         for protection, role, document in told
     )
