@@ -30,12 +30,12 @@ from orchestrator.hosts.winrm_reach import caller_of, winrm_host
 from orchestrator.identity.domain_view import DirectoryView
 from orchestrator.identity.moving import DirectoryServiceNames
 from orchestrator.leasing.arbiter import WitnessArbiter
-from orchestrator.leasing.grants import GrantSettings, LedgerGrants
+from orchestrator.leasing.grants import Glance, GrantSettings, LedgerGrants
 from orchestrator.leasing.ledger import ledger_of
 from orchestrator.model.host import Host
 from orchestrator.model.ports import Replication, WitnessView
 from orchestrator.model.protections import Protection
-from orchestrator.model.servers import Pair, Platform, Server, Where, WinRmAddress
+from orchestrator.model.servers import Pair, Platform, Server, ServerName, Where, WinRmAddress
 from orchestrator.model.settings import ConnectionTab, FailoverTab, Settings
 from orchestrator.model.settings_monitoring import WitnessSettings
 from orchestrator.naming.closed import ClosedNames
@@ -166,7 +166,19 @@ class Reach:
             return None
         watch = settings.monitoring
         arbiter = WitnessArbiter.of(self._home, watch.witness) if watch.witness else None
-        return LedgerGrants(ledger_of(self._home), GrantSettings(watch.lease.grace_s, watch.fence_command), arbiter)
+        settled = GrantSettings(watch.lease.grace_s, watch.fence_command)
+        return LedgerGrants(ledger_of(self._home), settled, arbiter, glance=self._glance(pair))
+
+    def _glance(self, pair: Pair) -> Glance:
+        """One of the two hosts by a way of its own for a look."""
+        servers = {server.name: server for server in (pair.source, pair.target)}
+
+        @contextmanager
+        def glance(host: Host) -> Iterator[Host]:
+            with self.looking() as reach:
+                yield reach.host(servers[ServerName(host.name)])
+
+        return glance
 
     def snapshot(self, protection: Protection) -> Snapshot:
         """All that both servers know of a protection now; silence is a fact, never an error."""

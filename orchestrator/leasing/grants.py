@@ -10,7 +10,7 @@ import math
 import shlex
 import subprocess
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,7 +19,7 @@ from orchestrator.engine.witness.rules import GrantAnswer
 from orchestrator.errors import DtamError
 from orchestrator.leasing.giving import renew
 from orchestrator.leasing.ledger import Ledger
-from orchestrator.model.host import Host
+from orchestrator.model.host import Host, ProtectionView
 from orchestrator.model.outcomes import GiveUp, TryAgain
 
 FENCE_COMMAND_BUDGET_S = 60.0
@@ -43,6 +43,8 @@ class GrantSettings:
 
 
 Run = Callable[[tuple[str, ...]], tuple[int, str]]
+Glance = Callable[[Host], AbstractContextManager[Host]]
+"""A host by a way that hears of silence within seconds."""
 
 
 def run_command(words: tuple[str, ...]) -> tuple[int, str]:
@@ -59,15 +61,21 @@ def run_command(words: tuple[str, ...]) -> tuple[int, str]:
 
 
 class LedgerGrants:
-    """The ``Grants`` port. ``arbiter`` None is `witness none`."""
+    """The ``Grants`` port. ``arbiter`` None is `witness none`. ``glance``: a holder that may be dead is not waited for."""
 
     def __init__(
-        self, ledger: Ledger, settings: GrantSettings, arbiter: Arbiter | None, run: Run = run_command
+        self,
+        ledger: Ledger,
+        settings: GrantSettings,
+        arbiter: Arbiter | None,
+        run: Run = run_command,
+        glance: Glance = nullcontext,
     ) -> None:
         self._ledger = ledger
         self._settings = settings
         self._arbiter = arbiter
         self._run = run
+        self._glance = glance
 
     def granted(self, protection: str) -> int:
         """The newest epoch granted here; 0 when none was."""
@@ -86,7 +94,7 @@ class LedgerGrants:
             self._make_sure(protection, holder)
         self._ask(protection, epoch, forced=forced, by=by)
         if forced:
-            _fence_where_it_answers(holder, protection, f"{by or 'somebody'} forced epoch {epoch}")
+            self._fence_where_it_answers(holder, protection, f"{by or 'somebody'} forced epoch {epoch}")
         self._ledger.note_granted(protection, epoch)
 
     def give_again(self, protection: str, epoch: int) -> None:
@@ -104,7 +112,8 @@ class LedgerGrants:
         left_s = self._ledger.sure_in_s(protection, self._settings.grace_s)
         if left_s == 0:
             return
-        if _seen_fenced(holder, protection):
+        view = self._seen(holder, protection)
+        if view is not None and view.fenced:
             _refuse_while_running(holder, protection)
             return
         if self._settings.fence_command:
@@ -118,6 +127,28 @@ class LedgerGrants:
         raise TryAgain(
             f"the lease of {holder.name} runs for up to {left_s:.0f} s more", after_s=min(left_s, ASK_AGAIN_S)
         )
+
+    def _seen(self, holder: Host, protection: str) -> ProtectionView | None:
+        """What the host itself says now of the protection; None for silence, which says nothing."""
+        try:
+            with self._glance(holder) as quick:
+                return quick.protection(protection)
+        except (DtamError, TryAgain):
+            return None
+
+    def _fence_where_it_answers(self, holder: Host, protection: str, reason: str) -> None:
+        """A person said that it is down. Where it is not, it is fenced and its services are stopped; where it is silent, the person's word counts.
+
+        Raises:
+            TryAgain: it answers, and is not stopped yet.
+        """
+        view = self._seen(holder, protection)
+        if view is None:
+            return
+        if not view.fenced:
+            with suppress(DtamError):  # what could not be stopped is seen below
+                holder.act(protection, "fence", {"reason": reason})
+        _refuse_while_running(holder, protection)
 
     def _fence(self, holder: Host) -> None:
         words = tuple(word.replace("{server}", holder.name) for word in self._settings.fence_command)
@@ -139,33 +170,6 @@ class LedgerGrants:
             raise TryAgain(f"not granted yet: {answer.reason}", after_s=min(answer.retry_after_s, ASK_AGAIN_S))
         self._ledger.give_again(protection)
         raise GiveUp(f"the witness does not grant epoch {epoch}: {answer.reason}", "dtam status; dtwitness status")
-
-
-def _seen_fenced(holder: Host, protection: str) -> bool:
-    """Whether the host itself says now that its fence holds; silence says nothing."""
-    try:
-        view = holder.protection(protection)
-    except (DtamError, TryAgain):
-        return False
-    return view is not None and view.fenced
-
-
-def _fence_where_it_answers(holder: Host, protection: str, reason: str) -> None:
-    """A person said that it is down. Where it is not, it is fenced and its services are stopped; where it is silent, the person's word counts.
-
-    Raises:
-        TryAgain: it answers, and is not stopped yet.
-    """
-    try:
-        view = holder.protection(protection)
-    except (DtamError, TryAgain):
-        return
-    if view is None:
-        return
-    if not view.fenced:
-        with suppress(DtamError):  # what could not be stopped is seen below
-            holder.act(protection, "fence", {"reason": reason})
-    _refuse_while_running(holder, protection)
 
 
 def _refuse_while_running(holder: Host, protection: str) -> None:

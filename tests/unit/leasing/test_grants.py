@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from orchestrator.engine.witness.rules import GrantAnswer
 from orchestrator.leasing.grants import GrantSettings, LedgerGrants
 from orchestrator.leasing.ledger import Ledger
 from orchestrator.leasing.rules import HolderClock, Now
-from orchestrator.model.host import ProtectionView
+from orchestrator.model.host import Host, ProtectionView
 from orchestrator.model.inventory import ServiceFacts
 from orchestrator.model.outcomes import GiveUp, TryAgain
 
@@ -147,3 +149,27 @@ def test_a_source_that_lives_on_is_fenced_where_a_person_forces_the_epoch(ledger
     assert granted(ledger, alive, forced=True).granted("p") == 2
     assert alive.deeds == ["fence p: ann forced epoch 2"]
     assert granted(ledger, Holder(), forced=True).granted("p") == 2
+
+
+@pytest.mark.covers("AM-27")
+@pytest.mark.parametrize("forced", [True, False])
+def test_a_holder_that_may_be_dead_is_asked_by_the_way_that_does_not_wait(
+    ledger: Ledger, clock: Clock, *, forced: bool
+) -> None:
+    """Waiting for what a black hole does not say would be added to every failover."""
+    glances: list[str] = []
+
+    @contextmanager
+    def glance(holder: Host) -> Iterator[Host]:
+        glances.append(holder.name)
+        yield Holder()  # type: ignore[misc]
+
+    patient = Holder(answers=True, state="running")
+    grants = LedgerGrants(ledger, GrantSettings(10.0), None, glance=glance)
+    if forced:
+        grants.grant("p", 2, patient, forced=True, by="ann")  # type: ignore[arg-type]
+        assert grants.granted("p") == 2
+    else:
+        with pytest.raises(TryAgain, match="the lease of alpha runs"):
+            grants.grant("p", 2, patient, forced=False, by="")  # type: ignore[arg-type]
+    assert (glances, patient.deeds) == (["alpha"], [])
