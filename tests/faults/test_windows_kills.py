@@ -73,6 +73,11 @@ class Server:
         elif deed == "reboot":
             self.served.wait_ready()
 
+    def struck(self) -> list[int]:
+        """How many connections each cut has broken so far, of this start of the server."""
+        found: list[int] = self.served.control.ask("dropped")
+        return found
+
     def shares(self) -> list[str]:
         found = self.host.windows().shares
         return sorted(one.name for one in found if one.name in SHARES)
@@ -103,11 +108,14 @@ def points() -> Iterator[tuple[int, str, bool, int]]:
 def test_cut_off_in_the_midst_it_is_gone_on_with_and_undone_exactly(server: Server) -> None:
     for seed, deed, after, nth in points():
         said = f"seed {seed}: {deed} {'after' if after else 'before'} share {nth}"
-        run = f"run{seed}"
+        run, struck = f"run{seed}", len(server.struck())
         server.strike(deed, nth, after=after)
         patiently(partial(server.started, run, undo=False), said)
         server.up_again(deed)
         ended = server.run(run)
+        if deed == "cut":
+            cuts = server.struck()[struck:]
+            assert (len(cuts), min(cuts, default=0) > 0) == (1, True), f"{said}: {cuts}"
         assert ended.state == "done", f"{said}: {ended}"
         assert server.shares() == SHARES, said
         undone = server.run(run, undo=True)

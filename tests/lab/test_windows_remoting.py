@@ -225,6 +225,7 @@ def test_the_connection_goes_and_the_script_goes_on(host: WindowsHost) -> None:
         run(winrm(host), encoded("New-Item -ItemType Directory -Path C:\\Kept"))
     there = encoded("Test-Path C:\\Kept")
     until("the script went on", lambda: run(winrm(host), there)[0] == b"True\r\n")
+    assert host.control.ask("dropped")[-1] > 0
 
 
 # -- restarts ---------------------------------------------------------------------------------------------------------

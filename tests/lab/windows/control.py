@@ -4,6 +4,7 @@
 {"do": "trouble", "kind": "slow", "verb": "Command", "seconds": 30}      deny, unavailable: likewise
 {"do": "heal"}  {"do": "reboot"}  {"do": "clock", "offset_s": 600}  {"do": "shells"}  {"do": "failures"}  {"do": "delete-shells"}
 {"do": "at", "command": "New-SmbShare", "deed": "die", "after": true, "times": 1}     cut, reboot: likewise; see moments.py
+{"do": "dropped"}     how many connections each cut has reset
 {"do": "share", "name": "Docs", "path": "E:/Docs", "sddl": "O:BAG:BAD:(A;;FA;;;WD)"}     a share that is there before a test
 {"do": "machine", "call": "faults.denied.add", "arguments": ["get-smbshare"]}     any call of the machine's own objects
 """
@@ -53,8 +54,8 @@ def obey(host: Host, wish: dict[str, Any]) -> Any:
             return [{"id": one.id, "owner": one.owner.name, "commands": len(one.commands)} for one in host.shells.all()]
         case "delete-shells":
             host.shells.end_all()
-        case "failures":
-            return host.failures
+        case "failures" | "dropped" as what:
+            return getattr(host, what)
         case "machine":
             return _call(host.back.machine, wish["call"], wish.get("arguments", []), wish.get("named", {}))
         case "at":

@@ -133,6 +133,7 @@ class Host:
         self.configuration = Configuration.of(settings.configuration)
         self.trouble = Trouble()
         self.failures: list[str] = []
+        self.dropped: list[int] = []  # connections, by each cut that was asked for
         self._over = threading.Event()
         self._restart = threading.Event()
         settings.state.mkdir(parents=True, exist_ok=True)

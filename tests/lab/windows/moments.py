@@ -1,6 +1,7 @@
 """Trouble at a moment of a script: when it calls a cmdlet or a program, before or after that has done its deed.
 
-``die`` is the end of the process as a power cut ends it; ``cut`` resets every connection while the script goes on; ``reboot`` restarts.
+``die`` is the end of the process as a power cut ends it; ``cut`` resets every connection while the script goes on, and notes in ``host.dropped`` how many
+there were; ``reboot`` restarts.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def deed_of(host: Host, name: str) -> Callable[[], None]:
     """What is to happen. Raises KeyError for what is not known."""
     return {
         "die": lambda: os.kill(os.getpid(), signal.SIGKILL),
-        "cut": lambda: [one.drop_all() for one in host.listeners] and None,
+        "cut": lambda: host.dropped.append(sum(one.drop_all() for one in host.listeners)),
         "reboot": host.restart,
     }[name]
 

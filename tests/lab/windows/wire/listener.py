@@ -85,10 +85,12 @@ class Listener(ThreadingHTTPServer):
         """A connection that breaks is no error of the host."""
         LOG.info("connection of %s ended: %r", client_address, sys.exception())
 
-    def drop_all(self) -> None:
-        """Reset every connection, as the end of the machine does."""
-        for one in list(self._connections):
+    def drop_all(self) -> int:
+        """Reset every connection, as the end of the machine does; how many there were."""
+        held = list(self._connections)
+        for one in held:
             reset(one)
+        return len(held)
 
 
 def reset(connection: socket.socket) -> None:
