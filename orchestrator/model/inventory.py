@@ -45,7 +45,7 @@ class EngineFacts(msgspec.Struct, frozen=True):
 
 
 class PathFacts(msgspec.Struct, frozen=True):
-    """What is known of a path; sizes are None where nothing is there."""
+    """What is known of a path; sizes are None where nothing is there, ``owner`` is empty where the host does not say."""
 
     path: str
     exists: bool
@@ -54,6 +54,7 @@ class PathFacts(msgspec.Struct, frozen=True):
     free_bytes: int | None = None
     fs: str = ""
     entries: int | None = None
+    owner: str = ""
 
 
 class AddressFacts(msgspec.Struct, frozen=True):

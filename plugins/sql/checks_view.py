@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from orchestrator.model.inventory import PathFacts
 from orchestrator.model.servers import Platform, Where
 from orchestrator.model.settings_services import ServiceSettings
 from orchestrator.model.settings_sql import InstanceSettings, SqlSettings
@@ -92,6 +93,11 @@ def told(view: View) -> Iterator[tuple[SqlInstance, tuple[SqlDatabase, ...]]]:
         for one in protected(view):
             if one.ours is not None:
                 yield one.ours, databases(view, one.ours)
+
+
+def paths_of(view: View, where: Where) -> dict[str, PathFacts]:
+    """What is known of paths on a side, to be looked up many times."""
+    return {one.path: one for one in view.inventory.on(where).paths}
 
 
 def name(view: View, where: Where) -> str:

@@ -44,7 +44,7 @@ class InterfaceAddress(Answer):
 
 
 class PathFacts(Answer):
-    """What is known of a path; sizes are None where nothing is there."""
+    """What is known of a path; sizes are None where nothing is there. ``owner`` is the account's name, its number where it has none."""
 
     exists: bool
     kind: str = "absent"
@@ -52,6 +52,7 @@ class PathFacts(Answer):
     free_bytes: int | None = None
     fs: str = ""
     entries: int | None = None
+    owner: str = ""
 
 
 class Facts(Answer):

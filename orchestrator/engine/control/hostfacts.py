@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import socket
 import stat
 import time
@@ -79,7 +80,15 @@ def path_facts(path: Path) -> PathFacts:
         free_bytes=_free_bytes(path),
         fs=_file_system(path),
         entries=entries,
+        owner=_account(status.st_uid),
     )
+
+
+def _account(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
 
 
 def _existing(path: Path) -> Path:

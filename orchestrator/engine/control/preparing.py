@@ -5,6 +5,8 @@ Nothing is remembered here. A service is given with its whole document, because 
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path as FilePath
 from typing import Annotated, Literal
@@ -86,7 +88,7 @@ def see_witness(request: WitnessQuestion, identity: Identity) -> WitnessSeen:
 
 
 def make_directory(request: DirectoryRequest) -> Done:
-    """Make a directory with its parents; one that exists is left as it is.
+    """Make a directory with its parents; one that exists is left as it is. New ones belong to whom the one above them belongs.
 
     Raises:
         Conflict: something else is in the way, or the file system refuses.
@@ -94,14 +96,23 @@ def make_directory(request: DirectoryRequest) -> Done:
     path = FilePath(request.path)
     if path.is_dir():
         return Done(says=f"{path} is there")
+    new = [one for one in (path, *path.parents) if not one.exists()]
     try:
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         path.mkdir(exist_ok=True)
         path.chmod(request.mode)
+        _give(new, (new[-1].parent if new else path).stat())
     except OSError as error:
         why = error.strerror or str(error)
         raise Conflict(what=f"making {path}", why=why, hint=f"look at {path.parent} on this host") from error
     return Done(says=f"{path} was made")
+
+
+def _give(directories: Sequence[FilePath], above: os.stat_result) -> None:
+    """They belong to the owner and the group of the one above, as far as this user may give."""
+    for one in directories:
+        with suppress(PermissionError):
+            os.chown(one, above.st_uid, above.st_gid)
 
 
 def remove_directory(text: str) -> Done:
