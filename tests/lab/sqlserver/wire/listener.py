@@ -1,0 +1,64 @@
+"""The listening socket of an instance, and the connections that came through it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+
+from tests.lab.sqlserver.wire.channel import Channel
+from tests.lab.sqlserver.wire.connection import Connection, Surroundings
+
+LOG = logging.getLogger(__name__)
+BACKLOG = 128
+
+
+class Listener:
+    """Accepts until it is closed."""
+
+    def __init__(self, address: str, port: int, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
+        self._lock = threading.Lock()
+        self._connections: set[Connection] = set()
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind((address, port))
+        self._socket.listen(BACKLOG)
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._socket.getsockname()[1])
+
+    def start(self) -> None:
+        """In a thread of its own."""
+        threading.Thread(target=self._accept, daemon=True, name=f"listener {self.port}").start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                accepted, _ = self._socket.accept()
+                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connection = Connection(Channel(accepted), self._surroundings)
+                with self._lock:
+                    self._connections.add(connection)
+                threading.Thread(target=self._run, args=(connection,), daemon=True).start()
+
+    def _run(self, connection: Connection) -> None:
+        try:
+            connection.run()
+        finally:
+            with self._lock:
+                self._connections.discard(connection)
+
+    def close(self) -> None:
+        """No new connections, and the end of those that are."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        with self._lock:
+            left = list(self._connections)
+        for one in left:
+            one.end()
