@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -50,12 +49,9 @@ class Servers:
             file = machine.files.open_path(f"E:\\{path}")
             return file.read_text() if file.exists() else ""
         except Refused:
-            copies = sorted((machine.directory / "replica").glob("*/E.tar"), key=lambda one: one.stat().st_mtime_ns)
-        if not copies:
-            return ""
-        with tarfile.open(copies[-1]) as archive:
-            held = archive.extractfile(f"./{path}".replace("\\", "/"))
-            return held.read().decode() if held else ""
+            name = path.replace("\\", "/")
+            copies = [one for one in (machine.directory / "replica").glob(f"*/E/{name}") if one.is_file()]
+            return copies[-1].read_text() if copies else ""
 
     def tick(self) -> None:
         """A moment passes on whatever is switched on."""

@@ -23,6 +23,7 @@ class Disk:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._own = threading.local()
+        self._wires: list[socket.socket] = []
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -40,7 +41,7 @@ class Disk:
     def _ask(self, word: str) -> None:
         lines = getattr(self._own, "lines", None)
         if lines is None:
-            lines = self._own.lines = _connected(self._path).makefile("rw", encoding="utf-8", newline="\n")
+            lines = self._own.lines = self._connected().makefile("rw", encoding="utf-8", newline="\n")
         lines.write(f"{word}\n")
         lines.flush()
         said = lines.readline().strip()
@@ -49,7 +50,7 @@ class Disk:
 
     def watch(self) -> None:
         """From now on this process ends, as by a power cut, when the machine's does."""
-        held = _connected(self._path)
+        held = self._connected()
 
         def wait() -> None:
             with contextlib.suppress(OSError):
@@ -58,8 +59,14 @@ class Disk:
 
         threading.Thread(target=wait, daemon=True).start()
 
+    def _connected(self) -> socket.socket:
+        wire = socket.socket(socket.AF_UNIX)
+        self._wires.append(wire)
+        wire.connect(str(self._path))
+        return wire
 
-def _connected(path: Path) -> socket.socket:
-    wire = socket.socket(socket.AF_UNIX)
-    wire.connect(str(path))
-    return wire
+    def close(self) -> None:
+        """Nothing is written any more."""
+        for wire in self._wires:
+            wire.shutdown(socket.SHUT_RDWR)
+            wire.close()

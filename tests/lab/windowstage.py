@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import tarfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -166,11 +165,7 @@ class WindowsStage(FileClients):
 
     def arrived(self, name: str) -> bool:
         """Whether winbeta's copy of the volume has a file of the share."""
-        copies = self.beta.host.path(f"{STATE}/machine/replica").glob("*/E.tar")
-        for copy in sorted(copies, key=lambda one: one.stat().st_mtime_ns)[-1:]:
-            with tarfile.open(copy) as archive:
-                return f"./docs/{name}" in archive.getnames()
-        return False
+        return any(self.beta.host.path(f"{STATE}/machine/replica").glob(f"*/E/docs/{name}"))
 
     def serves(self, server: Windows) -> bool:
         """Whether it offers the share to clients."""

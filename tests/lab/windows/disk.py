@@ -10,18 +10,21 @@ from pathlib import Path
 
 
 class Writers:
-    """Many may write at once; a copy waits until they have left, and nobody enters while it is made."""
+    """Many may write at once; a copy waits until they have left, and nobody enters while it is made. Who had to wait is let in before the next copy."""
 
     def __init__(self) -> None:
         self._change = threading.Condition()
-        self._inside = 0
-        self._copying = 0
+        self._inside = self._waiting = 0
+        self._is_copying = False
 
     def enter(self) -> None:
         """Begin to write; waits while a copy is made or waited for."""
         with self._change:
-            self._change.wait_for(lambda: not self._copying)
+            self._waiting += 1
+            self._change.wait_for(lambda: not self._is_copying)
+            self._waiting -= 1
             self._inside += 1
+            self._change.notify_all()
 
     def leave(self) -> None:
         """What was written is whole."""
@@ -33,14 +36,43 @@ class Writers:
     def quiet(self) -> Iterator[None]:
         """Nobody writes in between."""
         with self._change:
-            self._copying += 1
+            self._change.wait_for(lambda: not self._is_copying and not self._waiting)
+            self._is_copying = True
             self._change.wait_for(lambda: not self._inside)
         try:
             yield
         finally:
             with self._change:
-                self._copying -= 1
+                self._is_copying = False
                 self._change.notify_all()
+
+
+class Rounds:
+    """A deed that is done again and again: who asks waits for one that began after it was asked for, and does it where nobody else does."""
+
+    def __init__(self) -> None:
+        self._change = threading.Condition()
+        self._begun = self._ended = 0
+        self._is_running = False
+
+    def wait(self, deed: Callable[[], None]) -> None:
+        """Until it was done from beginning to end."""
+        with self._change:
+            wanted = self._begun + 1
+            while True:
+                self._change.wait_for(lambda: self._ended >= wanted or not self._is_running)
+                if self._ended >= wanted:
+                    return
+                self._is_running = True
+                self._begun += 1
+                number = self._begun
+                self._change.release()
+                try:
+                    deed()
+                finally:
+                    self._change.acquire()
+                    self._is_running, self._ended = False, number
+                    self._change.notify_all()
 
 
 class DiskServer:

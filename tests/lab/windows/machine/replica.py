@@ -11,11 +11,14 @@ from __future__ import annotations
 import shutil
 import threading
 import uuid
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from tests.lab.windows.disk import Rounds, Writers
 from tests.lab.windows.machine import replica_data
 from tests.lab.windows.machine.part import Part
+from tests.lab.windows.machine.replica_data import Image, Kept
 from tests.lab.windows.machine.replica_rules import check_volumes, refused
 from tests.lab.windows.machine.replica_wire import Listener, Unreachable, ask
 
@@ -31,8 +34,10 @@ class Replica(Part):
         return {"groups": {}, "constraints": [], "access": []}
 
     def power_on(self) -> None:
-        self._answering = threading.Lock()
-        self._sent: dict[str, Any] = {}
+        self._answering = threading.RLock()
+        self._sent: dict[str, Image] = {}
+        self._rounds: dict[str, Rounds] = {}
+        self.writers = Writers()
         self._reached: dict[str, bool] = {}
         self._trying: set[str] = set()
         self._again_at: dict[str, float] = {}
@@ -148,6 +153,7 @@ class Replica(Part):
             role="Primary", partner={"computer": computer.upper(), "group": partner_group}, complete=False, **settings
         )
         group["generation"] += 1
+        self._forget(group)
         self.save()
 
     def make_destination(
@@ -177,6 +183,7 @@ class Replica(Part):
             self.ask(partner["computer"], {"op": "demote", "group": partner["group"], "generation": generation})
         except Unreachable:
             self._reached[group["name"]] = False
+        self._forget(group)
         group.update(role="Primary", generation=generation, restoring=True)
         self.save()
         self._show(group)
@@ -221,6 +228,11 @@ class Replica(Part):
             if mine and self._reached.get(group["name"], True):
                 self._replicate(group)
 
+    def carried(self, letters: Collection[str]) -> None:
+        """Wait until the partner of a synchronous group has what was written before on these volumes, unless it cannot be reached."""
+        for letter in letters:
+            self.written(letter)
+
     def tick(self, now: float) -> None:
         """Send what changed."""
         for group in self.groups():
@@ -246,13 +258,17 @@ class Replica(Part):
         self._replicate(group)
 
     def _replicate(self, group: dict[str, Any]) -> None:
-        partner = group["partner"]
-        if group["suspended"] or not partner:
+        """Carry over what is there now; who asks while that is done waits for the next time, together with others."""
+        if not group["suspended"] and group["partner"]:
+            self._rounds.setdefault(group["name"], Rounds()).wait(lambda: self._round(group))
+
+    def _round(self, group: dict[str, Any]) -> None:
+        name, partner = group["name"], group["partner"]
+        if not partner:
             return
-        name = group["name"]
         try:
-            for letter in group["volumes"]:
-                self._send(group, partner, letter)
+            for letter, (known, now) in self._images(group).items():
+                self._send(group, partner, letter, known, now)
             if not group["complete"]:
                 group["complete"] = True
                 self.save()
@@ -260,33 +276,44 @@ class Replica(Part):
             self._again_at[name] = 0.0
             group["last_in_sync"] = self.machine.now()
         except Unreachable:
+            self._forget(group)  # whether it has the last change is not known
             self._reached[name] = False
             self._again_at[name] = self.machine.now() + RETRY_S
 
-    def _send(self, group: dict[str, Any], partner: dict[str, str], letter: str) -> None:
-        root = self.machine.volumes.directory(self.machine.volumes.data["volumes"][letter])
-        seen = replica_data.fingerprint(root)
-        at = group["volumes"].index(letter)
+    def _images(self, group: dict[str, Any]) -> dict[str, tuple[Image, Image]]:
+        """Of each volume what was sent last, and what is there at this moment."""
+        found = {}
+        with self.writers.quiet():
+            for letter in group["volumes"]:
+                known = self._sent.get(f"{group['name']}/{letter}", replica_data.NOTHING)
+                root = self.machine.volumes.directory(self.machine.volumes.data["volumes"][letter])
+                found[letter] = (known, replica_data.taken(root, known))
+        return found
+
+    def _forget(self, group: dict[str, Any]) -> None:
+        for letter in group["volumes"]:
+            self._sent.pop(f"{group['name']}/{letter}", None)
+
+    def _send(self, group: dict[str, Any], partner: dict[str, str], letter: str, known: Image, now: Image) -> None:
         request = {
             "op": "copy",
             "group": partner["group"],
             "generation": group["generation"],
-            "volume": at,
+            "volume": group["volumes"].index(letter),
             "mode": group["mode"],
         }
-        key = f"{group['name']}/{letter}"
-        unchanged = self._sent.get(key) == seen
-        answer = ask(
-            self.address(partner["computer"]),
-            request | {"same": unchanged},
-            b"" if unchanged else replica_data.taken(root),
-        )
+        change = replica_data.difference(known, now)
+        answer = ask(self.address(partner["computer"]), request | {"same": change is None}, change or b"")
+        if answer.get("again"):  # it has something else than was believed
+            everything = replica_data.difference(replica_data.NOTHING, now)
+            answer = ask(self.address(partner["computer"]), request | {"same": False}, everything or b"")
         if answer.get("newer"):
             self._yield_to(group, answer["newer"])
         elif "refused" in answer:
             raise Unreachable(answer["refused"])
         else:
-            self._sent[key] = None if answer.get("more") else seen
+            key = f"{group['name']}/{letter}"
+            self._sent[key] = Image(now.entries, known.token) if change is None else now
 
     def _look_for_newer(self, group: dict[str, Any]) -> None:
         try:
@@ -304,14 +331,15 @@ class Replica(Part):
         self.make_destination(group, partner["computer"], partner["group"], generation)
 
     def _place(self, group: dict[str, Any], letter: str) -> Path:
-        return self.machine.directory / "replica" / group["id"] / f"{letter}.tar"
+        return Path(self.machine.directory, "replica", group["id"], letter)
 
     def _show(self, group: dict[str, Any]) -> None:
         for letter in group["volumes"]:
             volume = self.machine.volumes.data["volumes"][letter]
-            place = self._place(group, letter)
-            if place.exists():
-                replica_data.put_in_place(self.machine.volumes.directory(volume), place)
+            kept = Kept(self._place(group, letter))
+            if kept.tree.exists():
+                with self._answering:
+                    replica_data.put_in_place(self.machine.volumes.directory(volume), kept.tree)
             self.machine.volumes.block(letter, None)
         group.pop("restoring", None)
         self.save()
@@ -326,7 +354,8 @@ class Replica(Part):
         for letter in group["volumes"]:
             root = at / letter if len(group["volumes"]) > 1 else at
             root.mkdir(parents=True, exist_ok=True)
-            replica_data.put_in_place(root, self._place(group, letter))
+            with self._answering:
+                replica_data.put_in_place(root, Kept(self._place(group, letter)).tree)
         self._mounted[group["name"]] = str(at)
 
     def dismount(self, group: dict[str, Any]) -> None:
@@ -348,10 +377,10 @@ class Replica(Part):
         with self._answering:
             return answer(self.machine, request, data)
 
-    def received(self, group: dict[str, Any], volume: int, data: bytes | None) -> None:
-        """Keep what the source sent; None: nothing has changed there."""
-        if data is not None:
-            replica_data.kept(self._place(group, group["volumes"][volume]), data)
+    def received(self, group: dict[str, Any], volume: int, change: bytes | None) -> bool:
+        """Keep what the source sent; None: nothing has changed there. False when it is not a change of what is kept here."""
+        if change is not None and not Kept(self._place(group, group["volumes"][volume])).take(change):
+            return False
         group.update(heard_at=self.machine.now(), last_in_sync=self.machine.now())
         if volume == len(group["volumes"]) - 1 and not group["complete"]:
             group["complete"] = True
@@ -363,3 +392,4 @@ class Replica(Part):
                 "Information",
                 f"Block copy completed for replica.\r\n\r\nReplicationGroupName: {group['name']}",
             )
+        return True

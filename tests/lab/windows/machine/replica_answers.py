@@ -58,8 +58,8 @@ def _copy(machine: Machine, request: dict[str, Any], data: bytes) -> dict[str, A
     if group["role"] != "Secondary" or group["generation"] != request["generation"]:
         return {"refused": "This server is not the destination of that partnership.", "code": 5}
     group["mode"] = request["mode"]
-    machine.replica.received(group, request["volume"], None if request["same"] else data)
-    return {}
+    has_it = machine.replica.received(group, request["volume"], None if request["same"] else data)
+    return {} if has_it else {"again": True}
 
 
 def _demote(machine: Machine, request: dict[str, Any], _: bytes) -> dict[str, Any]:
