@@ -1,8 +1,8 @@
 """Record: what a run was, how long each step took, what it moved, and what that means for recovery times.
 
 Pure: a header, journal lines and how the execution ended go in; a ``Run``, its ``Measured`` figures and one audit sentence come
-out. RTO of a planned move is the time of the steps during which clients have no service; a failover by the target brings its
-own figures along (detection, and the moment the clients were served again).
+out. RTO of a planned move is the time of the steps during which clients have no service; one that did not end well has none. A failover by the
+target brings its own figures along (detection, and the moment the clients were served again).
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def evidence(lines: Sequence[Line]) -> dict[str, str]:
 def measured(run: Run, lines: Sequence[Line], given: Mapping[str, float] | None = None) -> Measured:
     """Figures of a run; ``given`` holds what the target's executor measured itself (``detection_s``, ``rto_s``, ``rpo_s``)."""
     figures = dict(given or {})
-    planned = run.downtime_s if run.plan.kind in {PlanKind.FAILOVER, PlanKind.FAILBACK} else None
+    moved = run.plan.kind in {PlanKind.FAILOVER, PlanKind.FAILBACK} and run.state is RunState.DONE
+    planned = run.downtime_s if moved else None
     return Measured(
         figures.get("rto_s", planned),
         figures.get("rpo_s", 0.0 if run.plan.kind is PlanKind.FAILBACK and run.state is RunState.DONE else None),

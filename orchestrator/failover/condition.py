@@ -59,7 +59,7 @@ def _both_serve(snapshot: Snapshot) -> Judgement | None:
 def _both_silent(snapshot: Snapshot) -> Judgement | None:
     if snapshot.source.answers or snapshot.target.answers:
         return None
-    says = f"neither engine answers: {snapshot.source.silence}; {snapshot.target.silence}"
+    says = f"neither server answers: {snapshot.source.silence}; {snapshot.target.silence}"
     return Judgement(Condition.LINK_DOWN, says, "look at the network of this machine first")
 
 

@@ -90,7 +90,7 @@ def _source_answers(snapshot: Snapshot, _wish: Wish) -> Refusal | None:
 def _is_enabled(snapshot: Snapshot, _wish: Wish) -> Refusal | None:
     if any(side.state is not None or not side.answers for side in (snapshot.source, snapshot.target)):
         return None
-    return Refusal("not enabled", "neither engine has a part in it", f"dtam enable {_name(snapshot)}")
+    return Refusal("not enabled", "neither server has a part in it", f"dtam enable {_name(snapshot)}")
 
 
 def _not_under_way(snapshot: Snapshot, _wish: Wish) -> Refusal | None:

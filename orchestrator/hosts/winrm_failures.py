@@ -23,13 +23,14 @@ from orchestrator.hosts.errors import (
     WinRmQuota,
     WinRmUnreachable,
 )
-from orchestrator.hosts.winrm_login import LoginFailed
+from orchestrator.hosts.winrm_login import NO_LIBRARY, LoginFailed
 
 ACCESS_DENIED = frozenset({5, 2147942405})
 QUOTA = frozenset({2150858815, *range(2150859173, 2150859177), 2150859179, *range(2150859236, 2150859241)})
 SHELL_GONE = frozenset({2150858813, 2150858843, 2150859082})
 FORBIDDEN = 403
 SKEW = ("clock skew", "skew too great", "not yet valid")
+KERBEROS_MISSING = "install them on this machine; NTLM and certificates do without: dtam hosts add --transport"
 NO_KDC = ("cannot contact any kdc", "cannot find kdc", "cannot locate kdc")
 FORBIDDEN_WORDS = (
     ": UnauthorizedAccess",
@@ -76,7 +77,8 @@ def _of_security(error: Exception, refused: dict[str, str]) -> DtamError:
     if any(words in small for words in NO_KDC):
         why = f"no domain controller answers for its tickets ({said})"
         return WinRmUnreachable(server=refused["server"], where=refused["where"], why=why)
-    return WinRmLoginRefused(**refused, why=said, advice=_advice(refused["account"], refused["server"]))
+    advice = KERBEROS_MISSING if NO_LIBRARY in said else _advice(refused["account"], refused["server"])
+    return WinRmLoginRefused(**refused, why=said, advice=advice)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.model.findings import Finding, Severity
 from orchestrator.model.inventory import Inventory
@@ -86,17 +86,23 @@ Finder = Callable[[View], Iterable[Finding]]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check with its id, its sets, and the sentence that is true when it finds nothing."""
+    """A check with its id, its sets, and the sentence that is true when it finds nothing.
+
+    ``platform``: where it has something to say; of other servers it finds nothing, and does not say that it passed.
+    """
 
     id: str
     sets: frozenset[str]
     passed: str
     find: Finder
+    platform: Platform | None = None
 
     def run(self, inventory: Inventory, protection: Protection, now_s: float) -> tuple[Finding, ...]:
         """Its findings, or one that says it passed."""
         found = tuple(self._find(View(self.id, inventory, protection, now_s)))
-        return found or (Finding(self.id, Severity.PASSED, self.passed),)
+        if found or self.platform not in {None, protection.pair.source.platform, protection.pair.target.platform}:
+            return found
+        return (Finding(self.id, Severity.PASSED, self.passed),)
 
     def _find(self, view: View) -> Iterator[Finding]:
         try:
@@ -121,6 +127,11 @@ def check(id: str, *, sets: tuple[str, ...] = ("basic",), passed: str) -> Callab
         msg = f"check {id}: unknown sets {sorted(set(sets) - SETS)}"
         raise ValueError(msg)
     return lambda find: Check(id, frozenset(sets), passed, find)
+
+
+def of_platform(platform: Platform, *checks: Check) -> tuple[Check, ...]:
+    """Checks that have something to say where one of the servers runs this."""
+    return tuple(replace(one, platform=platform) for one in checks)
 
 
 def silence(findings: Iterable[Finding], reasons: Mapping[str, str]) -> tuple[Finding, ...]:

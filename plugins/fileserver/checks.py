@@ -5,7 +5,8 @@ Each check looks at facts only and yields nothing when all is well. Ids are for 
 
 from __future__ import annotations
 
-from orchestrator.sdk.checks import Check
+from orchestrator.model.servers import Platform
+from orchestrator.sdk.checks import Check, of_platform
 from orchestrator.sdk.pair_checks.data import DATA
 from orchestrator.sdk.pair_checks.domain import DOMAIN
 from orchestrator.sdk.pair_checks.names import NAMES
@@ -15,4 +16,13 @@ from plugins.fileserver.checks_health import HEALTH
 from plugins.fileserver.checks_shares import SHARES
 from plugins.fileserver.windows.checks import WINDOWS
 
-CHECKS: tuple[Check, ...] = (*SERVERS, *DATA, *NAMES, *HEALTH, *SHARES, *DOMAIN, *WAYS, *WINDOWS)
+CHECKS: tuple[Check, ...] = (
+    *SERVERS,
+    *DATA,
+    *NAMES,
+    *HEALTH,
+    *of_platform(Platform.LINUX, *SHARES),
+    *DOMAIN,
+    *WAYS,
+    *WINDOWS,
+)

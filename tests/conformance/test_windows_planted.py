@@ -19,6 +19,7 @@ from orchestrator.model.findings import Severity
 from orchestrator.model.protections import Protection
 from orchestrator.model.runs import RunState
 from orchestrator.model.settings import Settings
+from orchestrator.sdk.application import Planning
 from orchestrator.validate import Report
 from plugins.fileserver.application import FileServer
 from plugins.fileserver.windows.inventory import inventory
@@ -83,9 +84,33 @@ def looked(stage: WindowsRehearsed, whole: Protection) -> Report:
 def test_a_sound_world_has_nothing_of_these(tmp_path: Path) -> None:
     stage = WindowsRehearsed(tmp_path, sound())
     ids = {case["check"] for case in CASES}
-    found = [one for one in looked(stage, held({})).findings if one.severity is not Severity.PASSED]
+    report = looked(stage, held({}))
+    found = [one for one in report.findings if one.severity is not Severity.PASSED]
     assert [one for one in found if one.check in ids] == []
     assert len(CASES) >= 20
+    foreign = [one.what for one in report.findings if "engine" in one.what or "Samba" in one.what]
+    assert foreign == [], "Windows servers have none"
+
+
+@pytest.mark.covers("AM-11")
+def test_servers_that_are_both_silent_are_not_ended_unseen(tmp_path: Path) -> None:
+    """Nothing would be undone on them; a person may say that they are gone."""
+    world = WindowsRehearsed(tmp_path, sound()).world
+    with world.change() as state:
+        for server in state["servers"].values():
+            server["down"] = True
+    whole = held({})
+    found = inventory(ports(world), whole.settings)
+    given = Planning(whole, found, 1)
+    (reason,) = FileServer().refusals("unprotect", given)
+    assert "neither alpha nor beta answers" in reason
+    assert not tuple(FileServer().refusals("unprotect", msgspec.structs.replace(given, forced=True)))
+    (told, _) = [
+        one
+        for one in validate.validate(FileServer().checks(), found, whole, 1000.0).findings
+        if one.check == "server-unreachable"
+    ]
+    assert "no scripts of dtam there yet" in told.remedy
 
 
 @pytest.mark.covers("AM-37")

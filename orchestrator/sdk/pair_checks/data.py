@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from orchestrator.model.findings import Finding
 from orchestrator.model.inventory import PathFacts
-from orchestrator.model.servers import Where
+from orchestrator.model.servers import Platform, Where
 from orchestrator.sdk import steps
-from orchestrator.sdk.checks import View, check
+from orchestrator.sdk.checks import View, check, of_platform
 from orchestrator.sdk.sides import root_of
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
@@ -214,7 +214,5 @@ DATA = (
     target_inside,
     target_space,
     target_data,
-    key_on_target,
-    synchronous_not_captured,
-    synchronous_wait,
+    *of_platform(Platform.LINUX, key_on_target, synchronous_not_captured, synchronous_wait),
 )

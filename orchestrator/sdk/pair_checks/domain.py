@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import msgspec
 
 from orchestrator.model.findings import Finding
-from orchestrator.model.servers import Where
+from orchestrator.model.servers import Platform, Where
 from orchestrator.model.settings_domain import SambaSettings
 from orchestrator.model.steps import Step
 from orchestrator.model.subnets import WHY_NOT_ACROSS, on_link
 from orchestrator.sdk import steps
-from orchestrator.sdk.checks import View, check
+from orchestrator.sdk.checks import View, check, of_platform
 from orchestrator.sdk.sides import account_of, clock_offset_s, hosts_lines, hosts_path, networks, target_keys
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
@@ -263,11 +263,10 @@ DOMAIN = (
     spn_held,
     forest_not_asked,
     domain_clock,
-    keytab_on_target,
+    *of_platform(Platform.LINUX, keytab_on_target),
     hosts_file,
     address_leased,
     across_subnets,
-    engine_address,
-    engine_name,
+    *of_platform(Platform.LINUX, engine_address, engine_name),
     updates_unsigned,
 )

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from orchestrator.model.findings import Finding
-from orchestrator.model.servers import Where
+from orchestrator.model.servers import Platform, Where
 from orchestrator.model.settings import ServiceSettings
 from orchestrator.sdk import steps
-from orchestrator.sdk.checks import View, check
+from orchestrator.sdk.checks import View, check, of_platform
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
 SIDES = (SOURCE, TARGET)
@@ -25,8 +25,15 @@ def server_unreachable(view: View) -> Iterator[Finding]:
                 f"the {where} {side.name} does not answer: {side.unreachable}",
                 where=side.name,
                 why="a server that cannot be asked cannot be protected, or taken over to",
-                remedy=f"dtam hosts test {side.name}; no engine there yet: dtam hosts install {side.name}; if the source is failed over, choose the target first: dtam status",
+                remedy=f"dtam hosts test {side.name}; {_not_laid(view, where)} yet: dtam hosts install {side.name}; if the source is failed over, choose the target first: dtam status",
             )
+
+
+def _not_laid(view: View, where: Where) -> str:
+    """What a server may lack that does not answer."""
+    return (
+        "no engine there" if view.protection.pair.on(where).platform is Platform.LINUX else "no scripts of dtam there"
+    )
 
 
 @check("source-is-target", passed="the source is nobody's target")
@@ -260,10 +267,7 @@ def _words(seconds: float) -> str:
 SERVERS = (
     server_unreachable,
     source_is_target,
-    engines_not_paired,
-    versions_differ,
-    capture_weaker,
-    clock_offset,
+    *of_platform(Platform.LINUX, engines_not_paired, versions_differ, capture_weaker, clock_offset),
     service_missing,
     service_running_on_target,
     service_starts_by_itself,

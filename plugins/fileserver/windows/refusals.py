@@ -9,6 +9,8 @@ from orchestrator.sdk.application import Planning
 from orchestrator.sdk.pair_plans import parts
 from orchestrator.sdk.pair_plans import volume_links as links
 
+BOTH = 2
+
 
 def refusals(kind: str, planning: Planning) -> Iterator[str]:
     """Each one sentence."""
@@ -17,6 +19,9 @@ def refusals(kind: str, planning: Planning) -> Iterator[str]:
         side = planning.inventory.on(where)
         if side.unreachable:
             yield f"the {where} {side.name} does not answer: {side.unreachable}"
+    silent = [side for side in (planning.inventory.source, planning.inventory.target) if side.unreachable]
+    if kind == "unprotect" and len(silent) == BOTH and not planning.forced:
+        yield f"neither {silent[0].name} nor {silent[1].name} answers, so nothing would be ended there; --force forgets it here"
     settings = planning.protection.settings
     if kind != "unprotect" and not settings.connection.roots:
         yield "no directory is protected: connection.roots is empty"

@@ -17,7 +17,7 @@ DONE = {"phase": "done", "epoch": 2}
 CASES: list[tuple[str, dict[str, Any], Condition, str]] = [
     ("all well", {}, Condition.HEALTHY, "alpha serves, beta is in step"),
     ("both serve", {"serving": "both"}, Condition.HALF_APPLIED, "run on both alpha and beta"),
-    ("nobody answers", {"silent": "both"}, Condition.LINK_DOWN, "neither engine answers"),
+    ("nobody answers", {"silent": "both"}, Condition.LINK_DOWN, "neither server answers"),
     ("target gone", {"silent": "target"}, Condition.TARGET_DOWN, "beta does not answer: nothing could take over"),
     ("source gone", {"silent": "source", "target": {"colour": "yellow"}}, Condition.SOURCE_SILENT, "alpha is silent"),
     ("only we do not hear it", {"silent": "source"}, Condition.LINK_DOWN, "but its target hears it"),

@@ -20,7 +20,7 @@ REFUSED: list[tuple[str, Wish, dict[str, Any], str]] = [
     ("restore while protected", Wish("restore"), {}, "there is nothing to restore"),
     ("failover twice", Wish("failover"), FAILED_OVER, "beta serves already under epoch 2"),
     ("failover while at work", Wish("failover"), AT_WORK, "asking the witness"),
-    ("failover before enable", Wish("failover"), {"known": "none"}, "neither engine has a part in it"),
+    ("failover before enable", Wish("failover"), {"known": "none"}, "neither server has a part in it"),
     ("failover without target", Wish("failover"), {"silent": "target"}, "beta must answer"),
     (
         "graceful without source",

@@ -22,7 +22,7 @@ from orchestrator.model.inventory import (
 )
 from orchestrator.model.names import NameChange, NameChanges, NameNode, NameRecords
 from orchestrator.model.protections import Protection
-from orchestrator.model.servers import ServerName
+from orchestrator.model.servers import Platform, ServerName
 from orchestrator.model.settings import Settings
 from orchestrator.model.steps import Action
 from orchestrator.validate import fixes, validate
@@ -105,7 +105,10 @@ def names(**more: Any) -> Inventory:
 def test_a_sound_pair_passes_every_check() -> None:
     report = validate(FileServer().checks(), SOUND, protection(), 1000.0)
     assert [one.check for one in report.findings if one.severity is not Severity.PASSED] == []
-    assert len(report.findings) == len(FileServer().checks()) >= 15
+    assert {one.check for one in report.findings} == {
+        one.id for one in FileServer().checks() if one.platform is not Platform.WINDOWS
+    }
+    assert len(report.findings) >= 15
 
 
 CASES: list[tuple[str, Inventory, str, str]] = [

@@ -14,3 +14,4 @@ def test_libraries_of_kerberos_that_are_not_installed_are_named() -> None:
     told = explained(failed.value, "w", "http://w:5985/wsman", "")
     assert told.exit_code == 63
     assert "pip install 'dtam[kerberos]'" in str(told)
+    assert "password" not in told.hint

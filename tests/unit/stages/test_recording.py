@@ -57,6 +57,8 @@ def test_figures() -> None:
     found = recording.measured(run, lines)
     assert (found.rto_s, found.rpo_s, found.moved_bytes) == (2.0, 0.0, 700)
     assert recording.measured(run, lines, {"rto_s": 4.5, "detection_s": 1}).rto_s == 4.5
+    undone = recording.run_of("r", PLAN, lines, Ended(RunState.UNDONE, "undone"), started_at_s=1.0)
+    assert recording.measured(undone, lines).rto_s is None, "clients were served nowhere else"
     assert recording.set_aside(lines) == ("/b", "/z")
     assert [one.result for one in run.outcomes] == [Result.DONE, Result.DONE, Result.ALREADY]
     assert run.evidence == {"b": "stopped"}
