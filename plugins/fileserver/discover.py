@@ -5,8 +5,7 @@ There is no directory of Linux file servers: servers are those that were added t
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +14,7 @@ from pydantic import ValidationError
 from orchestrator.model.inventory import Inventory
 from orchestrator.model.servers import Pair
 from orchestrator.model.settings import ConnectionTab
-from orchestrator.model.subnets import on_link
+from orchestrator.sdk.addressing import address_pairs, resolvers, takeable
 from plugins.fileserver import sharing
 
 NAME = "fileprint"
@@ -63,9 +62,7 @@ def _of_samba(pair: Pair, found: Inventory, given: Mapping[str, Any], failover: 
 
 def _propose_servers(found: Inventory, failover: dict[str, Any]) -> None:
     """The DNS servers that either side asks hold the clients' name, or know who does; people may name others."""
-    sides = (side.samba.resolvers if side.samba else () for side in (found.source, found.target))
-    servers = list(dict.fromkeys(address for side in sides for address in side))
-    if servers:
+    if servers := resolvers(found):
         failover["dns"] = failover["dns"] | {"servers": servers}
 
 
@@ -78,33 +75,3 @@ def _connection(given: Mapping[str, Any]) -> ConnectionTab:
         return ConnectionTab.model_validate(chosen)
     except ValidationError:
         return ConnectionTab()
-
-
-def takeable(addresses: Iterable[str], found: Inventory) -> list[dict[str, Any]]:
-    """The source's addresses that an interface of the target shares a subnet with."""
-    ours = found.source.samba.networks if found.source.samba else ()
-    theirs = found.target.samba.networks if found.target.samba else ()
-    pairs = ((one, net) for one in addresses for net in theirs if on_link(one, [f"{net.address}/{net.prefix}"]))
-    interfaces = {address: net.interface for address, net in reversed(tuple(pairs))}
-    prefixes = {net.address: net.prefix for net in ours}
-    return [
-        {"source": one, "interface": interfaces[one], "prefix": prefixes.get(one)}
-        for one in addresses
-        if one in interfaces
-    ]
-
-
-def address_pairs(sources: tuple[str, ...], targets: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Source to target addresses of one family, each target once; sources for which none is left stay out."""
-    left = list(targets)
-    pairs: list[tuple[str, str]] = []
-    for source in sources:
-        match = next((one for one in left if _family(one) == _family(source)), None)
-        if match is not None:
-            left.remove(match)
-            pairs.append((source, match))
-    return tuple(pairs)
-
-
-def _family(address: str) -> int:
-    return ipaddress.ip_address(address).version

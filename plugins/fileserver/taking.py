@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from orchestrator.model.servers import Where
-from orchestrator.model.settings import Item, Settings
+from orchestrator.model.settings import Item
 from orchestrator.model.steps import ScriptCall, Step
 from orchestrator.sdk import steps
 from orchestrator.sdk.application import Planning
@@ -117,26 +117,7 @@ def names(planning: Planning) -> dict[str, Any]:
 
 def service_names(planning: Planning) -> dict[str, Any]:
     """The two accounts and the names whose HOST and cifs services move; keys lie on the target, by path."""
-    settings = planning.protection.settings
-    directory = settings.failover.directory
-    access: dict[str, Any] = {}
-    if directory is not None:
-        access = {
-            "domain": directory.domain,
-            "controllers": list(directory.controllers),
-            "principal": directory.target_principal or taken.own_account(planning),
-            "keytab": directory.target_keytab_file,
-            "ca_file": directory.ca_file,
-            "dns_servers": _resolvers(settings),
-        }
-    told = {word: value for word, value in access.items() if value}
-    return taken.service_names(planning) | {"directory": told}
-
-
-def _resolvers(settings: Settings) -> list[str]:
-    """Where the target asks for controllers: not at servers that take TSIG keys, which are not the domain's."""
-    dns = settings.failover.dns
-    return [] if dns.signing == "tsig" else [one for one in dns.servers if ":" not in one]
+    return taken.service_names(planning) | {"directory": taken.directory_access(planning)}
 
 
 def _conf(planning: Planning) -> str:
@@ -157,7 +138,7 @@ def followed(planning: Planning) -> dict[str, Any]:
 DEEDS = PairDeeds(
     takeover=documents,
     followed=followed,
-    rules=rules_of,
+    rules=lambda planning, root: rules_of(planning.protection.settings, root),
     ready=keep_ready,
     unready=drop_ready,
     present=data_present,

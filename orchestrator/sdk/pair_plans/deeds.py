@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.model.servers import Where
-from orchestrator.model.settings import Root, ServiceSettings, Settings
+from orchestrator.model.settings import Root, ServiceSettings
 from orchestrator.model.steps import Step
 from orchestrator.sdk.application import Planning
 
@@ -35,7 +35,7 @@ def no_document(_planning: Planning) -> dict[str, Any]:
     return {}
 
 
-def whole(_settings: Settings, _root: Root) -> list[dict[str, Any]]:
+def whole(_planning: Planning, _root: Root) -> list[dict[str, Any]]:
     """Everything below a directory."""
     return [{"path": "", "include": True, "recursive": True}]
 
@@ -56,7 +56,7 @@ class PairDeeds:
 
     takeover: Callable[[Planning], dict[str, Any]] = no_document
     followed: Callable[[Planning], dict[str, Any]] = no_document
-    rules: Callable[[Settings, Root], list[dict[str, Any]]] = whole
+    rules: Callable[[Planning, Root], list[dict[str, Any]]] = whole
     guarded: Callable[[Planning, Where], Sequence[ServiceSettings]] = every_service
     quiet: Steps = nothing
     ready: UnderEpoch = nothing_then

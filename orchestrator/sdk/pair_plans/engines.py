@@ -79,7 +79,7 @@ def connected(deeds: PairDeeds, planning: Planning, epoch: int, *, difference: b
     settings, source = planning.protection.settings, parts.server(planning, SOURCE)
     wanted = links.out(planning, epoch, difference=difference)
     for root, link in zip(settings.connection.roots, wanted, strict=True):
-        rules = deeds.rules(settings, root)
+        rules = deeds.rules(planning, root)
         yield steps.replication_set(SOURCE, source, link.replication_set, root.source_path, rules)
     words = parts.arrow(planning, SOURCE)
     for position, link in enumerate(wanted):

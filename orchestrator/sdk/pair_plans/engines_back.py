@@ -53,7 +53,7 @@ def _brought_back(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
     target, settings = parts.server(planning, TARGET), planning.protection.settings
     wanted = links.back(planning, planning.epoch)
     for root, link in zip(settings.connection.roots, wanted, strict=True):
-        rules = deeds.rules(settings, root)
+        rules = deeds.rules(planning, root)
         yield steps.replication_set(TARGET, target, link.replication_set, root.on_target, rules)
     words = parts.arrow(planning, TARGET)
     for position, link in enumerate(wanted):

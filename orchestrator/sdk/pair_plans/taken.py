@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestrator.model.domain import Account
 from orchestrator.model.servers import Where
-from orchestrator.model.settings import Item
+from orchestrator.model.settings import Item, Settings
 from orchestrator.sdk.application import Planning
 from orchestrator.sdk.pair_plans import parts
 from orchestrator.sdk.sides import account_of, networks
@@ -74,3 +74,26 @@ def own_addresses(planning: Planning) -> list[dict[str, Any]]:
     wanted: list[dict[str, Any]] = addresses(planning)["addresses"]
     own = [(one, ours.address(one["address"]) if ours else None) for one in wanted]
     return [one | {"interface": found.interface if found else one["interface"]} for one, found in own]
+
+
+def directory_access(planning: Planning) -> Document:
+    """How the target itself reaches its directory, when nobody else is alive; keys lie there, by path."""
+    settings = planning.protection.settings
+    directory = settings.failover.directory
+    if directory is None:
+        return {}
+    access = {
+        "domain": directory.domain,
+        "controllers": list(directory.controllers),
+        "principal": directory.target_principal or own_account(planning),
+        "keytab": directory.target_keytab_file,
+        "ca_file": directory.ca_file,
+        "dns_servers": _resolvers(settings),
+    }
+    return {word: value for word, value in access.items() if value}
+
+
+def _resolvers(settings: Settings) -> list[str]:
+    """Where the target asks for controllers: not at servers that take TSIG keys, which are not the domain's."""
+    dns = settings.failover.dns
+    return [] if dns.signing == "tsig" else [one for one in dns.servers if ":" not in one]

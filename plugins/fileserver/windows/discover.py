@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,8 +12,7 @@ from orchestrator.model.paths import outermost
 from orchestrator.model.servers import Pair
 from orchestrator.model.settings import ConnectionTab
 from orchestrator.model.settings_domain import ShareSelection
-from orchestrator.model.subnets import on_link
-from orchestrator.model.windows import Windows
+from orchestrator.sdk.addressing import resolvers, takeable
 from plugins.fileserver.windows import sharing
 
 SERVER: dict[str, Any] = {
@@ -32,33 +31,13 @@ def defaults(pair: Pair, found: Inventory | None, given: Mapping[str, Any]) -> d
     failover: dict[str, Any] = {"windows": {}, "services": [SERVER]}
     if found is None:
         return {"failover": failover}
-    ours, theirs = found.source.windows, found.target.windows
-    shares = sharing.selected(ours, _selection(given))
+    shares = sharing.selected(found.source.windows, _selection(given))
     others = [one for one in pair.source.addresses if one != pair.source.address]
-    failover["identity"] = {"addresses": takeable(others, ours, theirs)}
-    servers = resolvers(ours, theirs)
-    if servers:
+    failover["identity"] = {"addresses": takeable(others, found)}
+    if servers := resolvers(found):
         failover["dns"] = {"servers": servers}
     roots = [{"source_path": path} for path in outermost([one.path for one in shares])]
     return {"failover": failover, "connection": {"roots": roots}}
-
-
-def resolvers(*sides: Windows | None) -> list[str]:
-    """The DNS servers that either side asks, each once."""
-    found = (address for side in sides if side for client in side.dns_clients for address in client.servers)
-    return list(dict.fromkeys(found))
-
-
-def takeable(addresses: Iterable[str], ours: Windows | None, theirs: Windows | None) -> list[dict[str, Any]]:
-    """The source's addresses that an interface of the target shares a subnet with."""
-    taken: list[dict[str, Any]] = []
-    for one in addresses:
-        nets = theirs.addresses if theirs else ()
-        interface = next((net.interface for net in nets if on_link(one, [f"{net.address}/{net.prefix}"])), None)
-        if interface is not None:
-            own = ours.address(one) if ours else None
-            taken.append({"source": one, "interface": interface, "prefix": own.prefix if own else None})
-    return taken
 
 
 def _selection(given: Mapping[str, Any]) -> ShareSelection:

@@ -13,6 +13,7 @@ from orchestrator.model.conditions import Stage
 from orchestrator.model.inventory import Inventory
 from orchestrator.model.servers import Where
 from orchestrator.model.settings import Settings
+from orchestrator.sdk import addressing
 from orchestrator.sdk.application import Planning
 from orchestrator.sdk.pair_plans import engines, links
 from orchestrator.sdk.pair_plans.documents import protection_document
@@ -149,7 +150,7 @@ def test_rules_are_generated_or_overridden(tab: dict[str, Any], expected: list[d
 
 def test_addresses_are_paired_by_family_and_once() -> None:
     sources, targets = ("10.0.0.1", "fd00::1", "10.0.0.3"), ("fd00::2", "10.0.0.2")
-    assert discover.address_pairs(sources, targets) == (("10.0.0.1", "10.0.0.2"), ("fd00::1", "fd00::2"))
+    assert addressing.address_pairs(sources, targets) == (("10.0.0.1", "10.0.0.2"), ("fd00::1", "fd00::2"))
 
 
 def test_the_pair_proposes_its_addresses() -> None:

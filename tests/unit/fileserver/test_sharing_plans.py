@@ -12,6 +12,7 @@ from orchestrator.model.conditions import Stage
 from orchestrator.model.servers import Where
 from orchestrator.model.settings import Settings
 from orchestrator.model.steps import Step
+from orchestrator.sdk import addressing
 from orchestrator.sdk.application import Planning
 from plugins.fileserver import discover, taking
 from plugins.fileserver.application import FileServer
@@ -96,7 +97,7 @@ def test_shares_propose_data_service_and_addresses() -> None:
     left_out = discover.defaults(servers, SOUND, {"connection": {"shares": {"exclude": ["docs"]}}})
     assert left_out["connection"]["roots"] == []
     assert "samba" not in left_out["failover"]
-    assert discover.takeable(["10.0.0.1", "10.9.0.1"], SOUND) == [
+    assert addressing.takeable(["10.0.0.1", "10.9.0.1"], SOUND) == [
         {"source": "10.0.0.1", "interface": "eth0", "prefix": 24}
     ]
 

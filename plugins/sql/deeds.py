@@ -1,0 +1,182 @@
+"""What is done with an instance, as deeds of the port: what each is told, and in which order they come.
+
+The same for both platforms: on a pair with engines the target's script does those of a failover, from its own kept documents; else, and
+for everything on the way back, whoever carries the plan out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from orchestrator.model.servers import Where
+from orchestrator.model.settings import ServiceSettings
+from orchestrator.model.sql import is_default
+from orchestrator.sdk.application import Planning
+from orchestrator.sdk.pair_plans import parts
+from orchestrator.sdk.steps.sql import SqlDeed
+from plugins.sql import told
+from plugins.sql.services import LINUX_UNIT, engine_unit
+from plugins.sql.told import ToldInstance
+
+SOURCE, TARGET = Where.SOURCE, Where.TARGET
+
+
+def on_serving(planning: Planning, where: Where) -> Iterator[tuple[ToldInstance, SqlDeed]]:
+    """What is done on a side that is to serve, when its engine runs. Before ``restarts`` its name counts from the next start on."""
+    for one in told.instances(planning):
+        if told.is_whole(planning.protection.settings):
+            yield one, ready(planning, where, one, one.databases)
+            if told.settings_of(planning.protection.settings).rename_server:
+                yield one, renamed(planning, where, one)
+        else:
+            yield from ((one, deed) for deed in _taken_in(planning, where, one))
+
+
+def _taken_in(planning: Planning, where: Where, one: ToldInstance) -> Iterator[SqlDeed]:
+    names = [database.name for database in one.databases]
+    yield ready(planning, where, one, ())
+    yield from _logins(planning, where, one)
+    yield attached(planning, where, one)
+    yield _deed(
+        planning,
+        one,
+        "owners-and-options",
+        f"give the databases of {_at(planning, where, one)} back what attaching takes",
+        {"databases": _options(one)},
+    )
+    if told.settings_of(planning.protection.settings).logins.transfer:
+        yield _deed(
+            planning, one, "orphans", f"join users and log-ins on {_at(planning, where, one)}", {"databases": names}
+        )
+    yield ready(planning, where, one, one.databases, suffix="-attached")
+
+
+def _logins(planning: Planning, where: Where, one: ToldInstance) -> Iterator[SqlDeed]:
+    """To the target: those that were kept. Back: those that came to be there meanwhile, read from the target, which still runs."""
+    transfer = told.settings_of(planning.protection.settings).logins
+    if not transfer.transfer:
+        return
+    if where is TARGET:
+        sentence = f"make the kept log-ins on {_at(planning, where, one)}"
+        yield _deed(planning, one, "logins", sentence, {"exclude": list(transfer.exclude)})
+        return
+    names = _come_by(planning, one)
+    if names:
+        sentence = f"make the log-ins of {_at(planning, TARGET, one)} on {_at(planning, where, one)}"
+        yield _deed(planning, one, "copy-logins", sentence, {"names": names})
+
+
+def _come_by(planning: Planning, one: ToldInstance) -> list[str]:
+    side = planning.inventory.target.sql
+    found = side.instance(one.name) if side else None
+    if found is None or found.silence:
+        return []
+    spared = {name.lower() for name in (*one.theirs, *told.settings_of(planning.protection.settings).logins.exclude)}
+    return [
+        login.name for login in found.logins if not login.own_to(found.machine) and login.name.lower() not in spared
+    ]
+
+
+def ready(
+    planning: Planning, where: Where, one: ToldInstance, databases: Sequence[Any], *, suffix: str = ""
+) -> SqlDeed:
+    """It lets us in, and its databases are recovered."""
+    settings = planning.protection.settings
+    unit = f"wait until {_at(planning, where, one)} answers"
+    budget_s = max((service.start_timeout_s for service in settings.failover.services), default=300.0)
+    document = {"databases": [database.name for database in databases]}
+    sentence = f"{unit} with its databases recovered" if databases else unit
+    return _deed(planning, one, "ready", sentence, document, looks_only=True, suffix=suffix, budget_s=budget_s)
+
+
+def attached(planning: Planning, where: Where, one: ToldInstance) -> SqlDeed:
+    """The databases are known there, from the files that lie there."""
+    databases = told.as_attached(one.databases, where)
+    lines = tuple(f"{database['name']}: {', '.join(database['files'])}" for database in databases)
+    sentence = f"attach {_named(one)} on {_at(planning, where, one)}"
+    return _deed(planning, one, "attach", sentence, {"databases": databases}, after=lines)
+
+
+def detached(planning: Planning, where: Where, one: ToldInstance, *, downtime: bool = True) -> SqlDeed:
+    """The databases are not known there; nobody but dtam writes their files."""
+    databases = [database.name for database in one.databases]
+    sentence = f"detach {_named(one)} from {_at(planning, where, one)}"
+    return _deed(planning, one, "detach", sentence, {"databases": databases}, downtime=downtime)
+
+
+def renamed(planning: Planning, where: Where, one: ToldInstance) -> SqlDeed:
+    """The instance calls itself what its machine is called; it counts from the next start on."""
+    name = _full(planning, where, one)
+    return _deed(planning, one, "server-name", f"let {name} call itself so", {"name": name})
+
+
+def kept(planning: Planning, one: ToldInstance, source: Mapping[str, Any] | None = None) -> SqlDeed:
+    """The source's log-ins lie with whoever will make them, sealed."""
+    transfer = told.settings_of(planning.protection.settings).logins
+    document: dict[str, Any] = {"exclude": list(transfer.exclude)}
+    if source is not None:
+        document["source"] = dict(source)
+    sentence = f"keep the log-ins of {_at(planning, SOURCE, one)} for {parts.server(planning, TARGET)}, sealed"
+    return _deed(planning, one, "keep-logins", sentence, document, downtime=False)
+
+
+def engine_service(planning: Planning, instance: str) -> ServiceSettings:
+    """The service of an instance's engine."""
+    units = {engine_unit(instance).lower(), LINUX_UNIT}
+    services = planning.protection.settings.failover.services
+    found = (one for one in services if units & {one.name.lower(), (one.on(TARGET).unit or "").lower()})
+    return next(found, services[0])
+
+
+def restarts(deed: SqlDeed) -> bool:
+    """Whether it counts only when the instance starts anew."""
+    return deed.name == "server-name"
+
+
+def _deed(
+    planning: Planning,
+    one: ToldInstance,
+    name: str,
+    sentence: str,
+    document: Mapping[str, Any],
+    **more: Any,
+) -> SqlDeed:
+    given = {"protection": planning.protection.id, "instance": one.name, **document}
+    return SqlDeed(name, one.name, given, sentence, **more)
+
+
+def _options(one: ToldInstance) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": database.name,
+            "owner": database.owner,
+            "broker": database.broker,
+            "trustworthy": database.trustworthy,
+            "chaining": database.chaining,
+        }
+        for database in one.databases
+    ]
+
+
+def _full(planning: Planning, where: Where, one: ToldInstance) -> str:
+    """What ``@@SERVERNAME`` should be on a side."""
+    side = planning.inventory.on(where)
+    found = side.sql.instance(one.name) if side.sql else None
+    if found is not None and found.machine:
+        return found.full_name
+    if where is SOURCE and one.server_name:
+        return one.server_name
+    host = parts.server(planning, where).upper()
+    return host if is_default(one.name) else f"{host}\\{one.name}"
+
+
+def _at(planning: Planning, where: Where, one: ToldInstance) -> str:
+    host = parts.server(planning, where)
+    return host if is_default(one.name) else f"{host}\\{one.name}"
+
+
+def _named(one: ToldInstance) -> str:
+    names = [database.name for database in one.databases]
+    shown = ", ".join(names[:5]) or "no database"
+    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown

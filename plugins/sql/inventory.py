@@ -1,0 +1,122 @@
+"""Ask both servers, their instances, the names and the witness what a protection of SQL Server needs to know. A silent one is a fact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+import msgspec
+
+from orchestrator.model.host import HostFacts
+from orchestrator.model.inventory import Inventory, Query, SideInventory
+from orchestrator.model.servers import Where
+from orchestrator.model.settings import Settings
+from orchestrator.model.settings_sql import InstanceSettings
+from orchestrator.model.sql import SqlAsk, SqlBrowser, SqlInstance, SqlSide, is_default
+from orchestrator.model.windows import RegistryAsk, WindowsAsk
+from orchestrator.sdk.asking import domain_of, names_of, witness_of
+from orchestrator.sdk.asking_hosts import engine_side, or_silent, paired, windows_side
+from orchestrator.sdk.context import Ports
+from orchestrator.sdk.parts_of_host import parts_of
+from orchestrator.sdk.sides import account_of, target_keys
+from plugins.sql import told
+from plugins.sql.placing import Placing, folder_of
+from plugins.sql.roots import LINUX_TREE, chosen
+
+SOURCE, TARGET = Where.SOURCE, Where.TARGET
+LINUX_PLACES = (f"{LINUX_TREE}/secrets/machine-key", f"{LINUX_TREE}/mssql.conf")
+SAMBA_CONF = "/etc/samba/smb.conf"
+TCPIP_KEY = r"HKLM:\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters"
+LSA_KEY = r"HKLM:\SYSTEM\CurrentControlSet\Control\Lsa"
+REGISTRY = (RegistryAsk(TCPIP_KEY, "DisableDynamicUpdate"), RegistryAsk(LSA_KEY, "DisableLoopbackCheck"))
+MODULES = ("NetTCPIP", "NetSecurity")
+
+
+def inventory(ports: Ports, settings: Settings, *, windows: bool) -> Inventory:
+    """Everything about the pair, now. Of the source's instances is asked which databases there are, before their files are looked at."""
+    ask = partial(_windows if windows else _linux, ports, settings)
+    ours = or_silent(settings, SOURCE, partial(ask, SOURCE))
+    theirs = or_silent(settings, TARGET, partial(ask, TARGET))
+    source = _with_sql(ours, ports, settings, SOURCE)
+    target = _with_sql(theirs, ports, settings, TARGET)
+    return Inventory(
+        taken_at_s=ports.now(),
+        source=_with_paths(source, ports, settings, SOURCE, source, windows=windows),
+        target=_with_paths(target, ports, settings, TARGET, source, windows=windows),
+        paired=None if windows else paired(ports),
+        names=names_of(ports, settings),
+        domain=domain_of(ports, settings, account_of(source), account_of(target)),
+        witness=witness_of(ports, settings),
+    )
+
+
+def asked(settings: Settings) -> WindowsAsk:
+    """What is asked of a Windows host beyond the usual."""
+    replica = ("StorageReplica",) if settings.connection.replication == "storage_replica" else ()
+    return WindowsAsk(registry=REGISTRY, modules=(*MODULES, *replica))
+
+
+def _windows(ports: Ports, settings: Settings, where: Where) -> SideInventory:
+    side = windows_side(ports, settings, where, asked(settings))
+    return msgspec.structs.replace(side, parts=parts_of(ports.host(where)))
+
+
+def _linux(ports: Ports, settings: Settings, where: Where) -> SideInventory:
+    """With what the host says of names, networks and keys beside Samba, which need not be there."""
+    host, side = ports.host(where), engine_side(ports, settings, where)
+    keys = [path for path, _ in target_keys(settings, "")] if where is TARGET else []
+    samba = host.samba(SAMBA_CONF, list(dict.fromkeys(keys)), [])
+    query = Query(f"GET /v1/facts/samba?conf={SAMBA_CONF}", side.name, ports.now())
+    return msgspec.structs.replace(side, samba=samba, parts=parts_of(host), queries=side.queries | {"samba": query})
+
+
+def _with_sql(side: SideInventory, ports: Ports, settings: Settings, where: Where) -> SideInventory:
+    """A server that is silent is not asked for its instances, too."""
+    if side.unreachable or ports.sql is None:
+        return side
+    sql = told.settings_of(settings)
+    found = tuple(_instance(ports, settings, where, one) for one in sql.instances)
+    by_name = [one for one in sql.instances if not is_default(one.name) and one.port(where) is None]
+    browser = ports.sql.browse(where) if by_name else SqlBrowser()
+    query = Query("facts of its SQL Server instances", side.name, ports.now())
+    known = {
+        one.name: at_s for one in sql.instances if (at_s := ports.sql.kept_at_s(_id(settings), one.name)) is not None
+    }
+    told_of = SqlSide(found, browser, kept_at_s=known if where is TARGET else {})
+    return msgspec.structs.replace(side, sql=told_of, queries=side.queries | {"sql": query})
+
+
+def _id(settings: Settings) -> str:
+    return f"{settings.application}_{settings.source}_{settings.target}"
+
+
+def _instance(ports: Ports, settings: Settings, where: Where, one: InstanceSettings) -> SqlInstance:
+    """First which databases there are, then what is asked of the protected ones."""
+    plain = ports.sql_servers.facts(where, one.name)
+    if plain.silence:
+        return plain
+    names = tuple(database.name for database in chosen(told.settings_of(settings), plain) if not database.system)
+    return ports.sql_servers.facts(where, one.name, SqlAsk(databases=names)) if names else plain
+
+
+def _with_paths(
+    side: SideInventory, ports: Ports, settings: Settings, where: Where, source: SideInventory, *, windows: bool
+) -> SideInventory:
+    if side.unreachable:
+        return side
+    known = {one.path for one in side.paths}
+    wanted = [path for path in dict.fromkeys(_paths(settings, where, source, windows=windows)) if path not in known]
+    facts: HostFacts = ports.host(where).facts(wanted)
+    return msgspec.structs.replace(side, paths=(*side.paths, *facts.paths)) if wanted else side
+
+
+def _paths(settings: Settings, where: Where, source: SideInventory, *, windows: bool) -> Iterable[str]:
+    """The directories of all protected files on a side, those of tempdb on the target, and what opens the service master key on Linux."""
+    placing, sql = Placing(settings), told.settings_of(settings)
+    for one in source.sql.instances if source.sql else ():
+        yield from placing.folders(where, one.name, chosen(sql, one))
+        tempdb = one.database("tempdb")
+        if where is TARGET and tempdb is not None:
+            yield from (folder_of(file.path) for file in tempdb.files)
+    if not windows:
+        yield from LINUX_PLACES
