@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from orchestrator.databases.port import OdbcServers
 from orchestrator.directory.from_settings import directory_access, update_access
 from orchestrator.directory.port import DirectoryAccess
 from orchestrator.engine.client import EngineClient, ServerStatus
@@ -38,6 +39,7 @@ from orchestrator.model.protections import Protection
 from orchestrator.model.servers import Pair, Platform, Server, ServerName, Where, WinRmAddress
 from orchestrator.model.settings import ConnectionTab, FailoverTab, Settings
 from orchestrator.model.settings_monitoring import WitnessSettings
+from orchestrator.model.sqlaccess import access_of
 from orchestrator.naming.closed import ClosedNames
 from orchestrator.naming.keys import read_key
 from orchestrator.naming.port import Rfc2136NameService
@@ -143,6 +145,15 @@ class Reach:
             texts=texts or {},
             grants=self._grants(pair, settings),
             service_names=self._service_names(directory),
+            sql=self._sql(pair, settings) if settings.failover.sql else None,
+        )
+
+    def _sql(self, pair: Pair, settings: Settings) -> OdbcServers:
+        """SQL Server is asked from here whatever its server's platform is: it listens for everybody."""
+        return OdbcServers(
+            lambda where, instance: access_of(pair, settings, where, instance),
+            self._passwords,
+            self._home / "sql" if self._home else None,
         )
 
     def _replication(self, pair: Pair, tab: ConnectionTab) -> Replication:

@@ -24,10 +24,11 @@ from orchestrator.cli.screen import Screen
         "dtam step shares show --undo /var/lib/dtam/identity/files.shares.json --json",
         "dtam step shares keep --undo /var/lib/dtam/identity/files.kept-shares.json",
         "dtam step names back --undo /var/lib/dtam/identity/files.names.json",
+        "dtam step sql attach --undo /var/lib/dtam/sql/sales/attach.json --wait-s 60",
     ),
 )
-@click.argument("what", type=click.Choice(["addresses", "names", "shares", "spns"]))
-@click.argument("deed", type=click.Choice(["take", "back", "show", "keep", "renew", "drop"]))
+@click.argument("what", type=click.Choice(["addresses", "names", "shares", "spns", "sql"]))
+@click.argument("deed")
 @click.option(
     "--undo",
     type=click.Path(path_type=Path),
@@ -46,21 +47,47 @@ from orchestrator.cli.screen import Screen
     type=click.Path(path_type=Path),
     help="Shares: the file that remembers the document of the last keep; a take uses that one where it is there.",
 )
+@click.option("--back", is_flag=True, help="SQL Server: undo the deed, as its undo file tells.")
+@click.option("--show", is_flag=True, help="SQL Server: look, and end with 1 when it is not so.")
+@click.option(
+    "--wait-s",
+    type=click.FloatRange(0, 86400),
+    default=0.0,
+    help="SQL Server: how long to try again what may come right by waiting.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of sentences.")
 def command(
-    *, what: str, deed: str, undo: Path, document: IO[bytes], newest: Path | None, dry_run: bool, as_json: bool
+    *,
+    what: str,
+    deed: str,
+    undo: Path,
+    document: IO[bytes],
+    newest: Path | None,
+    back: bool,
+    show: bool,
+    wait_s: float,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
-    """Take addresses, names, shares or service principal names of the source over on this host, give them back, or show them.
+    """Take addresses, names, shares or service principal names of the source over on this host (take), give them back (back), or show them (show).
 
     Shares can be made beforehand as well, closed to everybody (keep), made anew where they wait (renew), and taken away again (drop).
+
+    "sql" does one deed at an instance of SQL Server: ready, keep-logins, logins, attach, detach, orphans, owners-and-options, default-databases,
+    server-name, probe, check, login-mode, configuration, create-login or authorization; docs/explanation/databases.md has their documents.
 
     Harmless when run twice; killed anywhere, the same command again finishes it. Exit code 0: it is so. "show" ends with 1
     when not everything is taken.
     """
+    screen = Screen(as_json)
+    if what == "sql":
+        _sql(screen, deed, document.read(), undo, back=back, show=show or dry_run, wait_s=wait_s)
+        return
     from orchestrator.identity.step import Deed, What, step  # noqa: PLC0415  the other commands need no directory
 
-    screen = Screen(as_json)
+    if deed not in {one.value for one in Deed}:
+        raise click.BadParameter(f"{deed!r} is not one of {', '.join(Deed)}.", param_hint="DEED")
     report = step(What(what), Deed(deed), document.read(), undo, newest=newest, dry=dry_run)
     for line in report.lines:
         screen.say(line.text())
@@ -72,4 +99,14 @@ def command(
         screen.say("there is nothing to do")
     screen.document(msgspec.to_builtins(report) | {"what": what, "dry_run": dry_run})
     if deed == "show" and not report.so:
+        raise click.exceptions.Exit(1)
+
+
+def _sql(screen: Screen, deed: str, text: bytes, undo: Path, *, back: bool, show: bool, wait_s: float) -> None:
+    from orchestrator.databases.step import Calling, step  # noqa: PLC0415  the other steps need no driver
+
+    report = step(deed, text, undo, Calling("undo" if back else "show" if show else "do", wait_s))
+    screen.say(report.says)
+    screen.document(msgspec.to_builtins(report) | {"what": "sql"})
+    if show and not report.so:
         raise click.exceptions.Exit(1)

@@ -1,0 +1,70 @@
+"""What every deed has: a document, a session, a desk, and three questions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+import msgspec
+
+from orchestrator.databases.errors import DeedInvalid
+from orchestrator.databases.session import Session
+from orchestrator.model.sql import DEFAULT_INSTANCE
+from orchestrator.model.sqlaccess import SqlAccess
+from orchestrator.model.sqlport import SqlLook
+
+
+class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What every document says: the instance, whose protection it is, and in a script's the way to it."""
+
+    instance: str = DEFAULT_INSTANCE
+    protection: str = ""
+    access: SqlAccess | None = None
+
+
+Asked = TypeVar("Asked", bound=Document)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a deed may touch besides its session: the directory of the protection (0700) and the clock in seconds since the epoch."""
+
+    folder: Path
+    now_s: Callable[[], float]
+
+
+class Deed(Generic[Asked]):
+    """One change of an instance. Each of its methods may be called again; ``found`` is what ``look`` gave."""
+
+    name: ClassVar[str]
+    document: ClassVar[type[Document]]
+
+    def __init__(self, session: Session, asked: Asked, desk: Desk) -> None:
+        self.session = session
+        self.asked = asked
+        self.desk = desk
+
+    def look(self) -> SqlLook:
+        """How it stands."""
+        raise NotImplementedError
+
+    def do(self, found: Mapping[str, Any]) -> None:
+        """Do it."""
+        raise NotImplementedError
+
+    def undo(self, found: Mapping[str, Any]) -> None:
+        """Bring back what was; here nothing, for deeds that change nothing."""
+
+
+def read(deed: type[Deed[Any]], document: Mapping[str, Any]) -> Any:
+    """A deed's document out of JSON values.
+
+    Raises:
+        DeedInvalid: it says what that deed does not know.
+    """
+    try:
+        return msgspec.convert(dict(document), deed.document)
+    except msgspec.ValidationError as error:
+        raise DeedInvalid(deed=deed.name, reason=str(error)) from error

@@ -1,0 +1,162 @@
+"""Deeds that put databases onto an instance and take them off: ``attach``, ``detach``. Lists of files are kept in what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from orchestrator.databases import quoting
+from orchestrator.databases.deeds.deed import Deed, Document
+from orchestrator.databases.errors import DeedRefused
+from orchestrator.databases.held import held, same_path
+from orchestrator.model.sql import SqlDatabase
+from orchestrator.model.sqlport import SqlLook
+
+
+class Attached(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A database and its files, the primary first, then the others, FILESTREAM directories included; paths as that instance sees them."""
+
+    name: str
+    files: tuple[str, ...]
+
+
+class AttachDocument(Document, frozen=True):
+    """``databases`` with all of their files."""
+
+    databases: tuple[Attached, ...] = ()
+
+
+class Attach(Deed[AttachDocument]):
+    """Each database is there, online, and made of these files. Whatever of that name has other files is left alone and refused.
+
+    Undo detaches what was not there before.
+    """
+
+    name = "attach"
+    document = AttachDocument
+
+    def look(self) -> SqlLook:
+        """Which are missing; ``there`` in what was found are those that were there before."""
+        _, now = held(self.session)
+        there = [one.name for one in self.asked.databases if one.name.lower() in now]
+        undone = [one.name for one in self.asked.databases if not _is_up(now.get(one.name.lower()), one)]
+        says = f"{', '.join(undone)} not attached" if undone else f"{len(there)} databases are attached and online"
+        return SqlLook(done=not undone, says=f"{self.session.label}: {says}", found={"there": there})
+
+    def do(self, found: Mapping[str, Any]) -> None:  # noqa: ARG002  it looks at what is now
+        """Attach what is missing, switch on what is offline."""
+        for one in self.asked.databases:
+            _, now = held(self.session)
+            self._put(one, now.get(one.name.lower()))
+
+    def _put(self, wanted: Attached, now: SqlDatabase | None) -> None:
+        if now is None:
+            self.session.run(attach_statement(wanted.name, wanted.files))
+        elif not _same_files(now, wanted):
+            reason = f"{self.session.label} has a database {now.name} of other files: {now.files[0].path if now.files else 'none'}"
+            raise DeedRefused(server=self.session.label, reason=reason, advice="detach or rename that one first")
+        elif now.state == "OFFLINE":
+            self.session.run(f"ALTER DATABASE {quoting.name(now.name)} SET ONLINE")
+        after = held(self.session)[1].get(wanted.name.lower())
+        if after is not None and after.state == "ONLINE" and after.access != "MULTI_USER":
+            self.session.run(f"ALTER DATABASE {quoting.name(after.name)} SET MULTI_USER")
+
+    def undo(self, found: Mapping[str, Any]) -> None:
+        """Detach those that were not there before and are made of these files."""
+        before = {name.lower() for name in found.get("there", ())}
+        _, now = held(self.session)
+        for one in self.asked.databases:
+            there = now.get(one.name.lower())
+            if there is not None and one.name.lower() not in before and _same_files(there, one):
+                take_off(self, there)
+
+
+class DetachDocument(Document, frozen=True):
+    """``databases`` by name."""
+
+    databases: tuple[str, ...] = ()
+
+
+class Detach(Deed[DetachDocument]):
+    """The instance does not have these databases; their files stay. Undo attaches them again.
+
+    Refused for system databases, and for published, mirrored and snapshot ones and those of an availability group.
+    """
+
+    name = "detach"
+    document = DetachDocument
+
+    def look(self) -> SqlLook:
+        """Which are still there, with their files."""
+        _, now = held(self.session)
+        there = [now[name.lower()] for name in self.asked.databases if name.lower() in now]
+        says = f"{', '.join(one.name for one in there)} attached" if there else "none of them is attached"
+        found = {"databases": [{"name": one.name, "files": [file.path for file in in_order(one)]} for one in there]}
+        return SqlLook(done=not there, says=f"{self.session.label}: {says}", found=found)
+
+    def do(self, found: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """Take them off; all are looked at before the first is."""
+        _, now = held(self.session)
+        there = [now[name.lower()] for name in self.asked.databases if name.lower() in now]
+        for one in there:
+            for why in _why_not(
+                one, [other for other in now.values() if other.snapshot_of.lower() == one.name.lower()]
+            ):
+                reason = f"{one.name} of {self.session.label} cannot be detached: {why}"
+                raise DeedRefused(server=self.session.label, reason=reason, advice="end that first, then run again")
+        for one in there:
+            take_off(self, one)
+
+    def undo(self, found: Mapping[str, Any]) -> None:
+        """Attach what is gone."""
+        _, now = held(self.session)
+        for one in msgspec.convert(found.get("databases", ()), tuple[Attached, ...]):
+            if one.name.lower() not in now:
+                self.session.run(attach_statement(one.name, one.files))
+
+
+def attach_statement(name: str, files: tuple[str, ...]) -> str:
+    """CREATE DATABASE ... FOR ATTACH with every file."""
+    listed = ", ".join(f"(FILENAME = {quoting.text(path)})" for path in files)
+    return f"CREATE DATABASE {quoting.name(name)} ON {listed} FOR ATTACH"
+
+
+def take_off(deed: Deed[Any], database: SqlDatabase) -> None:
+    """Detach; who is connected is cut off."""
+    name = quoting.name(database.name)
+    if database.state == "ONLINE":
+        deed.session.run(f"ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE")
+    deed.session.run(f"EXEC sp_detach_db @dbname = {quoting.text(database.name)}, @skipchecks = N'true'")
+
+
+def in_order(database: SqlDatabase) -> list[Any]:
+    """Its files, the primary first, logs last."""
+    order = {"rows": 0, "filestream": 1, "fulltext": 2, "log": 3}
+    return sorted(database.files, key=lambda file: order.get(file.kind, 1))
+
+
+def _same_files(now: SqlDatabase, wanted: Attached) -> bool:
+    return bool(now.files) and any(same_path(now.files[0].path, path) for path in wanted.files[:1])
+
+
+def _is_up(now: SqlDatabase | None, wanted: Attached) -> bool:
+    return now is not None and now.state == "ONLINE" and now.access == "MULTI_USER" and _same_files(now, wanted)
+
+
+def _why_not(database: SqlDatabase, snapshots: list[SqlDatabase]) -> Iterator[str]:
+    if database.system:
+        yield "it is a system database"
+    if database.published:
+        yield "it is published by SQL Server's replication"
+    if database.mirrored:
+        yield "it is mirrored"
+    if database.availability_group:
+        yield f"it belongs to the availability group {database.availability_group}"
+    if database.snapshot_of:
+        yield f"it is a snapshot of {database.snapshot_of}"
+    if snapshots:
+        yield f"it has the snapshot {snapshots[0].name}"
+    if database.state == "SUSPECT":
+        yield "it is suspect"

@@ -1,0 +1,161 @@
+"""One deed as a target's script calls it: ``dtam step sql DEED``. What was found before is on disk before anything is changed.
+
+The undo file holds it, 0600 and whole or not at all; a finished undo is kept as ``FILE.done``. What is kept of the protection (sealed log-ins,
+checks) lies in the same directory.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from orchestrator.databases.connecting import connect
+from orchestrator.databases.deeds.book import deed_of
+from orchestrator.databases.deeds.deed import Deed, Desk, Document, read
+from orchestrator.databases.errors import DeedInvalid, SqlUnreachable
+from orchestrator.databases.session import OdbcSession
+from orchestrator.model.outcomes import TryAgain
+from orchestrator.model.sqlaccess import SqlAccess
+
+POLL_S = 1.0
+
+
+class Found(msgspec.Struct, frozen=True):
+    """The undo file: which deed, and what was before it. ``finished``: the deed was done; the next one begins a new file."""
+
+    deed: str
+    instance: str
+    found: dict[str, Any]
+    finished: bool = False
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What became of a deed."""
+
+    deed: str
+    so: bool
+    says: str
+
+
+class Calling(msgspec.Struct, frozen=True):
+    """How a deed is called: ``act`` is do, undo or show; waited for up to ``wait_s`` seconds."""
+
+    act: str = "do"
+    wait_s: float = 0.0
+
+
+def step(
+    name: str,
+    text: bytes,
+    undo: Path,
+    calling: Calling,
+    open_session: Callable[[SqlAccess], OdbcSession] = connect,
+) -> Report:
+    """Play one deed.
+
+    Raises:
+        DtamError: it cannot be done; the undo file then tells what was.
+        TryAgain: what may come right by waiting did not within ``wait_s``.
+    """
+    kind = deed_of(name)
+    asked = read(kind, _document(name, text))
+    if asked.access is None:
+        raise DeedInvalid(deed=name, reason="it does not say how the instance is reached: access is missing")
+    ends_at = time.monotonic() + calling.wait_s
+    with _alone(undo):
+        while True:
+            try:
+                return _once(kind, asked, undo, calling.act, open_session)
+            except (TryAgain, SqlUnreachable) as later:
+                if time.monotonic() >= ends_at:
+                    raise _told(later) from later
+                time.sleep(min(POLL_S, max(0.0, ends_at - time.monotonic())))
+
+
+def _told(later: TryAgain | SqlUnreachable) -> TryAgain:
+    return later if isinstance(later, TryAgain) else TryAgain(f"{later}. {later.hint}")
+
+
+def _document(name: str, text: bytes) -> Mapping[str, Any]:
+    try:
+        found = msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise DeedInvalid(deed=name, reason=f"it is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise DeedInvalid(deed=name, reason="it is not an object")
+    return found
+
+
+def _once(
+    kind: type[Deed[Any]], asked: Document, undo: Path, act: str, open_session: Callable[[SqlAccess], OdbcSession]
+) -> Report:
+    assert asked.access is not None  # noqa: S101  step has looked
+    with open_session(asked.access) as session:
+        deed = kind(session, asked, Desk(undo.parent, time.time))
+        if act == "undo":
+            return _undone(deed, undo)
+        seen = deed.look()
+        if act == "show" or seen.done:
+            return Report(kind.name, seen.done, seen.says)
+        known = _noted(undo, kind.name)
+        if known is None or known.finished:
+            known = Found(kind.name, asked.instance, dict(seen.found))
+            _write(undo, known)
+        deed.do(seen.found)
+        _write(undo, msgspec.structs.replace(known, finished=True))
+        after = deed.look()
+    return Report(kind.name, so=True, says=after.says)
+
+
+def _undone(deed: Deed[Any], undo: Path) -> Report:
+    noted = _noted(undo, deed.name)
+    if noted is None:
+        return Report(deed.name, so=True, says="nothing was done, so there is nothing to undo")
+    deed.undo(noted.found)
+    undo.replace(undo.with_name(f"{undo.name}.done"))
+    return Report(deed.name, so=True, says=f"{deed.session.label}: {deed.name} is undone")
+
+
+def _write(undo: Path, noted: Found) -> None:
+    """Whole or not at all. The first look of a deed that was cut off counts: what a repetition finds is half of our own doing."""
+    draft = undo.with_name(f".{undo.name}.new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(noted), indent=2) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(undo)
+
+
+def _noted(undo: Path, name: str) -> Found | None:
+    try:
+        found = msgspec.json.decode(undo.read_bytes(), type=Found)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError) as error:
+        raise DeedInvalid(deed=name, reason=f"the undo file {undo} cannot be used: {error}") from error
+    if found.deed != name:
+        raise DeedInvalid(deed=name, reason=f"the undo file {undo} is of {found.deed}")
+    return found
+
+
+@contextmanager
+def _alone(undo: Path) -> Iterator[None]:
+    """Nobody else works with this undo file meanwhile."""
+    try:
+        undo.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(undo.with_name(f"{undo.name}.lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise DeedInvalid(deed="sql", reason=f"{undo}: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
