@@ -19,6 +19,7 @@ from tests.lab.windows.powershell.evaluate import Interpreter
 from tests.lab.windows.powershell.frames import Frame
 from tests.lab.windows.powershell.reading import read_script
 from tests.lab.windows.powershell.values import Cancelled, ErrorRecord, ExitFlow, OutsideSubset, Terminating
+from tests.lab.windows.sqlserver import SqlServers
 from tests.lab.windows.wire.accounts import Identity
 from tests.lab.windows.wire.consoles import words_of
 from tests.lab.windows.wire.execution import STOPPED_BY_CTRL_C, Call
@@ -47,13 +48,13 @@ def machine_settings(settings: HostSettings) -> MachineSettings:
         given["addresses"] = tuple(AddressSettings(**one) for one in given["addresses"])
     own = settings.own_address or settings.address
     base = MachineSettings(name=settings.name, domain=settings.domain or None, addresses=(AddressSettings(own),))
-    for name in ("peers", "replica_port"):
+    for name in ("peers", "replica_port", "sql"):
         given.pop(name, None)
     return replace(base, **given)
 
 
-def boot(settings: HostSettings, restart: Callable[[], None]) -> Machine:
-    """Power on. In the lab (an own address is told) the machine has the card, the resolver and the domain of its host."""
+def boot(settings: HostSettings, restart: Callable[[], None]) -> tuple[Machine, SqlServers]:
+    """Power on; the machine, and its SQL Servers. In the lab (an own address is told) the machine has the card, the resolver and the domain of its host."""
     peers = {name: (address, int(port)) for name, (address, port) in settings.machine.get("peers", {}).items()}
     if settings.own_address:
         peers |= {one.name.upper(): (one.address, REPLICA_PORT) for one in PLACES.values() if one.role == "windows"}
@@ -67,10 +68,12 @@ def boot(settings: HostSettings, restart: Callable[[], None]) -> Machine:
     machine = Machine(settings.state / "machine", machine_settings(settings), hooks)
     run.load_cmdlets()
     _know_local_accounts(machine, settings)
+    servers = SqlServers(machine, settings)
+    servers.install()
     machine.boot()
     if peers:
         machine.replica.listen(settings.address, int(settings.machine.get("replica_port", REPLICA_PORT)))
-    return machine
+    return machine, servers
 
 
 def _know_local_accounts(machine: Machine, settings: HostSettings) -> None:

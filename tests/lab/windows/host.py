@@ -77,17 +77,19 @@ class Back:
 
     def __init__(self, settings: HostSettings, restart: Callable[[], None]) -> None:
         self._settings = settings
-        self.machine = behind.boot(settings, restart)
+        self.machine, self._sql = behind.boot(settings, restart)
         self._file_server = FileServer(self.machine) if settings.own_address else None
 
     def tick(self) -> None:
         """Let the machine do what is due."""
         self.machine.tick()
+        self._sql.follow()
         if self._file_server is not None:
             self._file_server.follow()
 
     def close(self) -> None:
         """The machine ends in good order."""
+        self._sql.close()
         if self._file_server is not None:
             self._file_server.stop()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,14 @@ from tests.lab.windows.machine.refusals import Refused, win32
 
 START_TYPES = ("Automatic", "AutomaticDelayedStart", "Manual", "Disabled")
 PENDING = {"StartPending": "Running", "StopPending": "Stopped", "PausePending": "Paused", "ContinuePending": "Running"}
+
+
+class DoesNotStart(Exception):
+    """What is behind a service ended at once; ``code`` is its Win32 exit code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"ended with {code}")
+        self.code = code
 
 
 @dataclass
@@ -219,9 +228,14 @@ class Services(Part):
             self._become_stopped(name, state, 0)
 
     def _become_running(self, name: str, state: Running) -> None:
-        state.status, state.started_at = "Running", self.machine.now()
         if name.lower() in self._deeds():
-            self._deeds()[name.lower()][0]()
+            state.settles_at = math.inf  # who asks meanwhile is told that it is pending
+            try:
+                self._deeds()[name.lower()][0]()
+            except DoesNotStart as why:
+                self._become_stopped(name, state, why.code)
+                return
+        state.status, state.started_at = "Running", self.machine.now()
         self._tell(self.on_running, name)
         self._note(name, "running")
 
