@@ -40,6 +40,7 @@ def chosen(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--many", type=int, help="how many files of which none has changed")
     parser.add_argument("--writes", type=int, help="how many random writes")
     parser.add_argument("--operations", type=int, help="how many operations queue")
+    parser.add_argument("--files-in-set", type=int, help="how many files lie in the set while operations queue")
     parser.add_argument("--rate", type=int, help="writes a second of a lag run")
     parser.add_argument("--seconds", type=float, help="of a pgbench run, and of a lag run")
     parser.add_argument("--capture", choices=["fuse", "watcher"], default="fuse")
@@ -65,6 +66,7 @@ def setting_of(given: argparse.Namespace, place: Path) -> Setting:
         "many_files": given.many,
         "writes": given.writes,
         "queued_operations": given.operations,
+        "files_in_set": given.files_in_set,
         "pgbench_s": given.seconds and int(given.seconds),
         "lag_s": given.seconds,
         "lag_rate": given.rate,

@@ -1,4 +1,4 @@
-"""What each process takes while many operations queue at a paused target, and when they have been worked off."""
+"""What each process takes with many files in the set, while many operations queue at a paused target, and when they have been worked off."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from pathlib import Path
 
 from tests.benchmarks.engines import Link, two_engines
 from tests.benchmarks.measure import Comparison, Taken, series
-from tests.benchmarks.setting import Setting, settle_disk
+from tests.benchmarks.setting import TINY_BYTES, Setting, settle_disk, small_files
 from tests.benchmarks.writes import run_load
 
 MIB = 1 << 20
 
 
 def memory_mib(pid: int) -> dict[str, float]:
-    """RSS, PSS and anonymous memory (what only this process has, and no file backs), in MiB."""
+    """RSS, its peak so far, PSS and anonymous memory (what only this process has, and no file backs), in MiB."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
     kib = {line.split(":")[0]: int(line.split()[1]) for line in lines}
-    return {"RSS": kib["Rss"] / 1024, "PSS": kib["Pss"] / 1024, "anonymous": kib["Anonymous"] / 1024}
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    peak = {"peak RSS": int(status["VmHWM"].split()[0]) / 1024}
+    return {"RSS": kib["Rss"] / 1024, "PSS": kib["Pss"] / 1024, "anonymous": kib["Anonymous"] / 1024} | peak
 
 
 def memory(setting: Setting) -> list[Comparison]:
@@ -25,6 +27,7 @@ def memory(setting: Setting) -> list[Comparison]:
     taken: dict[str, dict[str, float]] = {}
     with setting.room("memory") as room, two_engines(room) as two:
         source = room / "source"
+        small_files(source, setting.files_in_set, TINY_BYTES)
         two.capture(source, setting.capture)
         link = two.connect(source, room / "replica")
         run_load(source / "file", 1000)
@@ -85,4 +88,7 @@ def _table(setting: Setting, taken: dict[str, dict[str, float]]) -> Comparison:
         for moment, found in taken.items()
         for what, value in found.items()
     ]
-    return Comparison(f"memory while {setting.queued_operations:,} writes of 8 KiB queue", tuple(rows), compared=False)
+    files = f" over {setting.files_in_set:,} files" if setting.files_in_set else ""
+    return Comparison(
+        f"memory while {setting.queued_operations:,} writes of 8 KiB queue{files}", tuple(rows), compared=False
+    )

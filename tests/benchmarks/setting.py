@@ -34,6 +34,7 @@ class Setting:
     lag_s: float = 15.0
     lag_rate: int = 2000
     queued_operations: int = 1_000_000
+    files_in_set: int = 0
     capture: str = "fuse"
 
     def quick(self) -> Setting:
