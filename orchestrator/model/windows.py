@@ -34,7 +34,7 @@ class EventAsk(msgspec.Struct, frozen=True):
 class WindowsAsk(msgspec.Struct, frozen=True):
     """What is asked beyond the usual. ``services``: names with all that depends on them; every service is listed when none is named.
 
-    ``sids`` are to be given names there; ``firewall_groups`` as rules name them (``@FirewallAPI.dll,-28502``); ``modules`` and
+    ``sids`` are to be given names there; ``firewall_groups`` as rules name them (``@FirewallAPI.dll,-28502``), ``firewall_ports`` as ``tcp 1433``; ``modules`` and
     ``commands`` are looked for, by their exact names.
     """
 
@@ -45,6 +45,7 @@ class WindowsAsk(msgspec.Struct, frozen=True):
     sids: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
+    firewall_ports: tuple[str, ...] = ()
 
 
 USUAL = WindowsAsk()
@@ -161,6 +162,20 @@ class FirewallGroup(msgspec.Struct, frozen=True):
     enabled_inbound: int = 0
 
 
+class FirewallPort(msgspec.Struct, frozen=True):
+    """A port as the firewall lets clients in: ``rules`` are the names of enabled inbound rules that allow it; ``blocked``: one forbids it."""
+
+    protocol: str
+    port: int
+    rules: tuple[str, ...] = ()
+    blocked: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Whether clients come in."""
+        return bool(self.rules) and not self.blocked
+
+
 class WindowsEvent(msgspec.Struct, frozen=True):
     """An entry of an event log."""
 
@@ -219,6 +234,7 @@ class Windows(msgspec.Struct, frozen=True):
     software: dict[str, str] = {}
     registry: tuple[RegistryValue, ...] = ()
     firewall: tuple[FirewallGroup, ...] = ()
+    firewall_ports: tuple[FirewallPort, ...] = ()
     events: tuple[WindowsEvent, ...] = ()
     hosts: tuple[HostsLine, ...] = ()
     tasks: tuple[WindowsTask, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestrator.model.outcomes import GiveUp
 from orchestrator.model.steps import Seen
-from orchestrator.model.windows import DnsClient, FirewallGroup, WindowsAsk
+from orchestrator.model.windows import DnsClient, FirewallGroup, FirewallPort, WindowsAsk
 from orchestrator.sdk.context import Ports
 from orchestrator.sdk.verbs import Found, Given, deed, look
 
@@ -59,6 +59,38 @@ def close_firewall(ports: Ports, given: Given, found: Found) -> None:
     """Disable them, if they were before."""
     if found.get("enabled") is False:
         ports.host(given["where"]).call("set_firewall_group", {"group": given["group"], "enabled": False})
+
+
+def _port(ports: Ports, given: Given) -> FirewallPort:
+    """What the firewall says of the port now."""
+    asked = WindowsAsk(firewall_ports=(f"{given['protocol']} {given['port']}",))
+    host = ports.host(given["where"])
+    found = next((one for one in host.windows(asked).firewall_ports if one.port == given["port"]), None)
+    if found is None:
+        raise GiveUp(f"{host.name} says nothing of its firewall at {given['port']}", "look at its firewall by hand")
+    return found
+
+
+@look("port-open")
+def port_open(ports: Ports, given: Given) -> Seen:
+    """Clients are let in there."""
+    found = _port(ports, given)
+    by = f", by {', '.join(found.rules)}" if found.rules else ""
+    return Seen(done=found.open, says=f"{found.protocol} {found.port} is {'open' if found.open else 'closed'}{by}")
+
+
+@deed("open-port")
+def open_port(ports: Ports, given: Given, _found: Found) -> None:
+    """Make the rule, under a name of dtam's own."""
+    arguments = {"protocol": given["protocol"], "port": given["port"], "open": True}
+    ports.host(given["where"]).call("set_firewall_port", arguments)
+
+
+@deed("close-port")
+def close_port(ports: Ports, given: Given, _found: Found) -> None:
+    """Remove the rule of that name; those of others stay."""
+    arguments = {"protocol": given["protocol"], "port": given["port"], "open": False}
+    ports.host(given["where"]).call("set_firewall_port", arguments)
 
 
 # -- registration in DNS

@@ -8,7 +8,7 @@ from __future__ import annotations
 from orchestrator.model.servers import Platform
 from orchestrator.sdk.checks import Check, of_platform
 from orchestrator.sdk.pair_checks.data import DATA
-from orchestrator.sdk.pair_checks.domain import DOMAIN
+from orchestrator.sdk.pair_checks.domain import COMPUTERS_NAMES, DOMAIN
 from orchestrator.sdk.pair_checks.names import NAMES
 from orchestrator.sdk.pair_checks.servers import SERVERS
 from orchestrator.sdk.pair_checks.ways import WAYS
@@ -23,6 +23,7 @@ CHECKS: tuple[Check, ...] = (
     *HEALTH,
     *of_platform(Platform.LINUX, *SHARES),
     *DOMAIN,
+    *COMPUTERS_NAMES,
     *WAYS,
     *WINDOWS,
 )

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from orchestrator.model.findings import Finding
 from orchestrator.model.inventory import OtherProtection
 from orchestrator.model.sql import SqlDatabase, SqlInstance
 from orchestrator.sdk.checks import View, check
 from orchestrator.sdk.steps import sql_mending
-from plugins.sql.checks_view import SOURCE, TARGET, called, instance_of, listed, name, protected, sql_of, told, whole
+from plugins.sql.checks_view import (
+    SOURCE,
+    TARGET,
+    at,
+    called,
+    instance_of,
+    listed,
+    name,
+    protected,
+    sql_of,
+    told,
+    whole,
+)
 
 LOWEST = {11: 90, 12: 100, 13: 100, 14: 100, 15: 100, 16: 100, 17: 100}
 """The lowest compatibility level that each major version knows; a database below it is raised when it is attached."""
@@ -153,7 +166,7 @@ def online_at_target(view: View) -> Iterator[Finding]:
     """The guide: it must be offline or detached before it is protected; Fix detaches it. Its files stay where they are."""
     if whole(view):
         return
-    others = {key for other in _others(view) for key, _ in _promised(other)}
+    others = {key for other in _others(view) for key, _ in _promised(other.takeover)}
     for ours, chosen in told(view):
         theirs = instance_of(view, TARGET, ours.name)
         there = {one.name.lower(): one for one in theirs.databases} if theirs else {}
@@ -163,9 +176,7 @@ def online_at_target(view: View) -> Iterator[Finding]:
                 continue
             theirs_too = (ours.name.lower(), one.name.lower()) in others
             step = sql_mending.detach_databases(
-                TARGET,
-                name(view, TARGET),
-                ours.name,
+                at(view, TARGET, ours.name),
                 [{"name": one.name, "files": [file.path for file in one.files]}],
             )
             yield view.error(
@@ -189,7 +200,7 @@ def name_taken(view: View) -> Iterator[Finding]:
     """Many to one: one instance attaches one database of a name; the second source to fail over would be left without."""
     wanted: dict[tuple[str, str], OtherProtection] = {}
     for other in _others(view):
-        wanted.update((key, other) for key, _ in _promised(other))
+        wanted.update((key, other) for key, _ in _promised(other.takeover))
     for ours, one in _each(view):
         other_one = wanted.get((ours.name.lower(), one.name.lower()))
         if other_one is not None:
@@ -207,28 +218,29 @@ def _others(view: View) -> Iterator[OtherProtection]:
             yield one
 
 
-def _promised(other: OtherProtection) -> Iterator[tuple[tuple[str, str], list[str]]]:
-    """What another protection is to attach: (instance, database) in small letters, with the paths of its files."""
-    for one in (other.takeover.get("sql") or {}).get("databases", ()):
-        files = [str(file["path"]) for file in one.get("files", ())]
-        yield (str(one.get("instance", "")).lower(), str(one["name"]).lower()), files
+def _promised(takeover: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], list[str]]]:
+    """What a host was told to attach: (instance, database) in small letters, with the paths of its files there."""
+    for instance in (takeover.get("sql") or {}).get("instances", ()):
+        for one in instance.get("databases", ()):
+            files = [str(file["target"]) for file in one.get("files", ())]
+            yield (str(instance["name"]).lower(), str(one["name"]).lower()), files
 
 
 def promised_files(view: View) -> Iterator[tuple[OtherProtection, str]]:
     """The files on the target that other protections are to attach."""
     for other in _others(view):
-        for _, files in _promised(other):
+        for _, files in _promised(other.takeover):
             yield from ((other, path) for path in files)
 
 
 @check("sql-changed-since", sets=("basic", "data"), passed="the target was told of every database as it is")
 def changed_since(view: View) -> Iterator[Finding]:
     """The guide: a database that is added afterwards is not protected until protection is enabled anew. A failover asks the source nothing."""
-    document = (view.inventory.target.takeover or {}).get("sql")
-    if not document or whole(view):
+    takeover = view.inventory.target.takeover or {}
+    if "sql" not in takeover or whole(view):
         return
-    before = {(str(one["instance"]).lower(), str(one["name"]).lower()) for one in document.get("databases", ())}
-    now = {(ours.name.lower(), one.name.lower()): one.name for ours, one in _each(view)}
+    before = {key for key, _ in _promised(takeover)}
+    now = {(ours.name.lower(), one.name.lower()): one.name for ours, one in _each(view) if not one.snapshot_of}
     answered = {one.name.lower() for one in protected(view) if one.ours is not None}
     new = [shown for key, shown in now.items() if key not in before]
     gone = [database for instance, database in before if instance in answered and (instance, database) not in now]

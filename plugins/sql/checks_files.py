@@ -19,6 +19,7 @@ from plugins.sql.checks_view import (
     SIDES,
     SOURCE,
     TARGET,
+    at,
     called,
     compared,
     instance_of,
@@ -162,7 +163,7 @@ def _made(view: View, instance: str, path: str) -> Step:
     """By the instance itself where it runs, so that it owns the directory; else by the host."""
     server = name(view, TARGET)
     if instance_of(view, TARGET, instance) is not None:
-        return sql_mending.make_sql_directory(TARGET, server, instance, path)
+        return sql_mending.make_sql_directory(at(view, TARGET, instance), path)
     return steps.make_directory(TARGET, server, path)
 
 

@@ -14,6 +14,7 @@ from plugins.sql.checks_view import (
     SOURCE,
     TARGET,
     answering,
+    at,
     called,
     compared,
     databases,
@@ -210,7 +211,7 @@ def login_mode(view: View) -> Iterator[Finding]:
                 where=f"{called(view, TARGET, instance)}, SERVERPROPERTY('IsIntegratedSecurityOnly')",
                 why="clients with a log-in of SQL Server would be refused after a failover",
                 remedy="allow both in the server's properties (Security), and restart the instance",
-                fix=[sql_mending.allow_sql_logins(TARGET, name(view, TARGET), instance)],
+                fix=[sql_mending.allow_sql_logins(at(view, TARGET, instance))],
             )
 
 

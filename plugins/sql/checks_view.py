@@ -11,6 +11,7 @@ from orchestrator.model.settings_services import ServiceSettings
 from orchestrator.model.settings_sql import InstanceSettings, SqlSettings
 from orchestrator.model.sql import SqlDatabase, SqlInstance, SqlSide, is_default
 from orchestrator.sdk.checks import View
+from orchestrator.sdk.steps.sql_mending import At
 from plugins.sql.matrix import Configuration, Installed
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
@@ -108,6 +109,11 @@ def name(view: View, where: Where) -> str:
 def called(view: View, where: Where, instance: str) -> str:
     """An instance of a side as people write it."""
     return name(view, where) if is_default(instance) else f"{name(view, where)}\\{instance}"
+
+
+def at(view: View, where: Where, instance: str) -> At:
+    """An instance, for a step that mends it."""
+    return At(where, name(view, where), instance, view.protection.id)
 
 
 def protects_already(view: View) -> bool:

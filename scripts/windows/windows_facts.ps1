@@ -9,6 +9,8 @@ Services to describe with what they need and what needs them; all of them when n
 Values to read: objects with key and name.
 .PARAMETER FirewallGroups
 Groups of rules, as rules name them.
+.PARAMETER FirewallPorts
+Ports to look for in inbound rules, such as "tcp 1433".
 .PARAMETER Events
 Events to read: objects with log, ids, limit, within_s.
 .PARAMETER Sids
@@ -23,6 +25,7 @@ param(
     [string[]] $Services = @(),
     $Registry = @(),
     [string[]] $FirewallGroups = @(),
+    [string[]] $FirewallPorts = @(),
     $Events = @(),
     [string[]] $Sids = @(),
     [string[]] $Modules = @(),
@@ -243,6 +246,37 @@ function Get-DtamFirewall {
     }
 }
 
+function Test-DtamPort {
+    param($Filter, [int] $Port)
+    foreach ($one in @($Filter.LocalPort)) {
+        if ([string]$one -eq 'Any') { return $true }
+        $ends = ([string]$one).Split('-')
+        $first = $ends[0] -as [int]
+        $last = $ends[-1] -as [int]
+        if ($null -ne $first -and $null -ne $last -and $Port -ge $first -and $Port -le $last) { return $true }
+    }
+    return $false
+}
+
+function Get-DtamFirewallPort {
+    param([string] $Wanted)
+    $words = $Wanted.Split(' ')
+    $protocol = $words[0]
+    $port = [int]$words[1]
+    $filters = @(Get-NetFirewallPortFilter -ErrorAction SilentlyContinue | Where-Object { ([string]$_.Protocol -eq $protocol -or [string]$_.Protocol -eq 'Any') -and (Test-DtamPort -Filter $_ -Port $port) })
+    $names = @($filters | ForEach-Object { [string]$_.InstanceID })
+    $rules = @(Get-NetFirewallRule -ErrorAction SilentlyContinue | Where-Object { [string]$_.Direction -eq 'Inbound' -and [string]$_.Enabled -eq 'True' -and $names -contains [string]$_.Name })
+    $allow = @($rules | Where-Object { [string]$_.Action -eq 'Allow' } | ForEach-Object { [string]$_.Name })
+    $active = @(Get-NetFirewallProfile -ErrorAction Stop | Where-Object { [string]$_.Enabled -eq 'True' })
+    [pscustomobject]@{
+        part = 'firewall_ports'
+        protocol = $protocol
+        port = $port
+        rules = @(if ($active) { $allow } else { '(the firewall is off)' })
+        blocked = @($rules | Where-Object { [string]$_.Action -eq 'Block' }).Count -gt 0
+    }
+}
+
 function Get-DtamEvent {
     param($Wanted)
     $filter = @{ LogName = [string]$Wanted.log; StartTime = (Get-Date).AddSeconds(-[double]$Wanted.within_s)
@@ -330,4 +364,5 @@ Invoke-DtamPart 'security identifiers' { Get-DtamSidPart }
 Invoke-DtamPart 'features, modules and commands' { Get-DtamPresence }
 foreach ($one in $Registry) { Invoke-DtamPart "$($one.key) $($one.name)" { Get-DtamValue $one } }
 foreach ($one in $FirewallGroups) { Invoke-DtamPart "firewall group $one" { Get-DtamFirewall $one } }
+foreach ($one in $FirewallPorts) { Invoke-DtamPart "firewall at $one" { Get-DtamFirewallPort $one } }
 foreach ($one in $Events) { Invoke-DtamPart "event log $($one.log)" { Get-DtamEvent $one } }

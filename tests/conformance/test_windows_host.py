@@ -56,6 +56,21 @@ def test_it_says_what_it_is(stage: Stage) -> None:
     assert [one.name for one in found.tasks] == ["guard"]
 
 
+def test_a_port_is_opened_by_a_rule_of_our_own(stage: Stage) -> None:
+    def said() -> tuple[bool, tuple[str, ...]]:
+        (found,) = stage.host.windows(WindowsAsk(firewall_ports=("tcp 1433",))).firewall_ports
+        assert (found.protocol, found.port, found.blocked) == ("tcp", 1433, False)
+        return found.open, found.rules
+
+    assert said() == (False, ())
+    for _ in range(2):
+        stage.host.call("set_firewall_port", {"protocol": "tcp", "port": 1433, "open": True})
+        assert said() == (True, ("dtam-tcp-1433",))
+    for _ in range(2):
+        stage.host.call("set_firewall_port", {"protocol": "tcp", "port": 1433, "open": False})
+        assert said() == (False, ())
+
+
 def test_what_is_kept_there_is_for_administrators_alone(stage: Stage) -> None:
     with stage.caller._shell() as shell:
         said = shell.run("icacls.exe", ("C:\\ProgramData\\dtam",), b"", 60.0).out.decode()

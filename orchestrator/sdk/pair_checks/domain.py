@@ -256,11 +256,13 @@ def updates_unsigned(view: View) -> Iterator[Finding]:
         )
 
 
+COMPUTERS_NAMES = (spn_held,)
+"""For applications whose service names are held by the computers' own accounts."""
+
 DOMAIN = (
     directory_unreachable,
     account_missing,
     target_controller,
-    spn_held,
     forest_not_asked,
     domain_clock,
     *of_platform(Platform.LINUX, keytab_on_target),

@@ -227,9 +227,11 @@ def _moved(view: View) -> set[str]:
     return {one.lower() for one in names if one}
 
 
+FLAT_DOMAIN = (not_member,)
+"""For applications whose two servers must be members of one and the same domain."""
+
 WINDOWS = (
     facts_missing,
-    not_member,
     controller,
     versions_differ,
     scripts_forbidden,

@@ -66,7 +66,13 @@ from orchestrator.sdk.steps.turning import (
     return_spns,
     turn,
 )
-from orchestrator.sdk.steps.windows import open_firewall, set_dns_registration, set_smb_server, wake_addresses
+from orchestrator.sdk.steps.windows import (
+    open_firewall,
+    open_port,
+    set_dns_registration,
+    set_smb_server,
+    wake_addresses,
+)
 
 __all__ = [
     "NOTHING",
@@ -104,6 +110,7 @@ __all__ = [
     "move_spns",
     "no_way_back",
     "open_firewall",
+    "open_port",
     "open_side",
     "own_keytab",
     "pair_engines",

@@ -63,7 +63,10 @@ def sql_from_here(where: Where, deed: SqlDeed) -> Step:
 
 def sql_on_target(at: AtTarget, deed: SqlDeed, access: Mapping[str, Any]) -> Step:
     """The deed as a segment of the target's script, with the way that the target itself goes."""
-    variables = {"deed": deed.name, "instance": deed.instance, "document": {**deed.document, "access": dict(access)}}
+    document = {**deed.document, "access": dict(access)}
+    variables: dict[str, Any] = {"deed": deed.name, "instance": deed.instance, "document": document}
+    if deed.budget_s is not None:
+        variables["wait_s"] = deed.budget_s
     template = f"sql/{deed.name.replace('-', '_')}"
     return segment(at, deed.step_id, deed.sentence, ScriptCall(at.script, template, variables), deed)
 

@@ -39,6 +39,20 @@ def open_firewall(where: Where, server: str, group: str, words: str) -> Step:
     )
 
 
+def open_port(where: Where, server: str, protocol: str, port: int) -> Step:
+    """Clients come in at a port (``tcp``, ``udp``), by a rule that dtam makes and an undo removes."""
+    given = {"where": where, "protocol": protocol, "port": port}
+    return Step(
+        f"open-port-{where}-{protocol}-{port}",
+        where,
+        f"let clients in at {protocol} {port} through the firewall of {server}",
+        act("port-open", **given),
+        act("open-port", **given),
+        act("close-port", **given),
+        after=(f"{protocol} {port} may be reached on {server}",),
+    )
+
+
 def set_dns_registration(where: Where, server: str, interface: str, *, registers: bool) -> Step:
     """An interface registers its addresses by itself, or does not."""
     given = {"where": where, "interface": interface, "registers": registers}
