@@ -66,12 +66,12 @@ class Link:
         assert ended[0].facts["complete"], ended[0].sentence
         return Taken((ended[0].time_ns - began_ns) / 1e9, cpu_seconds(pids) - before_s)
 
-    def wait_good(self, budget_s: float = 120.0) -> None:
+    def wait_good(self, budget_s: float = 3600.0) -> None:
         """Until the target's data is a state of the source."""
         with self.alpha.local() as client:
             wait_for(lambda: client.connection(self.key).target_data_state == "good", budget_s, "a good replica")
 
-    def settle(self, timeout_s: float = 600.0) -> None:
+    def settle(self, timeout_s: float = 3600.0) -> None:
         """Until the target has applied everything."""
         with self.alpha.local(timeout_s) as client:
             client.connection_action(self.key, "settle", timeout_s=timeout_s)
