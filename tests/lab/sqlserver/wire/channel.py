@@ -16,6 +16,10 @@ from tests.lab.sqlserver.wire.reading import Malformed
 PIECE = 1 << 16
 
 
+class HungUp(Exception):
+    """The other side is gone."""
+
+
 class Channel:
     """Bytes in and out, plain until TLS begins."""
 
@@ -67,13 +71,16 @@ class Channel:
 
     # -- writing -------------------------------------------------------------------------------------------------------
     def write(self, data: bytes) -> None:
-        """All of it. Raises OSError when the other side is gone."""
+        """All of it. Raises HungUp."""
         with self._sending:
             if self._tls is not None:
                 with self._lock:
                     self._tls.write(data)
                     data = self._outgoing.read()
-            self.socket.sendall(data)
+            try:
+                self.socket.sendall(data)
+            except OSError as error:
+                raise HungUp(str(error)) from error
 
     # -- TLS -----------------------------------------------------------------------------------------------------------
     def shake_hands(self, context: ssl.SSLContext) -> None:

@@ -5,6 +5,7 @@ A thread of its own hears the caller while another one answers: so an attention 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import ssl
@@ -17,13 +18,15 @@ from tests.lab.sqlserver.engine.port import Failure, Instance, Session, SqlFailu
 from tests.lab.sqlserver.wire import requests
 from tests.lab.sqlserver.wire.answering import FATAL, Answer
 from tests.lab.sqlserver.wire.calling import Procedures
-from tests.lab.sqlserver.wire.channel import Channel
+from tests.lab.sqlserver.wire.channel import Channel, HungUp
 from tests.lab.sqlserver.wire.packets import Kind, Message, Writing, read_message
 from tests.lab.sqlserver.wire.reading import Malformed
 from tests.lab.sqlserver.wire.welcoming import Guest, Welcome
 
 LOG = logging.getLogger(__name__)
 WAITING_REQUESTS = 4
+LOOK_S = 0.25
+"""How often an idle connection looks whether its session was ended by somebody else."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Connection:
             guest = self._around.welcome.receive(self.channel)
             if guest is not None:
                 self._serve(guest)
-        except (Malformed, OSError, ssl.SSLError) as error:
+        except (Malformed, HungUp, OSError, ssl.SSLError) as error:
             LOG.info("connection closed: %s", error)
         except Exception as error:  # noqa: BLE001 - told; the caller sees its connection end, as by an access violation
             self._around.failed(error)
@@ -112,12 +115,19 @@ class Connection:
         self._requests.put(None)
 
     # -- for the conversation --------------------------------------------------------------------------------------------
-    def next(self) -> Message | None:
-        """The next request, None at the end."""
-        message = self._requests.get()
-        if message is None:
-            self._requests.put(None)
-        return message
+    def failed(self, error: BaseException) -> None:
+        """The simulation broke: it is kept for whoever tests."""
+        self._around.failed(error)
+
+    def next(self, session: Session) -> Message | None:
+        """The next request, None at the end, be it the caller's or the session's."""
+        while not session.ended:
+            with contextlib.suppress(queue.Empty):
+                message = self._requests.get(timeout=LOOK_S)
+                if message is None:
+                    self._requests.put(None)
+                return message
+        return None
 
     def begin(self) -> None:
         """A request runs from now on."""
@@ -157,8 +167,8 @@ class Conversation:
         self._procedures = Procedures(guest.session, connection.stopped)
 
     def run(self) -> None:
-        """Until the caller hangs up or the server ends the session. Raises Malformed and OSError."""
-        while (message := self._connection.next()) is not None:
+        """Until the caller hangs up or the server ends the session. Raises Malformed and HungUp."""
+        while (message := self._connection.next(self._session)) is not None:
             if message.kind is Kind.ATTENTION:
                 if not self._connection.is_acknowledged():
                     self._answer().end(attention=True)
@@ -189,11 +199,11 @@ class Conversation:
             self._dispatch(message, answer)
         except SqlFailure as failure:
             answer.one(failure.event)
-        except (Malformed, OSError):
+        except (Malformed, HungUp):
             self._connection.finish()
             raise
-        except Exception as error:
-            LOG.exception("the simulation failed")
+        except Exception as error:  # noqa: BLE001 - a fault of the simulation, said as SQL Server says one of its own
+            self._connection.failed(error)
             text = traceback.format_exception_only(error)[-1].strip()
             answer.one(Failure(3624, 1, FATAL, f"A system assertion check has failed in the simulation: {text}"))
             self._connection.finish()

@@ -78,8 +78,8 @@ class Exchange:
         while isinstance(inner, spnego.ContextProxy):
             inner = vars(inner)["_context"]  # the library has no word for the context of gssapi itself
         try:
-            info = pac.parse(inner.initiator_name.attributes[LOGON_INFO].value)
-        except (KeyError, pac.Unreadable) as error:
+            info = pac.parse(next(iter(inner.initiator_name.attributes[LOGON_INFO].values)))
+        except (KeyError, StopIteration, pac.Unreadable) as error:
             LOG.info("a ticket of %s without a certificate of its privileges: %s", principal, error)
             return self._known(principal)
         names = self._accounts
