@@ -9,10 +9,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from orchestrator.databases.port import OdbcServers
+from orchestrator.databases.probing import ask as ask_instance
 from orchestrator.directory.from_settings import directory_access, update_access
 from orchestrator.directory.port import DirectoryAccess
 from orchestrator.engine.client import EngineClient, ServerStatus
@@ -137,7 +139,7 @@ class Reach:
         return Ports(
             hosts={where: self.host(pair.on(where)) for where in (Where.SOURCE, Where.TARGET)},
             replication=self._replication(pair, settings.connection),
-            clients=NameClients([_address_and_port(server) for server in dns.in_order]),
+            clients=NameClients([_address_and_port(server) for server in dns.in_order], self._ask_sql),
             now=time.time,
             names=_names(settings.failover) if dns.servers else None,
             witness=self._witness(pair, watched) if watched else None,
@@ -147,6 +149,10 @@ class Reach:
             service_names=self._service_names(directory),
             sql=self._sql(pair, settings) if settings.failover.sql else None,
         )
+
+    def _ask_sql(self, document: Mapping[str, Any], address: str) -> str:
+        """An instance of SQL Server as a client sees it."""
+        return ask_instance(document, address, self._passwords)
 
     def _sql(self, pair: Pair, settings: Settings) -> OdbcServers:
         """SQL Server is asked from here whatever its server's platform is: it listens for everybody."""

@@ -45,10 +45,11 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class Calling(msgspec.Struct, frozen=True):
-    """How a deed is called: ``act`` is do, undo or show; waited for up to ``wait_s`` seconds."""
+    """How a deed is called: ``act`` is do, undo or show; waited for up to ``wait_s`` seconds; at ``host`` where one is given instead."""
 
     act: str = "do"
     wait_s: float = 0.0
+    host: str = ""
 
 
 def step(
@@ -68,6 +69,8 @@ def step(
     asked = read(kind, _document(name, text))
     if asked.access is None:
         raise DeedInvalid(deed=name, reason="it does not say how the instance is reached: access is missing")
+    if calling.host:
+        asked = msgspec.structs.replace(asked, access=msgspec.structs.replace(asked.access, host=calling.host))
     ends_at = time.monotonic() + calling.wait_s
     with _alone(undo):
         while True:

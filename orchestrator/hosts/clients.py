@@ -7,7 +7,8 @@ the answering address is part of the sentence: a failover is done only when this
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 import dns.exception
@@ -20,22 +21,35 @@ from orchestrator.model.ports import HealthProbe
 AGAIN_S = 0.5
 PORTS = {"http": 80, "https": 443}
 SHOWN = 80
+AskSql = Callable[[Mapping[str, Any], str], str]
 
 
 class NameClients:
-    """Asks through a name. ``servers`` are (address, port) of DNS servers; empty means those of this machine."""
+    """Asks through a name. ``servers`` are (address, port) of DNS servers; empty means those of this machine.
 
-    def __init__(self, servers: Sequence[tuple[str, int]] = ()) -> None:
+    ``ask_sql`` asks an instance of SQL Server at an address, as a probe's ``sql`` says, and gives what it says.
+    """
+
+    def __init__(self, servers: Sequence[tuple[str, int]] = (), ask_sql: AskSql | None = None) -> None:
         self._servers = tuple(servers)
+        self._ask_sql = ask_sql
 
     def ask(self, probe: HealthProbe) -> str:
         """One sentence with what answered and from which address; TryAgain with the reason when nothing answers."""
         addresses = self.addresses(probe.name, probe.timeout_s)
         if probe.url:
             return _until_one_answers(addresses, lambda address: _ask_http(probe, address))
+        if probe.sql:
+            return _until_one_answers(addresses, lambda address: self._ask_instances(probe, address))
         if probe.command:
             return _ask_command(probe, addresses[0])
         return f"{probe.name} is {', '.join(addresses)}; no health question is configured"
+
+    def _ask_instances(self, probe: HealthProbe, address: str) -> str:
+        if self._ask_sql is None:
+            raise GiveUp("SQL Server cannot be asked from here")
+        says = [self._ask_sql(one, address) for one in probe.sql]
+        return f"{probe.name} is well at {address}: {'; '.join(says)}"
 
     def addresses(self, name: str, timeout_s: float) -> tuple[str, ...]:
         """The addresses of ``name`` as the first DNS server that answers has them."""

@@ -297,14 +297,19 @@ class Grants(Protocol):
         ...
 
 
-class HealthProbe(msgspec.Struct, frozen=True):
-    """How the service is asked through the clients' name. ``url`` names the client name; ``expect`` is text in the answer, or empty."""
+class HealthProbe(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How the service is asked through the clients' name. ``url`` names the client name; ``expect`` is text in the answer, or empty.
+
+    ``sql``: instances of SQL Server that are logged in to and read: ``access`` (a ``SqlAccess`` whose host is the address to be asked) and
+    what else the deed ``probe`` takes.
+    """
 
     name: str
     url: str = ""
     command: tuple[str, ...] = ()
     expect: str = ""
     timeout_s: float = 5.0
+    sql: tuple[dict[str, Any], ...] = ()
 
 
 class Clients(Protocol):

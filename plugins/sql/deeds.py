@@ -7,6 +7,7 @@ for everything on the way back, whoever carries the plan out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from orchestrator.model.servers import Where
@@ -34,48 +35,29 @@ def on_serving(planning: Planning, where: Where) -> Iterator[tuple[ToldInstance,
 
 
 def _taken_in(planning: Planning, where: Where, one: ToldInstance) -> Iterator[SqlDeed]:
-    names = [database.name for database in one.databases]
+    names, there = [database.name for database in one.databases], _at(planning, where, one)
     yield ready(planning, where, one, ())
     yield from _logins(planning, where, one)
     yield attached(planning, where, one)
-    yield _deed(
-        planning,
-        one,
-        "owners-and-options",
-        f"give the databases of {_at(planning, where, one)} back what attaching takes",
-        {"databases": _options(one)},
-    )
+    options = {"databases": _options(one)}
+    sentence = f"give the databases of {there} back what attaching takes"
+    yield _deed(planning, one, "owners-and-options", sentence, options)
     if told.settings_of(planning.protection.settings).logins.transfer:
-        yield _deed(
-            planning, one, "orphans", f"join users and log-ins on {_at(planning, where, one)}", {"databases": names}
-        )
+        begins = _deed(planning, one, "default-databases", f"let log-ins of {there} begin there", {"databases": names})
+        yield begins if where is TARGET else _for_return(planning, begins)
+        yield _deed(planning, one, "orphans", f"join users and log-ins on {there}", {"databases": names})
     yield ready(planning, where, one, one.databases, suffix="-attached")
 
 
 def _logins(planning: Planning, where: Where, one: ToldInstance) -> Iterator[SqlDeed]:
-    """To the target: those that were kept. Back: those that came to be there meanwhile, read from the target, which still runs."""
+    """To the target: those that were kept. Back: those that came to be there meanwhile; what was the target's own stays there."""
     transfer = told.settings_of(planning.protection.settings).logins
     if not transfer.transfer:
         return
-    if where is TARGET:
-        sentence = f"make the kept log-ins on {_at(planning, where, one)}"
-        yield _deed(planning, one, "logins", sentence, {"exclude": list(transfer.exclude)})
-        return
-    names = _come_by(planning, one)
-    if names:
-        sentence = f"make the log-ins of {_at(planning, TARGET, one)} on {_at(planning, where, one)}"
-        yield _deed(planning, one, "copy-logins", sentence, {"names": names})
-
-
-def _come_by(planning: Planning, one: ToldInstance) -> list[str]:
-    side = planning.inventory.target.sql
-    found = side.instance(one.name) if side else None
-    if found is None or found.silence:
-        return []
-    spared = {name.lower() for name in (*one.theirs, *told.settings_of(planning.protection.settings).logins.exclude)}
-    return [
-        login.name for login in found.logins if not login.own_to(found.machine) and login.name.lower() not in spared
-    ]
+    spared = [*transfer.exclude, *(one.theirs if where is SOURCE else ())]
+    sentence = f"make the kept log-ins of {_at(planning, where.other, one)} on {_at(planning, where, one)}"
+    made = _deed(planning, one, "logins", sentence, {"exclude": spared})
+    yield made if where is TARGET else _for_return(planning, made)
 
 
 def ready(
@@ -107,18 +89,24 @@ def detached(planning: Planning, where: Where, one: ToldInstance, *, downtime: b
 
 def renamed(planning: Planning, where: Where, one: ToldInstance) -> SqlDeed:
     """The instance calls itself what its machine is called; it counts from the next start on."""
-    name = _full(planning, where, one)
-    return _deed(planning, one, "server-name", f"let {name} call itself so", {"name": name})
+    sentence = f"let {_at(planning, where, one)} call itself by its machine's name"
+    return _deed(planning, one, "server-name", sentence, {})
 
 
-def kept(planning: Planning, one: ToldInstance, source: Mapping[str, Any] | None = None) -> SqlDeed:
+def kept(planning: Planning, one: ToldInstance) -> SqlDeed:
     """The source's log-ins lie with whoever will make them, sealed."""
-    transfer = told.settings_of(planning.protection.settings).logins
-    document: dict[str, Any] = {"exclude": list(transfer.exclude)}
-    if source is not None:
-        document["source"] = dict(source)
     sentence = f"keep the log-ins of {_at(planning, SOURCE, one)} for {parts.server(planning, TARGET)}, sealed"
-    return _deed(planning, one, "keep-logins", sentence, document, downtime=False)
+    return _deed(planning, one, "keep-logins", sentence, {}, downtime=False)
+
+
+def kept_for_return(planning: Planning, one: ToldInstance) -> SqlDeed:
+    """The target's log-ins lie with whoever carries the plan out, apart from the source's."""
+    sentence = f"keep the log-ins of {_at(planning, TARGET, one)} for {parts.server(planning, SOURCE)}, sealed"
+    return _for_return(planning, _deed(planning, one, "keep-logins", sentence, {}))
+
+
+def _for_return(planning: Planning, deed: SqlDeed) -> SqlDeed:
+    return replace(deed, document={**deed.document, "protection": f"{planning.protection.id}-back"})
 
 
 def engine_service(planning: Planning, instance: str) -> ServiceSettings:
@@ -157,18 +145,6 @@ def _options(one: ToldInstance) -> list[dict[str, Any]]:
         }
         for database in one.databases
     ]
-
-
-def _full(planning: Planning, where: Where, one: ToldInstance) -> str:
-    """What ``@@SERVERNAME`` should be on a side."""
-    side = planning.inventory.on(where)
-    found = side.sql.instance(one.name) if side.sql else None
-    if found is not None and found.machine:
-        return found.full_name
-    if where is SOURCE and one.server_name:
-        return one.server_name
-    host = parts.server(planning, where).upper()
-    return host if is_default(one.name) else f"{host}\\{one.name}"
 
 
 def _at(planning: Planning, where: Where, one: ToldInstance) -> str:

@@ -25,7 +25,6 @@ def defaults(pair: Pair, found: Inventory | None, given: Mapping[str, Any]) -> d
     failover: dict[str, Any] = {
         "sql": {},
         "services": _services(sql, found, windows=windows),
-        "health": {"command": ["dtam", "sql-probe"]},
         "dns": {"addresses": [{"source": one, "target": other} for one, other in pairs]},
     }
     if found is not None:

@@ -20,7 +20,7 @@ from orchestrator.sdk.pair_plans import parts
 from orchestrator.sdk.pair_plans.deeds import PairDeeds
 from orchestrator.sdk.pair_plans.taken import at_target
 from orchestrator.sdk.steps.sql import SqlDeed, segment, sql_from_here, sql_on_target
-from plugins.sql import deeds, naming, told
+from plugins.sql import asking_clients, deeds, naming, told
 from plugins.sql.rules import rules_of
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
@@ -46,7 +46,7 @@ def keep_ready(planning: Planning, epoch: int) -> Iterator[Step]:
     settings, pair = planning.protection.settings, planning.protection.pair
     for one in told.instances(planning):
         source = msgspec.to_builtins(access_of(pair, settings, SOURCE, one.name, by_target=True))
-        yield _by_target(planning, "post_failover", deeds.kept(planning, one, source), epoch)
+        yield sql_on_target(at_target(planning, "post_failover", epoch), deeds.kept(planning, one), source)
 
 
 def followed(planning: Planning) -> dict[str, float | None]:
@@ -97,9 +97,11 @@ def _by_target(planning: Planning, script: str, deed: SqlDeed, epoch: int) -> St
 
 
 def handing(planning: Planning) -> Iterator[Step]:
-    """The target's instance gives the databases up, and goes on."""
+    """The target's instance gives the databases up, and goes on; what log-ins it has is kept for the source."""
     if not told.is_whole(planning.protection.settings):
         for one in told.instances(planning):
+            if told.settings_of(planning.protection.settings).logins.transfer:
+                yield sql_from_here(TARGET, deeds.kept_for_return(planning, one))
             yield _by_target(planning, "pre_failback", deeds.detached(planning, TARGET, one), planning.epoch)
 
 
@@ -138,6 +140,7 @@ DEEDS = PairDeeds(
     handing=handing,
     given_back=naming.give_back,
     received=received,
+    clients=asking_clients.clients_served,
     stay=lambda planning: [steps.stay_here(at_target(planning, "post_failover"))],
 )
 """What SQL Server adds to the plans of a pair with engines."""

@@ -32,8 +32,9 @@ REGISTRY = (RegistryAsk(TCPIP_KEY, "DisableDynamicUpdate"), RegistryAsk(LSA_KEY,
 MODULES = ("NetTCPIP", "NetSecurity")
 
 
-def inventory(ports: Ports, settings: Settings, *, windows: bool) -> Inventory:
+def inventory(ports: Ports, settings: Settings) -> Inventory:
     """Everything about the pair, now. Of the source's instances is asked which databases there are, before their files are looked at."""
+    windows = told.runs_windows(settings)
     ask = partial(_windows if windows else _linux, ports, settings)
     ours = or_silent(settings, SOURCE, partial(ask, SOURCE))
     theirs = or_silent(settings, TARGET, partial(ask, TARGET))

@@ -13,6 +13,7 @@ import msgspec
 
 from orchestrator.model.conditions import Stage
 from orchestrator.model.inventory import SideInventory
+from orchestrator.model.paths import is_windows
 from orchestrator.model.servers import Where
 from orchestrator.model.settings import Settings
 from orchestrator.model.settings_sql import SqlSettings
@@ -65,6 +66,13 @@ def settings_of(settings: Settings) -> SqlSettings:
 def is_whole(settings: Settings) -> bool:
     """Whether whole instances are protected."""
     return settings_of(settings).mode == "instance"
+
+
+def runs_windows(settings: Settings) -> bool:
+    """Whether the pair is one of Windows servers, as its directories and services tell."""
+    units = [one.on(Where.SOURCE).unit or "" for one in settings.failover.services]
+    windows = any(unit.lower().startswith(("mssqlserver", "mssql$")) for unit in units)
+    return windows or any(is_windows(root.source_path) for root in settings.connection.roots)
 
 
 def instances(planning: Planning) -> tuple[ToldInstance, ...]:

@@ -55,6 +55,9 @@ from orchestrator.cli.screen import Screen
     default=0.0,
     help="SQL Server: how long to try again what may come right by waiting.",
 )
+@click.option(
+    "--host", default="", help="SQL Server: connect there instead; names and certificates stay the document's."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of sentences.")
 def command(
@@ -67,6 +70,7 @@ def command(
     back: bool,
     show: bool,
     wait_s: float,
+    host: str,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -82,7 +86,8 @@ def command(
     """
     screen = Screen(as_json)
     if what == "sql":
-        _sql(screen, deed, document.read(), undo, back=back, show=show or dry_run, wait_s=wait_s)
+        act = "undo" if back else "show" if show or dry_run else "do"
+        _sql(screen, deed, document.read(), undo, act=act, wait_s=wait_s, host=host)
         return
     from orchestrator.identity.step import Deed, What, step  # noqa: PLC0415  the other commands need no directory
 
@@ -102,11 +107,11 @@ def command(
         raise click.exceptions.Exit(1)
 
 
-def _sql(screen: Screen, deed: str, text: bytes, undo: Path, *, back: bool, show: bool, wait_s: float) -> None:
+def _sql(screen: Screen, deed: str, text: bytes, undo: Path, *, act: str, wait_s: float, host: str) -> None:
     from orchestrator.databases.step import Calling, step  # noqa: PLC0415  the other steps need no driver
 
-    report = step(deed, text, undo, Calling("undo" if back else "show" if show else "do", wait_s))
+    report = step(deed, text, undo, Calling(act, wait_s, host))
     screen.say(report.says)
     screen.document(msgspec.to_builtins(report) | {"what": "sql"})
-    if show and not report.so:
+    if act == "show" and not report.so:
         raise click.exceptions.Exit(1)

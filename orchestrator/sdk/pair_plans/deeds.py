@@ -10,6 +10,7 @@ from orchestrator.model.servers import Where
 from orchestrator.model.settings import Root, ServiceSettings
 from orchestrator.model.steps import Step
 from orchestrator.sdk.application import Planning
+from orchestrator.sdk.pair_plans import parts
 
 Steps = Callable[[Planning], Iterable[Step]]
 UnderEpoch = Callable[[Planning, int], Iterable[Step]]
@@ -51,7 +52,8 @@ class PairDeeds:
     Protecting: ``quiet`` (the target opens none of the data), ``ready`` (what a failover needs lies on the target), ``unready``.
     Failing over, on the target: ``present``, ``before_services``, ``after_services``, ``named`` (service names and the like), then DNS.
     Failing back: ``handing`` on the target while its services still run, ``given_back`` when they are stopped, then ``unnamed``; ``received``
-    on the source when its services run. ``stay`` ends a protection whose target goes on serving.
+    on the source when its services run. ``stay`` ends a protection whose target goes on serving. ``clients`` sees that
+    clients are served, as a segment of the script that it is given, if any.
     """
 
     takeover: Callable[[Planning], dict[str, Any]] = no_document
@@ -70,3 +72,4 @@ class PairDeeds:
     unnamed: Steps = nothing
     received: UnderEpoch = nothing_then
     stay: Steps = nothing
+    clients: Callable[[Planning, str], Iterable[Step]] = parts.clients_served

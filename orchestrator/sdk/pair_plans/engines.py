@@ -113,7 +113,7 @@ def failover(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
     if planning.names is not None and parts.moves_names(planning):
         call = ScriptCall("post_failover", "common/move_names", dns_document(planning))
         yield steps.move_names(planning.names, call)
-    yield from parts.clients_served(planning, "post_failover")
+    yield from deeds.clients(planning, "post_failover")
 
 
 def _handed_over(planning: Planning) -> Iterator[Step]:

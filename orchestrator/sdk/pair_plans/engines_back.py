@@ -107,7 +107,7 @@ def _moved_back(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
     yield from parts.start_services(planning, SOURCE, script="post_failback")
     yield from deeds.received(planning, epoch + 1)
     yield from parts.run_delivered(planning, "post_failback", SOURCE, epoch + 1)
-    yield from parts.clients_served(planning)
+    yield from deeds.clients(planning, "")
 
 
 def _protected_again(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:

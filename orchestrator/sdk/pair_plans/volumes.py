@@ -110,7 +110,7 @@ def _taken_over(deeds: PairDeeds, planning: Planning, epoch: int) -> Iterator[St
     yield from deeds.named(planning, epoch)
     if planning.names is not None and parts.moves_names(planning):
         yield steps.move_names(planning.names, None)
-    yield from parts.clients_served(planning)
+    yield from deeds.clients(planning, "")
 
 
 def start_some(planning: Planning, where: Where, *, quiet: bool, script: str) -> Iterator[Step]:

@@ -95,7 +95,7 @@ def _serving_again(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
     yield from parts.run_own(planning, "post_failback", SOURCE, epoch)
     if planning.names is not None and planning.names.changes:
         yield steps.put_names_back(planning.names)
-    yield from parts.clients_served(planning)
+    yield from deeds.clients(planning, "")
 
 
 def _protected_again(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
