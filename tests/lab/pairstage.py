@@ -54,12 +54,16 @@ class PairStage:
         for host in (self.alpha, self.beta):
             host.run(["sh", "-c", "kill $(cat /run/samba/smbd.pid)"])
             address = self.beside if host is self.alpha else ""
-            host.services = partial(start_member, beside=address)
+            host.services = partial(self.boot, beside=address)
             start_engine(host, address)
             self._get_to_know(host)
 
     def prepare(self) -> None:
         """What the application is before anybody protects it."""
+
+    def boot(self, host: LabHost, beside: str = "") -> None:
+        """What a server of the pair starts by itself."""
+        start_member(host, beside)
 
     def _start_witness(self) -> None:
         in_background(

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path("/var/opt/mssql")
+RUNNING = Path("/run/mssql")
 CONF = ROOT / "mssql.conf"
 DATA, LOG, SECRETS = ROOT / "data", ROOT / "log", ROOT / "secrets"
 FIRST_PASSWORD = SECRETS / "sa.password"
@@ -36,7 +37,16 @@ def argv(machine: str) -> list[str]:
         return conf.get(section, key, fallback=otherwise)
 
     words = [sys.executable, "-m", "tests.lab.sqlserver", "--root", str(ROOT), "--instance", "MSSQLSERVER"]
-    words += ["--machine", machine, "--platform", "linux", "--volume", f"{ROOT}={ROOT}"]
+    words += [
+        "--control",
+        str(RUNNING / "control.sock"),
+        "--machine",
+        machine,
+        "--platform",
+        "linux",
+        "--volume",
+        f"{ROOT}={ROOT}",
+    ]
     words += ["--address", said("network", "ipaddress", "0.0.0.0"), "--port", said("network", "tcpport", "1433")]
     words += ["--domain", said("lab", "domain", "LAB"), "--version", said("lab", "version", "2019")]
     words += ["--collation", said("language", "collation", "SQL_Latin1_General_CP1_CI_AS")]

@@ -11,13 +11,14 @@ from tests.lab.certificates import Authority
 from tests.lab.domain import Lab
 from tests.lab.hosts import PROJECT, LabHost
 from tests.lab.places import WORKGROUP
-from tests.lab.sqlconf import ACCOUNTS, CONF, DATA, FIRST_PASSWORD, LOG, ROOT, SECRETS
+from tests.lab.sqlconf import ACCOUNTS, CONF, DATA, FIRST_PASSWORD, LOG, ROOT, RUNNING, SECRETS
 
 USER = "mssql"
 SERVER, TOOL = Path("/opt/mssql/bin/sqlservr"), Path("/opt/mssql/bin/mssql-conf")
 KEYTAB, CERTIFICATE, KEY = SECRETS / "mssql.keytab", SECRETS / "mssql.pem", SECRETS / "mssql.key"
 PORT = 1433
-SERVICE = {"name": "mssql-server", "start_command": [str(SERVER)], "grace_s": 10}
+UNIT = "mssql-server"
+SYSTEMCTL = Path("/usr/local/sbin/systemctl")
 # Of what the user may read by right only the interpreter is wanted, which lies in a directory of root's.
 BECOME = (
     f"setpriv --reuid={USER} --regid={USER} --clear-groups --inh-caps=+dac_read_search --ambient-caps=+dac_read_search"
@@ -25,12 +26,18 @@ BECOME = (
 RUN = f"env PYTHONPATH={PROJECT} PYTHONDONTWRITEBYTECODE=1 {sys.executable} -m tests.lab.sqlconf"
 
 
+ABOUT = "# A simulation, see tests/lab/sqlserver.\n"
+
+
 def install(host: LabHost, password: str, authority: Authority, names: tuple[str, ...] = ()) -> None:
     """Put it there, not started. ``password`` is sa's; the certificate is for the host's own name and ``names``."""
     if host.run(["id", USER], check=False).returncode:
         host.run(["useradd", "--system", "--home-dir", ROOT, "--shell", "/usr/sbin/nologin", USER])
     host.run(["mkdir", "-p", DATA, LOG, SECRETS, SERVER.parent])
-    host.write(SERVER, f"#!/bin/sh\n# A simulation, see tests/lab/sqlserver.\nexec {BECOME} {RUN} run\n", 0o755)
+    host.write(SERVER, f"#!/bin/sh\n{ABOUT}install -d -o {USER} {RUNNING}\nexec {BECOME} {RUN} run\n", 0o755)
+    host.write(SYSTEMCTL, Path(__file__).with_name("units.sh").read_text(), 0o755)
+    host.write(f"/etc/lab/units/{UNIT}", f"{SERVER}\n")
+    host.run(["systemctl", "enable", UNIT])
     host.write(TOOL, f'#!/bin/sh\nexec {RUN} "$@"\n', 0o755)
     host.write(FIRST_PASSWORD, password, 0o600)
     key, certificate = authority.issue_named((host.fqdn, *names), host.address)
@@ -61,6 +68,11 @@ def join(lab: Lab, host: LabHost, users: tuple[str, ...]) -> None:
     _own(host)
 
 
+def start(host: LabHost) -> None:
+    """As the service manager does."""
+    host.run(["systemctl", "start", UNIT])
+
+
 def listens(host: LabHost) -> bool:
     """Whether it answers there."""
     return host.pid != 0 and f":{PORT} " in host.run(["ss", "-Hltn"]).stdout
@@ -68,4 +80,6 @@ def listens(host: LabHost) -> bool:
 
 def remove(host: LabHost) -> None:
     """It was never there; nothing of it runs."""
-    host.run(["sh", "-c", f"pkill -u {USER}; rm -rf {ROOT} {SERVER.parent}"], check=False)
+    host.run(
+        ["sh", "-c", f"pkill -KILL -u {USER}; rm -rf {ROOT} {SERVER.parent} {SYSTEMCTL} /etc/lab/units"], check=False
+    )
