@@ -10,7 +10,6 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import click
 from orchestrator.cli.dfo_options import REACH, SUBJECT, one_server, servers, split_words
 from orchestrator.cli.dfo_words import translated
 from orchestrator.cli.guard import home_directory, run_guarded
+from orchestrator.cli.rotating import rotating, send
 from orchestrator.directory.port import DirectoryAccess
 from orchestrator.naming.keys import Key, read_key
 from orchestrator.naming.report import Outcome, Report, State
@@ -26,8 +26,6 @@ from orchestrator.naming.request import Access, Move, address_map, server_name
 from orchestrator.naming.service import DnsNameService
 from orchestrator.naming.values import NameServer
 
-_LOG_LIMIT_BYTES = 1_000_000
-_LOG_FILES = 5
 log = logging.getLogger("dtam.dfo")
 
 EXAMPLES = """
@@ -319,15 +317,12 @@ def _open_log(path: Path | None) -> None:
     try:
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         place.touch(0o600)
-        handler = RotatingFileHandler(place, maxBytes=_LOG_LIMIT_BYTES, backupCount=_LOG_FILES - 1, encoding="utf-8")
+        handler = rotating(place, shared=True)
     except OSError as error:
         if path is not None:
             raise click.UsageError(f"the log {path} cannot be written: {error.strerror}") from None
         return
-    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
-    log.handlers[:] = [handler]
-    log.setLevel(logging.INFO)
-    log.propagate = False
+    send(log, [handler])
 
 
 def _write_log(report: Report) -> None:

@@ -121,7 +121,7 @@ REACH = _stacked(
         "--log",
         "log_file",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="Log file (rotates at 1 MB, 5 are kept).",
+        help="Log file (at 1 MB it is kept as .prev.log and begun anew).",
     ),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
     click.option("--verbose", is_flag=True, help="Print every record set on every server."),

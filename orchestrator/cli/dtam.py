@@ -12,7 +12,7 @@ from importlib import import_module
 
 import click
 
-from orchestrator.cli.desk import Desk
+from orchestrator.cli.desk import Desk, modes
 from orchestrator.cli.examples import Group
 from orchestrator.cli.guard import home_directory, run_guarded
 from orchestrator.cli.words import APPLICATIONS, NEEDLESS, without_slashes
@@ -33,6 +33,8 @@ COMMANDS = (
     "snapshots",
     "verify-data",
     "history",
+    "logs",
+    "options",
     "hosts",
     "domain",
     "credentials",
@@ -69,6 +71,7 @@ def _modes(command: click.decorators.FC) -> click.decorators.FC:
     for word in reversed(NEEDLESS):
         shown = click.option(f"--{word}", is_flag=True, hidden=True, expose_value=False, callback=_needless)
         command = shown(command)
+    command = click.option("--altdns", is_flag=True, help="Setup asks for a DNS of another make: a TSIG key.")(command)
     return click.option("--advanced", is_flag=True, help="Let setup ask for advanced settings, too.")(command)
 
 
@@ -101,13 +104,13 @@ NAMES = {
 @_modes
 @click.version_option(package_name="dtam")
 @click.pass_context
-def dtam(context: click.Context, application: str | None, *, advanced: bool) -> None:
+def dtam(context: click.Context, application: str | None, *, advanced: bool, altdns: bool) -> None:
     """Protect an application: keep a second server ready, fail over to it, come back.
 
     The guide's spelling (dtam /fileprint) is accepted. Completion for bash:
     eval "$(_DTAM_COMPLETE=bash_source dtam)"; zsh and fish likewise.
     """
-    context.obj = Desk(application=application, home=home_directory(), advanced=advanced)
+    context.obj = Desk(application, home_directory(), modes(advanced=advanced, altdns=altdns), words=context.obj or ())
     context.call_on_close(context.obj.close)
     if application:
         context.obj.require_plugin(application)
@@ -121,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(words: Sequence[str]) -> None:
-    wanted = dtam.main(list(words), prog_name="dtam", standalone_mode=False)
+    wanted = dtam.main(list(words), prog_name="dtam", standalone_mode=False, obj=tuple(words))
     if isinstance(wanted, int) and wanted:
         raise click.exceptions.Exit(wanted)
 

@@ -14,16 +14,15 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import click
 
 from orchestrator.cli.errors import HomeNotUsable
+from orchestrator.cli.rotating import LOG_LIMIT_BYTES, rotating, send
 from orchestrator.errors import DtamError
 from orchestrator.model.outcomes import TryAgain
 
-LOG_LIMIT_BYTES = 1_000_000
 BUG_EXIT_CODE = 90
 SILENT_EXIT_CODE = 35  # what may come right by waiting did not, within this command's patience
 INTERRUPTED_EXIT_CODE = 128 + signal.SIGINT
@@ -55,18 +54,15 @@ def prepare_home(path: Path) -> Path:
     return path
 
 
-def open_log(home: Path) -> None:
-    """Send the records of the logger ``dtam`` to the verbose log under ``home``."""
-    handler = RotatingFileHandler(
-        home / "log" / "dtam.verbose.log", maxBytes=LOG_LIMIT_BYTES, backupCount=1, encoding="utf-8", delay=True
-    )
-    handler.namer = lambda name: name.removesuffix(".log.1") + ".prev.log"
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    for old in log.handlers:
-        old.close()
-    log.handlers[:] = [handler]
-    log.setLevel(logging.INFO)
-    log.propagate = False
+def open_log(home: Path, *, verbose: bool = True, limit_bytes: int = LOG_LIMIT_BYTES) -> None:
+    """Send the records of the logger ``dtam`` to the verbose log under ``home``; those of names in DNS to ``dfo.log``, too.
+
+    Not ``verbose``: only what went wrong.
+    """
+    main = rotating(home / "log" / "dtam.verbose.log", limit_bytes)
+    main.setLevel(logging.INFO if verbose else logging.WARNING)
+    send(log, [main])
+    send(logging.getLogger("dtam.naming"), [main, rotating(home / "log" / "dfo.log", limit_bytes)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,11 @@ from orchestrator.model.servers import Platform
 from orchestrator.pipeline import Pipeline
 
 
-def complete(pipeline: Pipeline, given: Given, *, advanced: bool = False) -> Given:
+def complete(pipeline: Pipeline, given: Given, *, modes: frozenset[str] = frozenset()) -> Given:
     """Ask for what is missing; without a terminal the first missing thing is told with the flag that gives it.
 
-    ``advanced``: also which DNS server is written first (the guide's Client DNS Server).
+    ``modes``: advanced asks also which DNS server is written first (the guide's Client DNS Server), altdns asks for the key of a DNS of
+    another make.
 
     Raises:
         AnswerNeeded: nobody can be asked.
@@ -42,7 +43,7 @@ def complete(pipeline: Pipeline, given: Given, *, advanced: bool = False) -> Giv
     if not given.value("connection.roots") and not _shares_tell(pipeline, given):
         values["connection.roots"] = [_root()]
     if sys.stdin.isatty():
-        values |= dict(_further(given, advanced=advanced))
+        values |= dict(_further(given, modes))
     return given.also(values)
 
 
@@ -70,12 +71,12 @@ def _root() -> dict[str, str]:
     return {"source_path": source} | ({"target_path": target} if target != source else {})
 
 
-def _further(given: Given, *, advanced: bool) -> Iterator[tuple[str, Any]]:
+def _further(given: Given, modes: frozenset[str]) -> Iterator[tuple[str, Any]]:
     """What has a default of "none", and a person at hand may want."""
     if given.value("failover.services") is None:
         yield from _services()
     if given.value("failover.dns.servers") is None:
-        yield from _dns(advanced=advanced)
+        yield from _dns(modes)
     if given.value("failover.health") is None:
         url = _maybe("URL that must answer after a failover, {name} for the clients' name")
         if url:
@@ -95,15 +96,20 @@ def _services() -> Iterator[tuple[str, Any]]:
         yield "failover.services", [{"name": unit.removesuffix(".service"), "unit": unit} for unit in units]
 
 
-def _dns(*, advanced: bool) -> Iterator[tuple[str, Any]]:
+def _dns(modes: frozenset[str]) -> Iterator[tuple[str, Any]]:
     servers = _maybe("DNS servers that hold the clients' name, separated by spaces").split()
     if not servers:
         return
     yield "failover.dns.servers", servers
-    first = _maybe("Client DNS server: the one of them that is written first") if advanced else ""
+    first = _maybe("Client DNS server: the one of them that is written first") if "advanced" in modes else ""
     if first:
         yield "failover.dns.client_server", first
-    key_file = _maybe("File with the TSIG key for them")
+    key_question = "File with the TSIG key for them"
+    if "altdns" in modes:
+        key_file = ask(key_question, what="the TSIG key", flag="--set failover.dns.key_file=FILE")
+        yield "failover.dns.security", "tsig"
+    else:
+        key_file = _maybe(key_question)
     if key_file:
         yield "failover.dns.key_file", key_file
         where = click.prompt("Where the same key lies on the target", default=key_file, err=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.cli.screen import Screen, in_units
@@ -139,8 +140,22 @@ def _last_error(seen: Snapshot) -> str:
     return next((word for word in words if word), "")
 
 
-def lines(status: dict[str, Any], *, in_bytes: bool) -> list[tuple[str, str]]:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How a status is shown: amounts in bytes, and with how both servers and the data stand."""
+
+    in_bytes: bool = False
+    details: bool = True
+
+
+ALL = Shown()
+IN_SHORT = {"protection", "condition", "monitor", "application", "last error", "unfinished", "next"}
+"""What is shown of a status without its details."""
+
+
+def lines(status: dict[str, Any], shown: Shown) -> list[tuple[str, str]]:
     """The status as (label, text) pairs for a person."""
+    in_bytes = shown.in_bytes
     rows = [
         (
             "protection",
@@ -157,7 +172,7 @@ def lines(status: dict[str, Any], *, in_bytes: bool) -> list[tuple[str, str]]:
         *[("unfinished", f"{run['kind']} {run['run']}: {run['says']}") for run in status["unfinished_runs"]],
         ("next", status["next"]),
     ]
-    return [(label, text) for label, text in rows if text]
+    return [(label, text) for label, text in rows if text and (shown.details or label in IN_SHORT)]
 
 
 def _kept(snapshots: dict[str, str]) -> str:
@@ -166,10 +181,10 @@ def _kept(snapshots: dict[str, str]) -> str:
     return f"{snapshots['kept']} holds the last good state while a mirror overwrites it" if snapshots["kept"] else ""
 
 
-def show(screen: Screen, status: dict[str, Any], *, in_bytes: bool = False) -> None:
+def show(screen: Screen, status: dict[str, Any], shown: Shown = ALL) -> None:
     """Print it for a person."""
     mark = "passed" if status["condition"] == str(Condition.HEALTHY) else "warning"
-    for label, text in lines(status, in_bytes=in_bytes):
+    for label, text in lines(status, shown):
         screen.say(f"{label:>16}  {text}", mark if label == "condition" else "")
 
 

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 APPLICATIONS = ("fileprint", "sql", "exchange", "sharepoint", "blackberry")
 NEEDLESS = {
     "nosqlsearch": "servers are never searched for: dtam hosts add names them",
-    "altdns": "the setting failover.dns.security says how records are changed: kerberos in Active Directory, tsig elsewhere",
 }
 """Words of the guide that choose nothing here, each with what to use instead."""
-_SLASHED = {f"/{word}": f"--{word}" for word in (*APPLICATIONS, "advanced", *NEEDLESS, "help", "version")} | {
+_SLASHED = {f"/{word}": f"--{word}" for word in (*APPLICATIONS, "advanced", "altdns", *NEEDLESS, "help", "version")} | {
     "/?": "--help"
 }
 

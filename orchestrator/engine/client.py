@@ -25,6 +25,7 @@ from orchestrator.engine.control.answers import (
     Done,
     Event,
     Facts,
+    LogText,
     MountStatus,
     ProtectionState,
     RunStatus,
@@ -93,6 +94,10 @@ class EngineClient(DataClient):
     def events(self, after: int = 0) -> list[Event]:
         """What happened after event number ``after``, oldest first."""
         return self._get(list[Event], "/v1/events", query=[("after", str(after))])
+
+    def log(self, name: str, lines: int = 200) -> LogText:
+        """The last lines of a log of its host: dfo, exchfailover."""
+        return self._get(LogText, f"/v1/logs/{part(name)}", query=[("lines", str(lines))])
 
     def openapi(self) -> dict[str, Any]:
         """The whole API as an OpenAPI document."""

@@ -6,6 +6,7 @@ that a single record without rights holds nobody else up. Whatever the answer sa
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -28,6 +29,8 @@ _MESSAGE_CHANGES = 150
 _POLL_S = 0.15
 _PREREQUISITES = (dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN)
 
+log = logging.getLogger("dtam.naming")
+
 Failures = dict[tuple[str, str, str, str], NamingError]
 
 
@@ -40,7 +43,18 @@ def apply_changes(exchange: Exchange, changes: Iterable[Change]) -> Failures:
     failures: Failures = {}
     for failed in in_parallel(exchange.access.threads, lambda group: _send_group(exchange, group), groups):
         failures.update(failed)
+    _tell(groups, failures)
     return failures
+
+
+def _tell(groups: Iterable[Sequence[Change]], failures: Failures) -> None:
+    """What was sent, record by record, and what was not taken."""
+    for group in groups:
+        for change in group:
+            failed = failures.get(change.key)
+            says = f": {failed}" if failed else ""
+            level = logging.WARNING if failed else logging.INFO
+            log.log(level, "zone %s on %s: %s%s", change.subject.zone, change.server, "; ".join(change.lines()), says)
 
 
 def renew(exchange: Exchange, changes: Iterable[Change]) -> Failures:

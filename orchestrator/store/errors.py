@@ -41,3 +41,8 @@ class CredentialUnusable(DtamError):
     template = "the password of {account} cannot be had: {why}"
     exit_code = 8
     hint_template = "{advice}"
+
+
+class OptionsUnreadable(StoreUnusable):
+    template = "the options {path} cannot be used: {why}"
+    hint_template = "dtam options --defaults writes them anew"

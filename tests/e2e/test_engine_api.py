@@ -235,3 +235,19 @@ def test_cli_shows_json_and_events(engines):
     secret = next(line.split("\t")[1] for line in done.stdout.splitlines() if line.startswith("token\t"))
     asked = dtengine("server", *remote, env=os.environ | {"DTENGINE_TOKEN": secret})
     assert asked.returncode == 0, asked.stderr
+
+
+@pytest.mark.covers("AM-18")
+def test_the_logs_of_the_utilities_are_shown_and_nothing_else_of_the_host(engines):
+    alpha = engines.make("alpha")
+    folder = alpha.state / "names"
+    folder.mkdir(exist_ok=True)
+    (folder / "dfo.prev.log").write_text("moved once\n")
+    (folder / "dfo.log").write_text("moved again\n")
+    with alpha.local() as client:
+        assert client.log("dfo").lines == ["moved once", "moved again"]
+        assert client.log("dfo", 1).lines == ["moved again"]
+        assert client.log("exchfailover").lines == []
+        for name in ("key.pem", "..", "dfo.log", "%2e%2e%2fkey.pem"):
+            with pytest.raises(AnswerRefused):
+                client.log(name)

@@ -49,7 +49,9 @@ def command() -> None:
 @click.argument("name")
 @click.option("--address", help="Where the server's engine is reached: an IP address or a host name.")
 @click.option(
-    "--port", default=CONTROL_PORT, show_default=True, type=click.IntRange(1, 65535), help="Its control port."
+    "--port",
+    type=click.IntRange(1, 65535),
+    help=f"Its control port; that of dtam options when not given, {CONTROL_PORT}.",
 )
 @click.option("--fingerprint", help="SHA-256 of its certificate; shown and asked for when not given.")
 @click.option("--token-file", type=click.Path(path_type=Path), help="A file of mode 0600 that holds an admin token.")
@@ -64,7 +66,7 @@ def add(
     *,
     name: str,
     address: str | None,
-    port: int,
+    port: int | None,
     fingerprint: str | None,
     token_file: Path | None,
     yes: bool,
@@ -89,10 +91,11 @@ def add(
     if account is not None and token_file is not None:
         msg = "--token-file and an account exclude each other"
         raise click.UsageError(msg)
-    pinned = fingerprint or confirmed_fingerprint(name, address, port, yes=yes)
+    at = port or desk.options.port
+    pinned = fingerprint or confirmed_fingerprint(name, address, at, yes=yes)
     token = str(token_file.resolve()) if token_file else None
     with new_password(desk.pipeline.credentials, account, name, choice.password_file):
-        know(desk, screen, name, EngineAddress(address, port, plain_fingerprint(pinned), token, account))
+        know(desk, screen, name, EngineAddress(address, at, plain_fingerprint(pinned), token, account))
 
 
 def _refuse_engine_options(

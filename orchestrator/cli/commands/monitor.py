@@ -28,7 +28,7 @@ BUSY_S, CALM_S = 1.0, 5.0
     cls=Command,
     examples=(
         "dtam --fileprint monitor",
-        "dtam monitor --interval 10 --bytes",
+        "dtam monitor --interval 10 --bytes --no-details",
         "dtam monitor --off",
         "dtam monitor --count 1 --json",
     ),
@@ -38,10 +38,13 @@ BUSY_S, CALM_S = 1.0, 5.0
     "--interval",
     "interval_s",
     type=click.IntRange(INTERVAL_MIN_S, INTERVAL_MAX_S),
-    help="Seconds between two looks; without it they come faster while something moves.",
+    help="Seconds between two looks (dtam options); without it they come faster while something moves.",
 )
 @click.option("--count", type=click.IntRange(min=1), help="Stop after so many looks.")
-@click.option("--bytes", "in_bytes", is_flag=True, help="Amounts in bytes instead of MB, GB, TB.")
+@click.option(
+    "--bytes/--no-bytes", "in_bytes", default=None, help="Amounts in bytes instead of MB, GB, TB (dtam options)."
+)
+@click.option("--details/--no-details", default=None, help="How both servers and the data stand, too (dtam options).")
 @click.option("--on/--off", "switch", default=None, help="Turn the target's watch over the source on or off.")
 @json_option
 @click.pass_obj
@@ -51,7 +54,8 @@ def command(
     name: str | None,
     interval_s: int | None,
     count: int | None,
-    in_bytes: bool,
+    in_bytes: bool | None,
+    details: bool | None,
     switch: bool | None,
     as_json: bool,
 ) -> None:
@@ -64,8 +68,13 @@ def command(
     if switch is not None:
         _switch(desk, screen, protection, on=switch)
         return
+    options = desk.options
+    shown = overview.Shown(
+        in_bytes=options.bytes if in_bytes is None else in_bytes,
+        details=options.details if details is None else details,
+    )
     try:
-        _follow(desk, screen, protection, interval_s=interval_s, count=count, in_bytes=in_bytes)
+        _follow(desk, screen, protection, shown, interval_s=interval_s or options.refresh_s, count=count)
     except KeyboardInterrupt:
         screen.say("")
 
@@ -83,7 +92,13 @@ def _switch(desk: Desk, screen: Screen, protection: Protection, *, on: bool) -> 
 
 
 def _follow(
-    desk: Desk, screen: Screen, protection: Protection, *, interval_s: int | None, count: int | None, in_bytes: bool
+    desk: Desk,
+    screen: Screen,
+    protection: Protection,
+    shown: overview.Shown,
+    *,
+    interval_s: int | None,
+    count: int | None,
 ) -> None:
     looks = 0
     with (
@@ -93,7 +108,7 @@ def _follow(
     ):
         while True:
             status = overview.gather(desk.pipeline, desk.pipeline.store.protection(protection.id))
-            _show(live, screen, status, in_bytes=in_bytes)
+            _show(live, screen, status, shown)
             looks += 1
             if looks == count:
                 return
@@ -118,17 +133,17 @@ class _Lines:
     def __exit__(self, *_: object) -> None:
         sys.stdout.flush()
 
-    def tell(self, status: dict[str, Any], *, in_bytes: bool) -> None:
+    def tell(self, status: dict[str, Any], shown: overview.Shown) -> None:
         """One look."""
         self._screen.say(time.strftime("%H:%M:%S"))
-        overview.show(self._screen, status, in_bytes=in_bytes)
+        overview.show(self._screen, status, shown)
 
 
-def _show(live: Live | _Lines, screen: Screen, status: dict[str, Any], *, in_bytes: bool) -> None:
+def _show(live: Live | _Lines, screen: Screen, status: dict[str, Any], shown: overview.Shown) -> None:
     if screen.as_json:
         screen.line(status)
     elif isinstance(live, _Lines):
-        live.tell(status, in_bytes=in_bytes)
+        live.tell(status, shown)
     else:
-        rows = [Text(f"{label:>16}  {text}") for label, text in overview.lines(status, in_bytes=in_bytes)]
+        rows = [Text(f"{label:>16}  {text}") for label, text in overview.lines(status, shown)]
         live.update(Group(Text(time.strftime("%H:%M:%S")), *rows), refresh=True)

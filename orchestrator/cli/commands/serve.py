@@ -29,7 +29,7 @@ def command(desk: Desk, *, as_json: bool) -> None:
     from orchestrator.service.serving import serve  # noqa: PLC0415  no other command needs it
 
     home = prepare_home(desk.home)
-    open_log(home)
+    open_log(home, verbose=desk.options.verbose, limit_bytes=desk.options.log_bytes)
     printed = logging.StreamHandler(sys.stdout)
     printed.setFormatter(_Lines() if as_json else logging.Formatter("%(message)s"))
     verbose_log.addHandler(printed)

@@ -14,7 +14,7 @@ from orchestrator.cli import overview
 from orchestrator.cli.carrying import How, carry, plan_document, run_document
 from orchestrator.cli.commands import configure as configuring
 from orchestrator.cli.commands import validate as validating
-from orchestrator.cli.desk import Desk
+from orchestrator.cli.desk import Desk, modes
 from orchestrator.cli.examples import Command
 from orchestrator.cli.interview import complete
 from orchestrator.cli.options import json_option, plan_option, yes_option
@@ -70,7 +70,7 @@ def command(
     words = given(file, {"source": source, "target": target, "client_name": client_name}, paths, sets)
     application = desk.chosen_application("setup", words.application)
     reuse = reuse or (file is None and not yes and _wants_previous(desk, application, words))
-    complete_words = words if reuse else complete(desk.pipeline, words, advanced=desk.advanced)
+    complete_words = words if reuse else complete(desk.pipeline, words, modes=_modes(desk))
     screen.say("configure", "passed")
     protection = desk.pipeline.configure(application, complete_words.layers, reuse=reuse, name=protection_id)
     configuring.show(screen, protection)
@@ -84,6 +84,11 @@ def command(
     status = overview.gather(desk.pipeline, desk.pipeline.store.protection(protection.id))
     overview.show(screen, status)
     screen.document({"run": run_document(finished.run) if finished else None, "status": status})
+
+
+def _modes(desk: Desk) -> frozenset[str]:
+    """The modes in which it is asked, as said or as the options have them."""
+    return modes(advanced=desk.advanced, altdns=desk.alternative_dns)
 
 
 def _wants_previous(desk: Desk, application: str, words: Given) -> bool:

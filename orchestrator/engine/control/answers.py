@@ -253,6 +253,14 @@ class ScriptText(Answer):
     changed: bool = False
 
 
+class LogText(Answer):
+    """The last lines of a log on the host; none where nobody wrote it yet."""
+
+    name: str
+    path: str
+    lines: list[str]
+
+
 class RunStatus(Answer):
     """One run of a script. ``interrupted`` means it was cut off: run it again with the same id to go on."""
 

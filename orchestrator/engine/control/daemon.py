@@ -223,6 +223,7 @@ class Engine:
         """All routes."""
         return [
             routes_host.server_routes(self.itself, self.events, self.tokens),
+            routes_host.log_routes(self.layout.root),
             routes_host.peer_routes(self.peers, self.itself, self.events),
             routes_host.service_routes(self.services, self.events),
             routes_host.script_routes(self.scripts, self.runs, self.documents, self.events),

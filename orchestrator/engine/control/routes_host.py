@@ -8,13 +8,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import StringConstraints
 
-from orchestrator.engine.control import hostfacts, schema, sharefacts
+from orchestrator.engine.control import hostfacts, hostlogs, schema, sharefacts
 from orchestrator.engine.control import peers as peering
 from orchestrator.engine.control.accounts import Tokens
 from orchestrator.engine.control.answers import (
     Done,
     Event,
     Facts,
+    LogText,
     RunStatus,
     SambaFacts,
     ScriptStatus,
@@ -72,6 +73,17 @@ def server_routes(itself: Itself, events: Events, tokens: Tokens) -> APIRouter:
     def revoke_token(name: Name) -> Done:
         tokens.revoke(name)
         return Done(says=f"token {name} counts no more")
+
+    return router
+
+
+def log_routes(state: FilePath) -> APIRouter:
+    """What the utilities wrote that scripts of this host call."""
+    router = APIRouter(tags=["logs"])
+
+    @router.get("/logs/{name}")
+    def log(name: Name, lines: Annotated[int, Query(ge=1, le=10_000)] = 200) -> LogText:
+        return hostlogs.read(state, name, lines)
 
     return router
 

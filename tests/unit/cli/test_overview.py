@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.cli.overview import lines, with_names
+from orchestrator.cli.overview import Shown, lines, with_names
 
 
 def status(**given: object) -> dict[str, object]:
@@ -20,7 +20,7 @@ def status(**given: object) -> dict[str, object]:
 
 
 def test_everything_that_matters_has_a_line() -> None:
-    told = dict(lines(status(), in_bytes=False))
+    told = dict(lines(status(), Shown()))
     assert told["condition"] == "failed over: beta serves"
     assert told["source"] == "alpha: no service, fenced: lost"
     assert told["target"] == "alpha: silent (gone)"
@@ -30,9 +30,31 @@ def test_everything_that_matters_has_a_line() -> None:
     assert "last error" not in told
 
 
+@pytest.mark.covers("AM-14")
+def test_each_value_of_the_monitor_has_its_line_and_its_field() -> None:
+    moving = {
+        "state": "Started", "target_data_state": "good", "mirror_state": "Mirroring", "mirror_bytes_sent": 1,
+        "mirror_bytes_total": 2, "mirror_percent": 50.0, "replication_state": "Replicating",
+        "replication_bytes_sent": 10, "replication_queue_bytes": 3, "lag_s": 1.25,
+    }  # fmt: skip
+    seen = status(connection=moving, last_error="disk full", condition="mirroring")
+    told = dict(lines(seen, Shown(in_bytes=True)))
+    assert told["condition"].startswith("mirroring"), "protection status"
+    assert told["mirror"] == "Mirroring, 1 bytes sent of 2 bytes (50 %)"
+    assert told["replication"] == "Replicating, 10 bytes sent, 3 bytes queued, 1.2 s behind"
+    assert told["monitor"].startswith("red, 0.0 s to fail"), "time to fail"
+    assert told["last error"] == "disk full"
+
+
+@pytest.mark.covers("AM-17")
+def test_without_details_only_what_counts_is_shown() -> None:
+    short = dict(lines(status(last_error="disk full"), Shown(details=False)))
+    assert list(short) == ["protection", "condition", "monitor", "last error", "unfinished", "next"]
+
+
 def test_what_is_kept_beside_the_replica_is_told() -> None:
-    kept = dict(lines(status(snapshots={"kept": "S1", "set_back_to": ""}), in_bytes=False))
-    back = dict(lines(status(snapshots={"kept": "S1", "set_back_to": "S2"}), in_bytes=False))
+    kept = dict(lines(status(snapshots={"kept": "S1", "set_back_to": ""}), Shown()))
+    back = dict(lines(status(snapshots={"kept": "S1", "set_back_to": "S2"}), Shown()))
     assert kept["snapshots"] == "S1 holds the last good state while a mirror overwrites it"
     assert "dtam snapshots resume" in back["snapshots"]
 
@@ -43,8 +65,8 @@ def test_amounts_in_bytes_or_in_units() -> None:
         "mirror_bytes_total": 5_000_000, "mirror_percent": 50.0, "replication_state": "Replicating",
         "replication_bytes_sent": 10, "replication_queue_bytes": 3_000_000_000, "lag_s": 1.25,
     }  # fmt: skip
-    plain = dict(lines(status(connection=moving), in_bytes=True))
-    units = dict(lines(status(connection=moving), in_bytes=False))
+    plain = dict(lines(status(connection=moving), Shown(in_bytes=True)))
+    units = dict(lines(status(connection=moving), Shown()))
     assert plain["mirror"] == "Idle, 2500000 bytes sent of 5000000 bytes (50 %)"
     assert units["mirror"] == "Idle, 2.5 MB sent of 5.0 MB (50 %)"
     assert "3.0 GB queued, 1.2 s behind" in units["replication"]
@@ -61,7 +83,7 @@ def test_a_synchronous_connection_says_whether_a_flush_is_at_the_target() -> Non
 
     def told(state: str, why: str) -> str:
         connection = {**moving, "synchrony": {**since, "state": state, "why": why}}
-        return dict(lines(status(connection=connection), in_bytes=False))["flushes"]
+        return dict(lines(status(connection=connection), Shown()))["flushes"]
 
     assert told("synchronous", "it caught up").startswith("synchronous: an answered flush is at the target since 2026")
     assert told("asynchronous", "the target is late").startswith(
