@@ -85,9 +85,9 @@ class OdbcServers:
         """One deed in a session of its own; an instance that does not answer may yet."""
         kind = deed_of(name)
         asked = read(kind, document)
-        desk = Desk(self._place(asked.protection), self._now_s)
+        desk = Desk(self._place(asked.protection), self._now_s, lambda: self._session(where.other, asked.instance))
         try:
-            with self._session(where, asked.instance) as session:
+            with self._session(where.other if kind.at_other else where, asked.instance) as session:
                 return act(kind(session, asked, desk))
         except SqlUnreachable as error:
             raise TryAgain(f"{error}. {error.hint}", after_s=1.0) from error

@@ -66,16 +66,16 @@ def step(
         TryAgain: what may come right by waiting did not within ``wait_s``.
     """
     kind = deed_of(name)
-    asked = read(kind, _document(name, text))
-    if asked.access is None:
+    asked: Document = read(kind, _document(name, text))
+    if asked.way is None:
         raise DeedInvalid(deed=name, reason="it does not say how the instance is reached: access is missing")
-    if calling.host:
-        asked = msgspec.structs.replace(asked, access=msgspec.structs.replace(asked.access, host=calling.host))
-    ends_at = time.monotonic() + calling.wait_s
+    way = msgspec.structs.replace(asked.way, host=calling.host or asked.way.host)
+    ends_at = time.monotonic() + max(calling.wait_s, asked.within_s)
     with _alone(undo):
         while True:
             try:
-                return _once(kind, asked, undo, calling.act, open_session)
+                with open_session(way) as session:
+                    return _once(kind(session, asked, Desk(undo.parent, time.time)), undo, calling.act)
             except (TryAgain, SqlUnreachable) as later:
                 if time.monotonic() >= ends_at:
                     raise _told(later) from later
@@ -96,25 +96,19 @@ def _document(name: str, text: bytes) -> Mapping[str, Any]:
     return found
 
 
-def _once(
-    kind: type[Deed[Any]], asked: Document, undo: Path, act: str, open_session: Callable[[SqlAccess], OdbcSession]
-) -> Report:
-    assert asked.access is not None  # noqa: S101  step has looked
-    with open_session(asked.access) as session:
-        deed = kind(session, asked, Desk(undo.parent, time.time))
-        if act == "undo":
-            return _undone(deed, undo)
-        seen = deed.look()
-        if act == "show" or seen.done:
-            return Report(kind.name, seen.done, seen.says)
-        known = _noted(undo, kind.name)
-        if known is None or known.finished:
-            known = Found(kind.name, asked.instance, dict(seen.found))
-            _write(undo, known)
-        deed.do(seen.found)
-        _write(undo, msgspec.structs.replace(known, finished=True))
-        after = deed.look()
-    return Report(kind.name, so=True, says=after.says)
+def _once(deed: Deed[Any], undo: Path, act: str) -> Report:
+    if act == "undo":
+        return _undone(deed, undo)
+    seen = deed.look()
+    if act == "show" or seen.done:
+        return Report(deed.name, seen.done, seen.says)
+    known = _noted(undo, deed.name)
+    if known is None or known.finished:
+        known = Found(deed.name, deed.asked.instance, dict(seen.found))
+        _write(undo, known)
+    deed.do(seen.found)
+    _write(undo, msgspec.structs.replace(known, finished=True))
+    return Report(deed.name, so=True, says=deed.look().says)
 
 
 def _undone(deed: Deed[Any], undo: Path) -> Report:

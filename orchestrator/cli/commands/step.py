@@ -79,7 +79,7 @@ def command(
     Shares can be made beforehand as well, closed to everybody (keep), made anew where they wait (renew), and taken away again (drop).
 
     "sql" does one deed at an instance of SQL Server: ready, keep-logins, logins, attach, detach, orphans, owners-and-options, default-databases,
-    server-name, probe, check, login-mode, configuration, create-login or authorization; docs/explanation/databases.md has their documents.
+    server-name, probe, check, login-mode, protocol, make-directory, configuration, copy-logins, create-login or authorization; docs/explanation/databases.md has their documents.
 
     Harmless when run twice; killed anywhere, the same command again finishes it. Exit code 0: it is so. "show" ends with 1
     when not everything is taken.
@@ -87,7 +87,9 @@ def command(
     screen = Screen(as_json)
     if what == "sql":
         act = "undo" if back else "show" if show or dry_run else "do"
-        _sql(screen, deed, document.read(), undo, act=act, wait_s=wait_s, host=host)
+        so = _sql(screen, deed, document.read(), undo, act=act, wait_s=wait_s, host=host)
+        if show and not so:
+            raise click.exceptions.Exit(1)
         return
     from orchestrator.identity.step import Deed, What, step  # noqa: PLC0415  the other commands need no directory
 
@@ -107,11 +109,10 @@ def command(
         raise click.exceptions.Exit(1)
 
 
-def _sql(screen: Screen, deed: str, text: bytes, undo: Path, *, act: str, wait_s: float, host: str) -> None:
+def _sql(screen: Screen, deed: str, text: bytes, undo: Path, *, act: str, wait_s: float, host: str) -> bool:
     from orchestrator.databases.step import Calling, step  # noqa: PLC0415  the other steps need no driver
 
     report = step(deed, text, undo, Calling(act, wait_s, host))
     screen.say(report.says)
     screen.document(msgspec.to_builtins(report) | {"what": "sql"})
-    if act == "show" and not report.so:
-        raise click.exceptions.Exit(1)
+    return report.so

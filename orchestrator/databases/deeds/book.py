@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.databases.deeds.carried import CreateLogin, KeepLogins, Logins
+from orchestrator.databases.deeds.carried import CopyLogins, CreateLogin, KeepLogins, Logins
 from orchestrator.databases.deeds.deed import Deed
 from orchestrator.databases.deeds.files import Attach, Detach
-from orchestrator.databases.deeds.own import Configuration, LoginMode, ServerName
+from orchestrator.databases.deeds.machine import LoginMode, MakeDirectory, Protocol
+from orchestrator.databases.deeds.own import Configuration, ServerName
 from orchestrator.databases.deeds.settled import Authorization, DefaultDatabases, Orphans, OwnersAndOptions
 from orchestrator.databases.deeds.standing import Check, Probe, Ready
 from orchestrator.databases.errors import DeedInvalid
@@ -25,7 +26,10 @@ _ALL: tuple[type[Deed[Any]], ...] = (
     Probe,
     Check,
     LoginMode,
+    Protocol,
+    MakeDirectory,
     Configuration,
+    CopyLogins,
     CreateLogin,
     Authorization,
 )

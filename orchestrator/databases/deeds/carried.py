@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -11,24 +11,36 @@ from orchestrator.databases import kept, quoting
 from orchestrator.databases.carrying import Lacking, Server, lacking
 from orchestrator.databases.cells import text
 from orchestrator.databases.deeds.deed import Deed, Document
-from orchestrator.databases.errors import KeptLoginsUnusable
+from orchestrator.databases.errors import DeedInvalid, KeptLoginsUnusable
 from orchestrator.databases.gathering import accounts_of, gather, hashes_of, listed
 from orchestrator.databases.held import held
 from orchestrator.databases.logins import GRANTABLE
 from orchestrator.databases.statements import SQL_2012
 from orchestrator.model.sql import SqlLogin
+from orchestrator.model.sqlaccess import SqlAccess
 from orchestrator.model.sqlport import SqlLook
 
 
 class KeepDocument(Document, frozen=True):
-    """``max_age_s``: how old what is kept may be; 0 gathers in any case."""
+    """``max_age_s``: how old what is kept may be; 0 gathers in any case. ``exclude``: log-ins that are not kept.
+
+    In a script's, ``source`` is the way to the instance whose log-ins they are.
+    """
 
     max_age_s: float = 0.0
+    exclude: tuple[str, ...] = ()
+    source: SqlAccess | None = None
+
+    @property
+    def way(self) -> SqlAccess | None:
+        """That of the source."""
+        return self.source or self.access
 
 
 class KeepLogins(Deed[KeepDocument]):
     """The source's log-ins lie sealed where a failover needs them. The session is one to the source. Undo forgets them if none were kept."""
 
+    at_other = True
     name = "keep-logins"
     document = KeepDocument
 
@@ -43,7 +55,10 @@ class KeepLogins(Deed[KeepDocument]):
 
     def do(self, found: Mapping[str, Any]) -> None:  # noqa: ARG002
         """Gather and seal."""
-        kept.keep(self.desk.folder, self.asked.instance, gather(self.session, self.desk.now_s()))
+        hands_off = {one.lower() for one in self.asked.exclude}
+        there = gather(self.session, self.desk.now_s())
+        chosen = tuple(one for one in there.logins if one.login.name.lower() not in hands_off)
+        kept.keep(self.desk.folder, self.asked.instance, msgspec.structs.replace(there, logins=chosen))
 
     def undo(self, found: Mapping[str, Any]) -> None:
         """What was kept before stays kept."""
@@ -66,12 +81,15 @@ class Logins(Deed[LoginsDocument]):
     """
 
     name = "logins"
-    document = LoginsDocument
+    document: ClassVar[type[Document]] = LoginsDocument
+    _there: kept.KeptLogins | None = None
 
     def look(self) -> SqlLook:
         """What is missing."""
         missing = self._lacking()
         found = {word: value for word, value in msgspec.to_builtins(missing).items() if value and word != "left"}
+        sids = {one.login.name: one.login.sid for one in self._kept().logins}
+        found["sids"] = {name: sids[name] for name in missing.create}
         return SqlLook(done=missing.nothing, says=f"{self.session.label}: {missing.says}", found=found)
 
     def do(self, found: Mapping[str, Any]) -> None:  # noqa: ARG002
@@ -91,16 +109,15 @@ class Logins(Deed[LoginsDocument]):
 
     def undo(self, found: Mapping[str, Any]) -> None:
         """Take away what was missing before and is there now with the kept SID."""
-        before = msgspec.convert(dict(found), Lacking)
+        before = msgspec.convert({word: value for word, value in found.items() if word != "sids"}, Lacking)
         there = {one.name.lower(): one for one in listed(self.session)}
-        sids = {one.login.name: one.login.sid for one in self._kept().logins}
-        major = held(self.session)[0].major
+        sids, major = dict(found.get("sids", {})), held(self.session)[0].major
         for name in before.create:
             now = there.get(name.lower())
             if now is not None and now.sid == sids.get(name):
                 self.session.run(f"DROP LOGIN {quoting.name(name)}")
-        made = set(before.create)
-        for statement in taken_back(before, {name for name in there.values() if name.name not in made}, major):
+        stay = {one.name for one in there.values()} - set(before.create)
+        for statement in taken_back(before, stay, major):
             self.session.run(statement)
 
     def _kept(self) -> kept.KeptLogins:
@@ -115,6 +132,33 @@ class Logins(Deed[LoginsDocument]):
         hands_off = (*self.asked.exclude, *accounts_of(self.session, itself))
         there = Server(itself, listed(self.session), hashes_of(self.session), hands_off)
         return lacking(self._kept(), there, self.asked.only)
+
+
+class CopyLoginsDocument(Document, frozen=True):
+    """``names`` of log-ins of the other server."""
+
+    names: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    @property
+    def only(self) -> tuple[str, ...]:
+        """No others are looked at."""
+        return self.names
+
+
+class CopyLogins(Logins):
+    """As ``logins``, straight from the other server instead of from what is kept; for whoever can reach both."""
+
+    name = "copy-logins"
+    document = CopyLoginsDocument
+
+    def _kept(self) -> kept.KeptLogins:
+        if self.desk.other is None:
+            raise DeedInvalid(deed=self.name, reason="the way to the other server is not known here")
+        if self._there is None:
+            with self.desk.other() as session:
+                self._there = gather(session, self.desk.now_s())
+        return self._there
 
 
 def create_statement(login: SqlLogin, password_hash: str, databases: set[str]) -> str:
@@ -149,9 +193,8 @@ def given(missing: Lacking, major: int) -> Iterator[str]:
     yield from (f"ALTER LOGIN {quoting.name(name)} DISABLE" for name in missing.disable)
 
 
-def taken_back(before: Lacking, there: set[SqlLogin], major: int) -> Iterator[str]:
+def taken_back(before: Lacking, stay: set[str], major: int) -> Iterator[str]:
     """What was given to log-ins that stay."""
-    stay = {one.name for one in there}
     for name in before.disable:
         if name in stay:
             yield f"ALTER LOGIN {quoting.name(name)} ENABLE"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
@@ -17,11 +18,20 @@ from orchestrator.model.sqlport import SqlLook
 
 
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What every document says: the instance, whose protection it is, and in a script's the way to it."""
+    """What every document says: the instance, whose protection it is, and in a script's the way to it.
+
+    ``within_s``: how long a script's step tries again what may come right by waiting; an executor has budgets of its own.
+    """
 
     instance: str = DEFAULT_INSTANCE
     protection: str = ""
     access: SqlAccess | None = None
+    within_s: float = 0.0
+
+    @property
+    def way(self) -> SqlAccess | None:
+        """The way to the instance that the deed's session is with."""
+        return self.access
 
 
 Asked = TypeVar("Asked", bound=Document)
@@ -29,15 +39,23 @@ Asked = TypeVar("Asked", bound=Document)
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What a deed may touch besides its session: the directory of the protection (0700) and the clock in seconds since the epoch."""
+    """What a deed may touch besides its session: the directory of the protection (0700), the clock in seconds since the epoch.
+
+    ``other`` opens a session with the instance of the same name on the other server; None where that way is not known.
+    """
 
     folder: Path
     now_s: Callable[[], float]
+    other: Callable[[], AbstractContextManager[Session]] | None = None
 
 
 class Deed(Generic[Asked]):
-    """One change of an instance. Each of its methods may be called again; ``found`` is what ``look`` gave."""
+    """One change of an instance. Each of its methods may be called again; ``found`` is what ``look`` gave.
 
+    ``at_other``: its session is one with the other server's instance, for the good of the server that it is for.
+    """
+
+    at_other: ClassVar[bool] = False
     name: ClassVar[str]
     document: ClassVar[type[Document]]
 

@@ -11,6 +11,7 @@ from orchestrator.databases import quoting
 from orchestrator.databases.deeds.deed import Deed, Document
 from orchestrator.databases.errors import DeedRefused
 from orchestrator.databases.held import held, same_path
+from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.sql import SqlDatabase
 from orchestrator.model.sqlport import SqlLook
 
@@ -46,7 +47,7 @@ class Attach(Deed[AttachDocument]):
         return SqlLook(done=not undone, says=f"{self.session.label}: {says}", found={"there": there})
 
     def do(self, found: Mapping[str, Any]) -> None:  # noqa: ARG002  it looks at what is now
-        """Attach what is missing, switch on what is offline."""
+        """Attach what is missing; what is there and not online is attached anew."""
         for one in self.asked.databases:
             _, now = held(self.session)
             self._put(one, now.get(one.name.lower()))
@@ -57,11 +58,20 @@ class Attach(Deed[AttachDocument]):
         elif not _same_files(now, wanted):
             reason = f"{self.session.label} has a database {now.name} of other files: {now.files[0].path if now.files else 'none'}"
             raise DeedRefused(server=self.session.label, reason=reason, advice="detach or rename that one first")
-        elif now.state == "OFFLINE":
-            self.session.run(f"ALTER DATABASE {quoting.name(now.name)} SET ONLINE")
+        elif now.state != "ONLINE":
+            self._anew(wanted, now)
         after = held(self.session)[1].get(wanted.name.lower())
         if after is not None and after.state == "ONLINE" and after.access != "MULTI_USER":
             self.session.run(f"ALTER DATABASE {quoting.name(after.name)} SET MULTI_USER")
+
+    def _anew(self, wanted: Attached, now: SqlDatabase) -> None:
+        """Its files were replaced below it: it is closed, taken out and attached again, so that it is made of all that is there now."""
+        if now.state == "RECOVERING":
+            raise TryAgain(f"{self.session.label}: {now.name} is recovering", after_s=1.0)
+        if now.state != "OFFLINE":
+            self.session.run(f"ALTER DATABASE {quoting.name(now.name)} SET OFFLINE WITH ROLLBACK IMMEDIATE")
+        take_off(self, msgspec.structs.replace(now, state="OFFLINE"))
+        self.session.run(attach_statement(wanted.name, wanted.files))
 
     def undo(self, found: Mapping[str, Any]) -> None:
         """Detach those that were not there before and are made of these files."""
@@ -74,9 +84,14 @@ class Attach(Deed[AttachDocument]):
 
 
 class DetachDocument(Document, frozen=True):
-    """``databases`` by name."""
+    """``databases`` by name, or as ``attach`` has them."""
 
-    databases: tuple[str, ...] = ()
+    databases: tuple[str | Attached, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(one if isinstance(one, str) else one.name for one in self.databases)
 
 
 class Detach(Deed[DetachDocument]):
@@ -91,7 +106,7 @@ class Detach(Deed[DetachDocument]):
     def look(self) -> SqlLook:
         """Which are still there, with their files."""
         _, now = held(self.session)
-        there = [now[name.lower()] for name in self.asked.databases if name.lower() in now]
+        there = [now[name.lower()] for name in self.asked.names if name.lower() in now]
         says = f"{', '.join(one.name for one in there)} attached" if there else "none of them is attached"
         found = {"databases": [{"name": one.name, "files": [file.path for file in in_order(one)]} for one in there]}
         return SqlLook(done=not there, says=f"{self.session.label}: {says}", found=found)
@@ -99,7 +114,7 @@ class Detach(Deed[DetachDocument]):
     def do(self, found: Mapping[str, Any]) -> None:  # noqa: ARG002
         """Take them off; all are looked at before the first is."""
         _, now = held(self.session)
-        there = [now[name.lower()] for name in self.asked.databases if name.lower() in now]
+        there = [now[name.lower()] for name in self.asked.names if name.lower() in now]
         for one in there:
             for why in _why_not(
                 one, [other for other in now.values() if other.snapshot_of.lower() == one.name.lower()]

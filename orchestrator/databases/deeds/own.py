@@ -1,4 +1,4 @@
-"""Deeds about the instance itself: ``server-name``, ``configuration``, ``login-mode``."""
+"""Deeds about the instance itself: ``server-name``, ``configuration``."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _SHOW = "show advanced options"
 
 
 class ServerNameDocument(Document, frozen=True):
-    r"""``wanted``: empty is what the machine is called, with ``\INSTANCE`` for a named one."""
+    r"""``name``: empty is what the machine is called, with ``\INSTANCE`` for a named one."""
 
-    wanted: str = ""
+    name: str = ""
 
 
 class ServerName(Deed[ServerNameDocument]):
@@ -34,7 +34,7 @@ class ServerName(Deed[ServerNameDocument]):
     def look(self) -> SqlLook:
         """What it is registered as."""
         itself, _ = held(self.session)
-        wanted, local = self.asked.wanted or itself.full_name, self._local()
+        wanted, local = self.asked.name or itself.full_name, self._local()
         says = f"it is registered as {local or 'nothing'}"
         if itself.server_name.lower() != wanted.lower():
             says += f", calls itself {itself.server_name} until it is restarted"
@@ -50,7 +50,7 @@ class ServerName(Deed[ServerNameDocument]):
                 raise DeedRefused(
                     server=self.session.label, reason=reason, advice="set failover.sql.rename_server: false"
                 )
-        self._register(self.asked.wanted or itself.full_name)
+        self._register(self.asked.name or itself.full_name)
 
     def undo(self, found: Mapping[str, Any]) -> None:
         """The name of before."""
@@ -71,32 +71,30 @@ class ServerName(Deed[ServerNameDocument]):
 
 
 class ConfigurationDocument(Document, frozen=True):
-    """An option of ``sp_configure`` and its ``value``."""
+    """``options`` of ``sp_configure`` with their values."""
 
-    option: str = ""
-    value: int = 0
+    options: dict[str, int] = {}  # noqa: RUF012  msgspec makes a new one each time
 
 
 class Configuration(Deed[ConfigurationDocument]):
-    """An option has a value, and is in use as far as it can be without a restart. Undo sets the value of before."""
+    """Options have their values, in use as far as they can be without a restart. Undo sets the values of before."""
 
     name = "configuration"
     document = ConfigurationDocument
 
     def look(self) -> SqlLook:
-        """Its value."""
-        now = self._value(self.asked.option)
-        done = now == self.asked.value
-        return SqlLook(done=done, says=f"{self.session.label}: {self.asked.option} is {now}", found={"value": now})
+        """Their values."""
+        now = {option: self._value(option) for option in self.asked.options}
+        says = ", ".join(f"{option} is {value}" for option, value in now.items())
+        return SqlLook(done=now == self.asked.options, says=f"{self.session.label}: {says}", found={"options": now})
 
     def do(self, found: Mapping[str, Any]) -> None:  # noqa: ARG002
-        """Set it."""
-        self._set(self.asked.value)
+        """Set them."""
+        self._set(self.asked.options)
 
     def undo(self, found: Mapping[str, Any]) -> None:
-        """Set it back."""
-        if found.get("value") is not None:
-            self._set(int(found["value"]))
+        """Set them back."""
+        self._set({str(option): int(value) for option, value in dict(found.get("options", {})).items()})
 
     def _value(self, option: str) -> int:
         rows = self.session.rows("SELECT CAST(value AS int) AS value FROM sys.configurations WHERE name = ?", option)
@@ -105,56 +103,18 @@ class Configuration(Deed[ConfigurationDocument]):
             raise DeedRefused(server=self.session.label, reason=reason, advice="see: EXEC sp_configure")
         return number(rows[0]["value"])
 
-    def _set(self, value: int) -> None:
+    def _set(self, options: Mapping[str, int]) -> None:
         """Advanced options can be set while they are shown only."""
         hidden = self._value(_SHOW) == 0
         if hidden:
             self._configure(_SHOW, 1)
         try:
-            self._configure(self.asked.option, value)
+            for option, value in options.items():
+                self._configure(option, value)
         finally:
-            if hidden and self.asked.option != _SHOW:
+            if hidden and _SHOW not in options:
                 self._configure(_SHOW, 0)
 
     def _configure(self, option: str, value: int) -> None:
         self.session.run(f"EXEC sp_configure {quoting.text(option)}, {value}")
         self.session.run("RECONFIGURE")
-
-
-class LoginModeDocument(Document, frozen=True):
-    """``mixed``: accounts of SQL Server may log in, too."""
-
-    mixed: bool = True
-
-
-class LoginMode(Deed[LoginModeDocument]):
-    """Who may log in, as the registry has it; in use after the next start. Undo writes the value of before."""
-
-    name = "login-mode"
-    document = LoginModeDocument
-    _PLACE = r"N'HKEY_LOCAL_MACHINE', N'Software\Microsoft\MSSQLServer\MSSQLServer', N'LoginMode'"
-
-    def look(self) -> SqlLook:
-        """1 is Windows accounts alone, 2 both."""
-        rows = self.session.rows(f"EXEC master.dbo.xp_instance_regread {self._PLACE}")
-        mode = number(rows[0]["data"]) if rows else 0
-        itself, _ = held(self.session)
-        in_use = "Windows accounts alone" if itself.integrated_only else "both kinds of accounts"
-        says = f"{self.session.label}: {in_use} may log in; at the next start {'both' if mode == 2 else 'Windows accounts alone'}"
-        return SqlLook(done=mode == self._wanted, says=says, found={"mode": mode})
-
-    def do(self, found: Mapping[str, Any]) -> None:  # noqa: ARG002
-        """Write it."""
-        self._write(self._wanted)
-
-    def undo(self, found: Mapping[str, Any]) -> None:
-        """Write back."""
-        if found.get("mode"):
-            self._write(int(found["mode"]))
-
-    @property
-    def _wanted(self) -> int:
-        return 2 if self.asked.mixed else 1
-
-    def _write(self, mode: int) -> None:
-        self.session.run(f"EXEC master.dbo.xp_instance_regwrite {self._PLACE}, REG_DWORD, {mode}")

@@ -8,7 +8,9 @@ from typing import Any
 from orchestrator.databases import quoting
 from orchestrator.databases.cells import text
 from orchestrator.databases.deeds.deed import Deed, Document
+from orchestrator.databases.deeds.files import Attached, attach_statement, take_off
 from orchestrator.databases.errors import DeedRefused, SqlError
+from orchestrator.databases.held import held
 from orchestrator.databases.kept import remember_check, remembered_checks
 from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.sqlport import SqlLook
@@ -94,40 +96,73 @@ class Probe(Deed[ProbeDocument]):
 
 
 class CheckDocument(Document, frozen=True):
-    """``databases`` that DBCC CHECKDB goes through. A check that ended after ``not_before_s`` counts; each may take ``timeout_s``."""
+    """``databases`` that DBCC CHECKDB goes through. A check that ended after ``not_before_s`` counts; each may take ``timeout_s``.
 
-    databases: tuple[str, ...] = ()
+    With ``attach_as``, such as ``dtam_check_{name}``, the files of each are attached under that name, checked, and detached again.
+    """
+
+    databases: tuple[str | Attached, ...] = ()
+    attach_as: str = ""
     not_before_s: float = 0.0
     timeout_s: int = 14_400
 
 
 class Check(Deed[CheckDocument]):
-    """DBCC CHECKDB finds nothing wrong. It may take hours; what it found good is remembered beside the kept log-ins."""
+    """DBCC CHECKDB finds nothing wrong. It may take hours; what it found good is remembered beside the kept log-ins.
+
+    Undo detaches copies that a check which was cut off left attached.
+    """
 
     name = "check"
     document = CheckDocument
 
     def look(self) -> SqlLook:
         """Which are checked already."""
-        due = self._due()
+        due = [name_of(one) for one in self._due()]
         says = f"{', '.join(due)} not checked yet" if due else "all databases are checked"
         return SqlLook(done=not due, says=f"{self.session.label}: {says}")
 
     def do(self, found: Mapping[str, Any]) -> None:  # noqa: ARG002
         """Check what is due, one after the other."""
-        for name in self._due():
+        for one in self._due():
             try:
-                self.session.run(
-                    f"DBCC CHECKDB ({quoting.name(name)}) WITH NO_INFOMSGS", timeout_s=self.asked.timeout_s
-                )
+                self._check(one)
             except SqlError as error:
-                reason = f"database {name} of {self.session.label} is not good: {error}"
-                advice = (
-                    "go back to an earlier snapshot, or restore it from a backup; DBCC CHECKDB names what is damaged"
-                )
+                reason = f"database {name_of(one)} of {self.session.label} is not good: {error}"
+                advice = "go back to an earlier snapshot, or restore a backup; DBCC CHECKDB names what is damaged"
                 raise DeedRefused(server=self.session.label, reason=reason, advice=advice) from error
-            remember_check(self.desk.folder, self.asked.instance, name, self.desk.now_s())
+            remember_check(self.desk.folder, self.asked.instance, name_of(one), self.desk.now_s())
 
-    def _due(self) -> list[str]:
-        checked = remembered_checks(self.desk.folder, self.asked.instance)
-        return [one for one in self.asked.databases if checked.get(one.lower(), -1.0) <= self.asked.not_before_s]
+    def undo(self, found: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """No copy stays."""
+        for one in self.asked.databases if self.asked.attach_as else ():
+            self._take_copy_off(self._copy_of(one))
+
+    def _check(self, one: str | Attached) -> None:
+        name = name_of(one)
+        if self.asked.attach_as and isinstance(one, Attached):
+            name = self._copy_of(one)
+            self._take_copy_off(name)
+            self.session.run(attach_statement(name, one.files))
+        try:
+            self.session.run(f"DBCC CHECKDB ({quoting.name(name)}) WITH NO_INFOMSGS", timeout_s=self.asked.timeout_s)
+        finally:
+            if name != name_of(one):
+                self._take_copy_off(name)
+
+    def _copy_of(self, one: str | Attached) -> str:
+        return self.asked.attach_as.replace("{name}", name_of(one))
+
+    def _take_copy_off(self, name: str) -> None:
+        there = held(self.session)[1].get(name.lower())
+        if there is not None:
+            take_off(self, there)
+
+    def _due(self) -> list[str | Attached]:
+        checked, least = remembered_checks(self.desk.folder, self.asked.instance), self.asked.not_before_s
+        return [one for one in self.asked.databases if checked.get(name_of(one).lower(), -1.0) <= least]
+
+
+def name_of(database: str | Attached) -> str:
+    """Its name."""
+    return database if isinstance(database, str) else database.name
