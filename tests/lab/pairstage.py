@@ -6,6 +6,7 @@ What the application is, its stage adds: tests/lab/filestage.py, tests/lab/sqlst
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -190,6 +191,19 @@ class PairStage:
     def address(self) -> str:
         """Where the client's resolver leads it."""
         return self.client.run(["dig", "+short", f"@{self.dc1.address}", self.name, "A"]).stdout.strip()
+
+    def measured(self, lost_s: float) -> dict[str, object]:
+        """What the target remembers of its failover, in seconds."""
+        (found,) = json.loads(self.engine(self.beta, "protections", "list", "--json"))
+        runs = self.beta.path(f"{STATE}/runs").glob(f"{found['run_id']}.post_failover.run")
+        without = re.findall(r"without owner: ([0-9.]+) s", "".join(one.read_text() for one in runs))
+        return {
+            "window": INTERVAL_S * MISSED,
+            "lease": LEASE_S,
+            "detected": round(found["detected_ns"] / 1e9 - lost_s, 2),
+            "failed over": round(found["finished_ns"] / 1e9 - lost_s, 2),
+            "without service names": [float(one) for one in without],
+        }
 
 
 def grant(lab: Lab, printed: Sequence[Mapping[str, Any]]) -> None:

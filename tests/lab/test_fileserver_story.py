@@ -23,7 +23,7 @@ from tests.lab.filestage import ID, KEYTAB, FileStage
 from tests.lab.hosts import LabHost
 from tests.lab.killing import STEPS, Killer, drawn
 from tests.lab.leading_names import Names, by_address, by_kerberos, by_tsig, let_alpha_write
-from tests.lab.pairstage import INTERVAL_S, LEASE_S, MISSED, STATE
+from tests.lab.pairstage import INTERVAL_S, MISSED, STATE
 from tests.lab.parts import parts
 from tests.lab.waiting import until
 from tests.lab.watching_story import watching
@@ -70,7 +70,7 @@ def lose_alpha(stage: FileStage, told: Told) -> None:
     assert stage.read("writer", "before.txt") == "written on alpha"
     stage.write("writer", "meanwhile.txt", "written on beta")
     until("the failover is done", lambda: stage.status()["stage"] == "failed_over")
-    told("after the power cut, s", measured(stage, lost_s) | {"client back": round(back_s, 2)})
+    told("after the power cut, s", stage.measured(lost_s) | {"client back": round(back_s, 2)})
     told("its parts", parts_of(stage, lost_s))
     in_history(stage)
     assert back_s < AT_MOST_S
@@ -78,20 +78,6 @@ def lose_alpha(stage: FileStage, told: Told) -> None:
     refused = stage.smb("reader", "del before.txt", check=False)
     assert "NT_STATUS_ACCESS_DENIED" in refused.stdout + refused.stderr
     assert stage.read("reader", "before.txt") == "written on alpha"
-
-
-def measured(stage: FileStage, lost_s: float) -> dict[str, object]:
-    """What the target remembers of its failover, in seconds."""
-    (found,) = json.loads(stage.engine(stage.beta, "protections", "list", "--json"))
-    runs = stage.beta.path(f"{STATE}/runs").glob(f"{found['run_id']}.post_failover.run")
-    without = re.findall(r"without owner: ([0-9.]+) s", "".join(one.read_text() for one in runs))
-    return {
-        "window": WINDOW_S,
-        "lease": LEASE_S,
-        "detected": round(found["detected_ns"] / 1e9 - lost_s, 2),
-        "failed over": round(found["finished_ns"] / 1e9 - lost_s, 2),
-        "without service names": [float(one) for one in without],
-    }
 
 
 def in_history(stage: FileStage) -> None:

@@ -27,8 +27,7 @@ from samba.samdb import SamDB
 lp = LoadParm()
 lp.load_default()
 directory = SamDB(lp=lp, session_info=system_session())
-names = sys.argv[3:]
-wanted = "(|" + "".join(f"(servicePrincipalName={kind}/{name})" for name in names for kind in ("HOST", "cifs")) + ")"
+wanted = "(|" + "".join(f"(servicePrincipalName={name})" for name in sys.argv[3:]) + ")"
 looks, twice, owners, times = 0, set(), [], []
 while not os.path.exists(sys.argv[1]):
     found = sorted(str(one["sAMAccountName"]) for one in directory.search(expression=wanted, attrs=["sAMAccountName"]))
@@ -74,7 +73,7 @@ class Watcher:
         self.looks = 0
 
     def start(self, *names: str) -> None:
-        """Begin, and return when both have looked once."""
+        """Begin with these service names, and return when both have looked once."""
         for path in (STOP, SEEN):
             self._dc1.path(path).unlink(missing_ok=True)
         self._dc1.write("/run/watch.py", PROGRAM)
@@ -103,10 +102,10 @@ class Watcher:
 
 
 @contextlib.contextmanager
-def watched(lab: Lab, look: Look, *names: str) -> Iterator[list[Seen]]:
+def watched(lab: Lab, look: Look, *names: str, kinds: Sequence[str] = ("HOST", "cifs")) -> Iterator[list[Seen]]:
     """Watch the service names of ``names``, and what ``look`` finds; what was seen is in the list at the end."""
     watcher, seen = Watcher(lab, look), list[Seen]()
-    watcher.start(*names)
+    watcher.start(*(f"{kind}/{name}" for name in names for kind in kinds))
     try:
         yield seen
     finally:
