@@ -7,6 +7,7 @@ stops it, and the protected databases are not known to it while their files come
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 
@@ -49,10 +50,13 @@ def keep_ready(planning: Planning, epoch: int) -> Iterator[Step]:
         yield sql_on_target(at_target(planning, "post_failover", epoch), deeds.kept(planning, one), source)
 
 
-def followed(planning: Planning) -> dict[str, float | None]:
+def followed(planning: Planning) -> dict[str, Any]:
     """How often the target's engine gathers the log-ins anew."""
     transfer = told.settings_of(planning.protection.settings).logins
-    return {"refresh_logins_s": float(transfer.refresh_interval_s)} if _keeps_logins(planning) else {}
+    if not _keeps_logins(planning):
+        return {}
+    steps_of = [deeds.kept(planning, one).step_id for one in told.instances(planning)]
+    return {"refresh_logins_s": float(transfer.refresh_interval_s), "logins": steps_of}
 
 
 def _keeps_logins(planning: Planning) -> bool:

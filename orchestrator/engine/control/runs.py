@@ -29,6 +29,8 @@ from orchestrator.engine.control.scripts import Scripts
 RUN_THEN_SAY_HOW = '/bin/bash "$1"; code=$?; printf "%s" "$code" >"$2.new" && mv "$2.new" "$2"; exit "$code"'
 REFRESH = "refresh-names"
 """The step of a script that registers again what is so: it may run beside others."""
+KEEP = "keep-logins"
+"""What the runs are called that gather log-ins while a target waits: a takeover ends what is at work of them."""
 OUTPUT_SHOWN_BYTES = 64 * 1024
 END_GRACE_S = 0.5
 
@@ -114,6 +116,13 @@ class Runs:
         if process is not None:
             commands.end_group(process, END_GRACE_S)
             self._is_running(key)  # whoever was our child is reaped
+
+    def end_gathering(self, protection: str) -> None:
+        """Kill what gathers log-ins for a protection: a takeover does not wait for it."""
+        for path in [*self._runs.glob(f"{KEEP}-*.process")]:
+            record = self._runs / f"{path.stem}.json"
+            if record.exists() and store.load(record, RunRecord).protection == protection:
+                self.end(path.stem)
 
     def listed(self) -> list[RunStatus]:
         """All runs, newest first, without lines and output."""

@@ -301,6 +301,8 @@ class Monitor(Request):
 class FailoverSettings(Request):
     """What the target does when it takes over. While it serves, moved names are registered again each ``refresh_names_s``; None: never.
 
+    While it waits, the steps ``logins`` of its script gather the source's log-ins anew each ``refresh_logins_s``; None: never.
+
     ``wait`` is whether the scripts are waited for, but for one that has a word of its own.
     """
 
@@ -313,6 +315,8 @@ class FailoverSettings(Request):
     wait_post_script: bool | None = None
     capture: bool = True
     refresh_names_s: float | None = Field(default=None, ge=1, le=31_536_000)
+    refresh_logins_s: float | None = Field(default=None, ge=1, le=31_536_000)
+    logins: list[Name] = Field(default=[], max_length=50)
     shares: FollowedShares | None = None
 
 

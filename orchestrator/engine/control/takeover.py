@@ -140,6 +140,7 @@ class OwnScripts:
         known = self._rooms.runs.last(key)
         if known is None or known.undo != undo or known.state == "interrupted" or key in self._given_up:
             self._given_up.discard(key)
+            self._rooms.runs.end_gathering(self._id)
             known = self._rooms.runs.run(document, script, request)
         if known.state == "failed":
             self._given_up.add(key)

@@ -7,6 +7,7 @@ that was begun is carried on whatever happens to the daemon in between.
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from orchestrator.engine.control.errors import Conflict
 from orchestrator.engine.control.following import Following
 from orchestrator.engine.control.guard import Rooms
 from orchestrator.engine.control.observing import Signs
-from orchestrator.engine.control.refreshing import Refreshing
+from orchestrator.engine.control.refreshing import LOGINS, Refreshing
 from orchestrator.engine.control.schema import ProtectionAction, ProtectionActionKind
 from orchestrator.engine.control.target_state import (
     details_of,
@@ -85,6 +86,8 @@ class TargetGuard:
         self._signs = Signs(protection, rooms)
         self._watch.enabled = rooms.documents.record(protection).monitor_enabled
         self._refreshing = Refreshing(protection, rooms, self._serving_since_ns)
+        self._gathering = Refreshing(protection, rooms, self._waiting_since_ns, LOGINS)
+        self._since_ns = time.time_ns()
         self._following = Following(protection, rooms, self._is_waiting)
         self._stop = asyncio.Event()
         self._ended = False
@@ -105,6 +108,7 @@ class TargetGuard:
             self._rooms.services.start_wanted(self._id)
         asyncio.run_coroutine_threadsafe(self._watch.run(self._stop), self._loop)
         asyncio.run_coroutine_threadsafe(self._refreshing.run(self._stop), self._loop)
+        asyncio.run_coroutine_threadsafe(self._gathering.run(self._stop), self._loop)
         asyncio.run_coroutine_threadsafe(self._following.run(self._stop), self._loop)
 
     def let_go(self) -> None:
@@ -116,6 +120,7 @@ class TargetGuard:
         """Another guard takes over; no deed of this one is under way and nothing is promised by it when this returns."""
         self.let_go()
         self._refreshing.retire()
+        self._gathering.retire()
         self._following.retire()
         self._executor.retire()
 
@@ -123,6 +128,7 @@ class TargetGuard:
         """The protection is no more."""
         self.retire()
         self._refreshing.end()
+        self._gathering.end()
         guard.fence_mounts(self._rooms, self.record.document, on=False)
 
     # -- what is so
@@ -155,12 +161,16 @@ class TargetGuard:
             details=details_of(run),
         )
 
-    def _problems(self) -> tuple[str, str]:
-        return self._refreshing.problem, self._following.problem
+    def _problems(self) -> tuple[str, str, str]:
+        return self._refreshing.problem, self._gathering.problem, self._following.problem
 
     def _is_waiting(self) -> bool:
         """Whether the source serves and this target stands by."""
         return self.fence_reason() is not None and self._executor.open_run is None
+
+    def _waiting_since_ns(self) -> int | None:
+        """Since when this guard knows that the target waits; None while it does not."""
+        return self._since_ns if self._is_waiting() else None
 
     def _current_run(self) -> RunState | None:
         """The newest run, unless a failback has left it behind."""

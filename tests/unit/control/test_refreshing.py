@@ -11,7 +11,7 @@ import pytest
 from orchestrator.engine.control import schema
 from orchestrator.engine.control.answers import RunStatus
 from orchestrator.engine.control.layout import Layout
-from orchestrator.engine.control.refreshing import NS, Refreshing, is_due
+from orchestrator.engine.control.refreshing import LOGINS, NS, Refreshing, is_due
 from orchestrator.engine.control.runs import Runs
 from orchestrator.engine.control.scripts import Scripts
 
@@ -54,7 +54,9 @@ def desk(tmp_path):
     scripts = Scripts(layout.protections)
     sha256 = hashlib.sha256(HANGS.encode()).hexdigest()
     scripts.deliver("files", "post_failover", schema.Script(text=HANGS, sha256=sha256))
-    settings = SimpleNamespace(post_script="post_failover", refresh_names_s=1.0)
+    settings = SimpleNamespace(
+        post_script="post_failover", refresh_names_s=1.0, refresh_logins_s=1.0, logins=["gather"]
+    )
     document = SimpleNamespace(id="files", epoch=2, failover=settings)
     told = []
     rooms = SimpleNamespace(
@@ -111,3 +113,15 @@ def test_who_was_taken_over_from_starts_nothing(desk):
     desk.made.retire()
     desk.made.look(0.0)
     assert not desk.begun.exists()
+
+
+def test_log_ins_are_gathered_while_the_target_waits_and_a_takeover_does_not_wait_for_them(desk):
+    gathering = Refreshing("files", desk.rooms, lambda: desk.serving[0], LOGINS)
+    gathering.look(0.0)
+    key = "keep-logins-files-2.post_failover"
+    assert desk.rooms.runs.last(key).state == "running"
+    assert desk.rooms.runs.status(key).run_id == "keep-logins-files-2"
+    desk.rooms.runs.end_gathering("others")
+    assert desk.rooms.runs.last(key).state == "running"
+    desk.rooms.runs.end_gathering("files")
+    assert desk.rooms.runs.last(key).state == "interrupted"
