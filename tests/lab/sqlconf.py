@@ -14,6 +14,8 @@ from pathlib import Path
 
 ROOT = Path("/var/opt/mssql")
 RUNNING = Path("/run/mssql")
+OWN = Path("/var/lib/mssql")
+"""What belongs to the machine and to no database."""
 CONF = ROOT / "mssql.conf"
 DATA, LOG, SECRETS = ROOT / "data", ROOT / "log", ROOT / "secrets"
 FIRST_PASSWORD = SECRETS / "sa.password"
@@ -36,7 +38,7 @@ def argv(machine: str) -> list[str]:
     def said(section: str, key: str, otherwise: str = "") -> str:
         return conf.get(section, key, fallback=otherwise)
 
-    words = [sys.executable, "-m", "tests.lab.sqlserver", "--root", str(ROOT), "--instance", "MSSQLSERVER"]
+    words = [sys.executable, "-m", "tests.lab.sqlserver", "--root", str(OWN), "--instance", "MSSQLSERVER"]
     words += [
         "--control",
         str(RUNNING / "control.sock"),

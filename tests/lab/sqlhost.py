@@ -11,7 +11,7 @@ from tests.lab.certificates import Authority
 from tests.lab.domain import Lab
 from tests.lab.hosts import PROJECT, LabHost
 from tests.lab.places import WORKGROUP
-from tests.lab.sqlconf import ACCOUNTS, CONF, DATA, FIRST_PASSWORD, LOG, ROOT, RUNNING, SECRETS
+from tests.lab.sqlconf import ACCOUNTS, CONF, DATA, FIRST_PASSWORD, LOG, OWN, ROOT, RUNNING, SECRETS
 
 USER = "mssql"
 SERVER, TOOL = Path("/opt/mssql/bin/sqlservr"), Path("/opt/mssql/bin/mssql-conf")
@@ -33,7 +33,7 @@ def install(host: LabHost, password: str, authority: Authority, names: tuple[str
     """Put it there, not started. ``password`` is sa's; the certificate is for the host's own name and ``names``."""
     if host.run(["id", USER], check=False).returncode:
         host.run(["useradd", "--system", "--home-dir", ROOT, "--shell", "/usr/sbin/nologin", USER])
-    host.run(["mkdir", "-p", DATA, LOG, SECRETS, SERVER.parent])
+    host.run(["mkdir", "-p", DATA, LOG, SECRETS, OWN, SERVER.parent])
     host.write(SERVER, f"#!/bin/sh\n{ABOUT}install -d -o {USER} {RUNNING}\nexec {BECOME} {RUN} run\n", 0o755)
     host.write(SYSTEMCTL, Path(__file__).with_name("units.sh").read_text(), 0o755)
     host.write(f"/etc/lab/units/{UNIT}", f"{SERVER}\n")
@@ -54,7 +54,7 @@ def _conf(sections: Mapping[str, Mapping[str, str]]) -> str:
 
 
 def _own(host: LabHost) -> None:
-    host.run(["chown", "-R", f"{USER}:{USER}", ROOT])
+    host.run(["chown", "-R", f"{USER}:{USER}", ROOT, OWN])
     host.run(["chmod", "0700", SECRETS])
 
 
@@ -81,5 +81,6 @@ def listens(host: LabHost) -> bool:
 def remove(host: LabHost) -> None:
     """It was never there; nothing of it runs."""
     host.run(
-        ["sh", "-c", f"pkill -KILL -u {USER}; rm -rf {ROOT} {SERVER.parent} {SYSTEMCTL} /etc/lab/units"], check=False
+        ["sh", "-c", f"pkill -KILL -u {USER}; rm -rf {ROOT} {OWN} {SERVER.parent} {SYSTEMCTL} /etc/lab/units"],
+        check=False,
     )
