@@ -15,8 +15,10 @@ from orchestrator.errors import DtamError
 from orchestrator.model.host import Host
 from orchestrator.model.inventory import EngineFacts, Inventory, SideInventory
 from orchestrator.model.outcomes import TryAgain
-from orchestrator.model.servers import Pair, Platform, Server
+from orchestrator.model.servers import Pair, Platform, Server, Where
 from orchestrator.model.settings import Settings
+from orchestrator.model.sql import SqlSide
+from orchestrator.model.sqlport import SqlServers
 from orchestrator.sdk.application import Application
 from orchestrator.sdk.context import Ports
 
@@ -73,6 +75,23 @@ def _shared_by(server: Server, reach: Callable[[Server], Host], conf: str) -> Si
         return SideInventory(server.name, samba=reach(server).samba(conf))
     except (DtamError, TryAgain) as silence:
         return SideInventory(server.name, unreachable=str(silence))
+
+
+def databases(found: Inventory, servers: SqlServers, instances: Iterable[str]) -> Inventory:
+    """The same with what both SQL Servers say of themselves: the named instances, and those that the source's Browser knows."""
+    browser = servers.browse(Where.SOURCE)
+    names = tuple(dict.fromkeys([*instances, *(one.instance for one in browser.entries)]))
+    sides = {where: _sql_side(servers, where, names) for where in (Where.SOURCE, Where.TARGET)}
+    source = msgspec.structs.replace(sides[Where.SOURCE], browser=browser)
+    return msgspec.structs.replace(
+        found,
+        source=msgspec.structs.replace(found.source, sql=source),
+        target=msgspec.structs.replace(found.target, sql=sides[Where.TARGET]),
+    )
+
+
+def _sql_side(servers: SqlServers, where: Where, instances: Iterable[str]) -> SqlSide:
+    return SqlSide(tuple(servers.facts(where, one) for one in instances))
 
 
 def inventory(application: Application, ports: Ports, settings: Settings) -> Inventory:

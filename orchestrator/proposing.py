@@ -13,15 +13,18 @@ import msgspec
 from orchestrator import configure, discover
 from orchestrator.model.conditions import Stage
 from orchestrator.model.errors import SettingsInvalid
-from orchestrator.model.inventory import Inventory
+from orchestrator.model.inventory import Inventory, SideInventory
 from orchestrator.model.located import Located
 from orchestrator.model.protections import Protection
 from orchestrator.model.provenance import Layer
 from orchestrator.model.servers import Pair, ProtectionId, Server
 from orchestrator.model.settings_domain import SambaSettings
+from orchestrator.model.settings_sql import SqlSettings
 from orchestrator.reaching import Reach
 from orchestrator.sdk.application import Application
 from orchestrator.store.store import Store
+
+SQL = "sql"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,10 @@ class Proposing:
         pair = configure.pair_named(named, self._servers())
         if pair is None:
             return below
-        proposed = plugin.defaults(pair, None if reuse else self._sharing(pair, named), named.values)
+        found = None if reuse else self._sharing(pair, named)
+        if word == SQL and not reuse:
+            found = self._databases(pair, found, layers)
+        proposed = plugin.defaults(pair, found, named.values)
         below.insert(0, configure.layer(proposed, Layer.DEFAULT, f"the {plugin.title} plugin"))
         return below + (self._remembered(word, pair) if reuse else [])
 
@@ -76,6 +82,20 @@ class Proposing:
             return None
         conf = configure.value_at(given.values, "failover.samba.conf") or SambaSettings().conf
         return discover.sharing(pair, self.reach.host, str(conf), self.now_s)
+
+    def _databases(self, pair: Pair, found: Inventory | None, layers: Sequence[Located]) -> Inventory | None:
+        """What both SQL Servers say; what people gave wrongly is told later, when all settings are made."""
+        least = {"application": SQL, "source": pair.source.name, "target": pair.target.name, "name": "asked.by.dtam"}
+        try:
+            settings, _ = configure.configure(
+                [configure.layer(least | {"failover": {"sql": {}}}, Layer.DEFAULT), *layers]
+            )
+        except SettingsInvalid:
+            return found
+        sql = settings.failover.sql or SqlSettings()
+        sides = Inventory(self.now_s, SideInventory(pair.source.name), SideInventory(pair.target.name))
+        names = [one.name for one in sql.instances]
+        return discover.databases(found or sides, self.reach.sql(pair, settings), names)
 
     def _remembered(self, word: str, pair: Pair) -> list[Located]:
         previous = self.store.previous(word, pair.source.name, pair.target.name)

@@ -147,14 +147,14 @@ class Reach:
             texts=texts or {},
             grants=self._grants(pair, settings),
             service_names=self._service_names(directory),
-            sql=self._sql(pair, settings) if settings.failover.sql else None,
+            sql=self.sql(pair, settings) if settings.failover.sql else None,
         )
 
     def _ask_sql(self, document: Mapping[str, Any], address: str) -> str:
         """An instance of SQL Server as a client sees it."""
         return ask_instance(document, address, self._passwords)
 
-    def _sql(self, pair: Pair, settings: Settings) -> OdbcServers:
+    def sql(self, pair: Pair, settings: Settings) -> OdbcServers:
         """SQL Server is asked from here whatever its server's platform is: it listens for everybody."""
         return OdbcServers(
             lambda where, instance: access_of(pair, settings, where, instance),
