@@ -10,6 +10,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,13 @@ def _lab_missing() -> str:
     )
 
 
+def _odbc_missing() -> str:
+    if find_spec("pyodbc") is None or find_spec("mssql_python_odbc") is None:
+        return "not installed: pyodbc, mssql-python-odbc"
+    found = any(Path("/usr/lib").glob("*/odbc/libtdsodbc.so"))
+    return "" if found else "not installed: tdsodbc"
+
+
 def _loop_missing() -> str:
     if os.geteuid() != 0 or not os.path.exists("/dev/loop-control"):
         return "loop devices need root and /dev/loop-control"
@@ -76,6 +84,7 @@ PROBES: dict[str, Callable[[], str]] = {
     "samba": lambda: _program_missing("smbd", "testparm", "net", "sharesec", "smbclient", "winbindd"),
     "sshd": lambda: _program_missing("/usr/sbin/sshd", "ssh", "ssh-keygen", "unshare", "nsenter"),
     "loop": _loop_missing,
+    "odbc": _odbc_missing,
     "systemd": _systemd_missing,
     "systemd-analyze": lambda: _program_missing("systemd-analyze"),
     "dpkg-deb": lambda: _program_missing("dpkg-deb"),

@@ -10,6 +10,7 @@ from tests.lab.sqlserver.engine.port import Columns, Parameter, ReturnValue, Ses
 from tests.lab.sqlserver.wire.answering import Answer
 from tests.lab.sqlserver.wire.declaring import Declared, NotDeclared, declarations
 from tests.lab.sqlserver.wire.requests import Argument, Call
+from tests.lab.sqlserver.wire.type_catalogue import datatype_info, is_datatype_info
 
 INT = SqlType("int")
 RETURNS_COLUMNS = 0x0001
@@ -45,10 +46,13 @@ class Procedures:
             "sp_prepexec": self._prepare_and_execute,
             "sp_unprepare": self._unprepare,
         }
-        own = known.get(_bare(call.procedure))
+        bare = _bare(call.procedure)
+        own = known.get(bare)
         try:
             if own is not None:
                 own(call.arguments, answer)
+            elif is_datatype_info(bare):
+                answer.add(datatype_info(*(int(one.value or 0) for one in call.arguments[:2])))
             else:
                 given = [(one.name, one.type, one.value, one.output) for one in call.arguments]
                 answer.add(self.session.call(call.procedure, given), self.stopped)

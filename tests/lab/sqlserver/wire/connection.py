@@ -21,6 +21,7 @@ from tests.lab.sqlserver.wire.calling import Procedures
 from tests.lab.sqlserver.wire.channel import Channel, HungUp
 from tests.lab.sqlserver.wire.packets import Kind, Message, Writing, read_message
 from tests.lab.sqlserver.wire.reading import Malformed
+from tests.lab.sqlserver.wire.type_catalogue import of_batch
 from tests.lab.sqlserver.wire.welcoming import Guest, Welcome
 
 LOG = logging.getLogger(__name__)
@@ -218,7 +219,7 @@ class Conversation:
             case Kind.BATCH:
                 descriptor, text = requests.batch(message.body)
                 self._check(descriptor)
-                answer.add(self._session.execute(text), self._connection.stopped)
+                answer.add(of_batch(text) or self._session.execute(text), self._connection.stopped)
             case Kind.RPC:
                 self._calls(message.body, answer)
             case Kind.TRANSACTION:
