@@ -20,7 +20,8 @@ from tests.lab.domain import Lab
 from tests.lab.fileclients import PatientClient
 from tests.lab.waiting import until
 from tests.lab.watching_story import watched
-from tests.lab.windowstage import FILE, GRACE_S, HOME, ID, LEASE_S, WindowsStage, sddl
+from tests.lab.windowspairstage import FILE, GRACE_S, HOME, LEASE_S
+from tests.lab.windowstage import ID, WindowsStage, sddl
 
 LONG_S = 180.0
 
