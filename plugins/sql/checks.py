@@ -18,6 +18,7 @@ from orchestrator.sdk.pair_checks.windows import WINDOWS
 from plugins.sql.checks_databases import DATABASES
 from plugins.sql.checks_files import FILES
 from plugins.sql.checks_instances import INSTANCES
+from plugins.sql.checks_linux import LINUX
 from plugins.sql.checks_logins import LOGINS
 from plugins.sql.checks_matrix import MATRIX
 from plugins.sql.checks_network import NETWORK
@@ -29,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     *MATRIX,
     *DATABASES,
     *FILES,
+    *of_platform(Platform.LINUX, *LINUX),
     *LOGINS,
     *OBJECTS,
     *SECRETS,

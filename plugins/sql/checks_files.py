@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from orchestrator.model.findings import Finding
 from orchestrator.model.inventory import PathFacts
@@ -32,11 +32,6 @@ from plugins.sql.checks_view import (
 )
 from plugins.sql.placing import Placing, folder_of
 
-OWNER = "mssql"
-"""The account that SQL Server on Linux runs as."""
-SECRETS = "/var/opt/mssql/secrets"
-MACHINE_KEY = f"{SECRETS}/machine-key"
-CONF = "/var/opt/mssql/mssql.conf"
 FILESTREAM_OPTION = "filestream access level"
 
 
@@ -57,6 +52,19 @@ def not_protected(view: View) -> Iterator[Finding]:
                     why="the target would have a part of the database only, which opens nowhere",
                     remedy=f"add {{source_path: {written}}} to connection.roots, or let dtam choose: leave roots out",
                 )
+
+
+@check("sql-write-order", sets=("basic", "data"), passed="writes of the databases reach the target in their order")
+def write_order(view: View) -> Iterator[Finding]:
+    """A log that is older than the data it describes recovers nothing: a database needs its writes in their order."""
+    engine = view.inventory.source.engine
+    if engine is not None and engine.capture != "fuse":
+        yield view.error(
+            f"{engine.name} only watches its files: the order of writes is not kept ({engine.capture_says or engine.capture})",
+            where=str(view.inventory.source.name),
+            why="after a failover a database may be refused as damaged (errors 824, 3313, 9004)",
+            remedy=f"on {view.inventory.source.name}: apt-get install gcc libfuse3-dev fuse3, then restart dtengine",
+        )
 
 
 @check("sql-file-taken", sets=("basic", "data"), passed="every file has a place of its own on the target")
@@ -148,7 +156,7 @@ def _absent(view: View, instance: str, path: str, facts: PathFacts | None, why: 
     by_hand = (
         f"New-Item -ItemType Directory -Path '{path}'"
         if is_windows(path)
-        else f"install -d -o {OWNER} -g {OWNER} -m 770 {path}"
+        else f"install -d -o mssql -g mssql -m 770 {path}"
     )
     yield view.error(
         f"the directory {path} is missing on {server}",
@@ -208,7 +216,7 @@ def drives(view: View) -> Iterator[Finding]:
         ):
             continue
         letters = {one.letter.rstrip(":\\").upper() for one in found.volumes if one.letter}
-        wanted = {path[:1].upper() for path in _all_folders(view, placing, where) if is_windows(path)}
+        wanted = {path[:1].upper() for path in all_folders(view, placing, where) if is_windows(path)}
         for letter in sorted(wanted - letters):
             yield view.error(
                 f"{name(view, where)} has no drive {letter}:",
@@ -218,7 +226,8 @@ def drives(view: View) -> Iterator[Finding]:
             )
 
 
-def _all_folders(view: View, placing: Placing, where: Where) -> Iterator[str]:
+def all_folders(view: View, placing: Placing, where: Where) -> Iterator[str]:
+    """Every directory of a side that files of protected databases, or of tempdb, lie in."""
     for ours, chosen in told(view):
         tempdb = ours.database("tempdb") if whole(view) else None
         yield from placing.folders(where, ours.name, [*chosen, *([tempdb] if tempdb else [])])
@@ -248,61 +257,6 @@ def space(view: View) -> Iterator[Finding]:
             )
 
 
-@check("sql-folder-owner", sets=("basic", "data"), passed="the directories of SQL Server on Linux belong to mssql")
-def owners(view: View) -> Iterator[Finding]:
-    """SQL Server runs as mssql there: what it may not open does not start (error 5120, operating system error 13)."""
-    placing = Placing(view.settings)
-    for where in SIDES:
-        seen = paths_of(view, where)
-        for path in dict.fromkeys(_all_folders(view, placing, where)):
-            facts = seen.get(path)
-            if not is_windows(path) and facts is not None and facts.exists and facts.owner not in {"", OWNER}:
-                yield view.error(
-                    f"{path} on {name(view, where)} belongs to {facts.owner}",
-                    where=name(view, where),
-                    why=f"SQL Server runs as {OWNER} there, and could not open or make its files",
-                    remedy=f"chown -R {OWNER}:{OWNER} {path}",
-                )
-
-
-@check("sql-machine-key", sets=("basic", "data"), passed="what the service master key needs goes along on Linux")
-def machine_key(view: View) -> Iterator[Finding]:
-    """On Linux the service master key is sealed with a key in a file of the machine; without that file it does not open."""
-    for path, facts in _linux_extras(view, (MACHINE_KEY,)):
-        if facts.exists and root_of(view.settings, path) is None:
-            yield view.error(
-                f"{path} is not protected",
-                where=view.place("connection.roots"),
-                why="the target could not open the service master key: passwords of linked servers and credentials would be lost",
-                remedy=f"add {{source_path: {SECRETS}}} to connection.roots, or protect /var/opt/mssql as a whole",
-            )
-
-
-@check("sql-conf-differs", sets=("basic", "data"), passed="mssql.conf goes along, or is alike on both servers")
-def conf_differs(view: View) -> Iterator[Finding]:
-    """Ports, paths and memory of SQL Server on Linux stand in mssql.conf."""
-    for path, facts in _linux_extras(view, (CONF,)):
-        theirs = view.inventory.target.path(path)
-        if theirs is None or root_of(view.settings, path) is not None:
-            continue
-        if (facts.exists, facts.bytes) != (theirs.exists, theirs.bytes):
-            yield view.warning(
-                f"{path} is not alike on {name(view, SOURCE)} and {name(view, TARGET)}",
-                where=f"{name(view, TARGET)}, {path}",
-                why="port, paths, memory and the Agent may be otherwise after a failover",
-                remedy="compare both: /opt/mssql/bin/mssql-conf list; set what differs on the target",
-            )
-
-
-def _linux_extras(view: View, paths: Iterable[str]) -> Iterator[tuple[str, PathFacts]]:
-    if view.on_windows or not whole(view):
-        return
-    for path in paths:
-        facts = view.inventory.source.path(path)
-        if facts is not None:
-            yield path, facts
-
-
 @check(
     "sql-filestream-disabled", sets=("basic", "data"), passed="the target lets databases have FILESTREAM where they do"
 )
@@ -323,6 +277,7 @@ def filestream(view: View) -> Iterator[Finding]:
 
 FILES = (
     not_protected,
+    write_order,
     taken,
     divided,
     folder_missing,
@@ -330,8 +285,5 @@ FILES = (
     paths_differ,
     drives,
     space,
-    owners,
-    machine_key,
-    conf_differs,
     filestream,
 )

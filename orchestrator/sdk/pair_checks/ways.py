@@ -39,7 +39,8 @@ def replication_unfit(view: View) -> Iterator[Finding]:
         )
         return
     windows = platforms == {Platform.WINDOWS}
-    if windows != (view.settings.failover.windows is not None):
+    told = view.settings.failover.sql is not None or windows == (view.settings.failover.windows is not None)
+    if not told:
         wanted = "give failover.windows: {}" if windows else "leave failover.windows out"
         yield view.error(
             f"{pair.source.name} and {pair.target.name} {'run' if windows else 'do not run'} Windows, and the settings say otherwise",
