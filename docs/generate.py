@@ -8,10 +8,13 @@ python docs/generate.py --check   # exit with 1 if a page is not what would be w
 
 from __future__ import annotations
 
+import ast
 import importlib
+import inspect
 import pkgutil
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -22,7 +25,9 @@ from pydantic_core import PydanticUndefined
 
 from orchestrator.errors import DtamError
 from orchestrator.model.settings import Settings
+from orchestrator.sdk.checks import Check
 from plugins.fileserver.application import FileServer
+from plugins.sql.application import SqlServer
 
 PAGES = Path(__file__).parent / "reference"
 PROGRAMS = (
@@ -199,25 +204,318 @@ def _model_of(annotation: object) -> type[BaseModel] | None:
 
 
 def checks_page() -> str:
-    """Every check of every plugin that comes with the house."""
+    """Every check of the file server, with those that hold for any pair."""
     application = FileServer()
-    rows = [
-        f"| `{one.id}` | {', '.join(sorted(one.sets))} | {one.passed} | {_plain((one.find.__doc__ or '').strip())} |"
-        for one in application.checks()
-    ]
     head = [
         "# Checks",
         "",
         GENERATED,
         "",
         "Ids are stable. A check is silenced with a reason in the protection file: `advanced.silenced: [{check: ..., reason: ...}]`.",
+        "Those of SQL Server alone are in [checks-sql.md](checks-sql.md).",
         "",
         f"## {application.title} (`--{application.name}`)",
         "",
         "| check | sets | passed means | why it matters |",
         "|---|---|---|---|",
     ]
-    return "\n".join([*head, *rows, ""])
+    return "\n".join([*head, *(_row(one) for one in application.checks()), ""])
+
+
+def sql_checks_page() -> str:
+    """The checks of SQL Server alone: why, what a person does, and what dtam does by itself; those of any pair by their ids."""
+    known = {one.id for one in FileServer().checks()}
+    own = [one for one in SqlServer().checks() if one.id not in known]
+    shared = ", ".join(f"`{one.id}`" for one in SqlServer().checks() if one.id in known)
+    parts = [
+        "# Checks of SQL Server (`--sql`)",
+        "",
+        GENERATED,
+        "",
+        "What stands in angle brackets is filled in with what was found. `--fix` does nothing but what stands under *fix*, and",
+        "`--fix --plan` shows it beforehand. A check is silenced with a reason: `advanced.silenced: [{check: ..., reason: ...}]`.",
+        "",
+        f"Besides these, the checks of any pair ([checks.md](checks.md)): {shared}.",
+        "",
+    ]
+    for one in own:
+        parts += [f"## {one.id}", "", f"Passed: {one.passed}. {_plain((one.find.__doc__ or '').strip())}", ""]
+        for said in spoken(one):
+            fix = said["fix"] or "none; a person does it"
+            parts += [f"- why: {said['why']}", f"  - remedy: {said['remedy']}", f"  - fix: {fix}"]
+        parts.append("")
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def walk(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """A command and all below it, in the order of its help."""
+    yield words, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            if below is not None and not below.hidden:
+                yield from walk(below, (*words, name))
+
+
+def _command(words: tuple[str, ...], command: click.Command) -> list[str]:
+    context = click.Context(command, info_name=" ".join(words))
+    usage = " ".join(command.collect_usage_pieces(context))
+    lines = [f"{'#' * min(len(words) + 1, 4)} {' '.join(words)}", "", f"`{' '.join(words)} {usage}`", ""]
+    said = (command.help or "").partition("Examples:")[0].replace("\b", "")
+    lines += [*said.strip().splitlines(), ""]
+    options = [one for one in command.params if isinstance(one, click.Option) and not one.hidden and one.help]
+    if options:
+        lines += ["| option | meaning |", "|---|---|", *(_option(one, context) for one in options), ""]
+    examples = examples_of(command)
+    if examples:
+        lines += ["```sh", *examples, "```", ""]
+    return lines
+
+
+def examples_of(command: click.Command) -> tuple[str, ...]:
+    """The examples of a command: its own, or the lines below "Examples:" in its help or epilog."""
+    own = tuple(getattr(command, "examples", ()))
+    text = f"{command.help or ''}\n{command.epilog or ''}"
+    _, heading, below = text.partition("Examples:")
+    return own or tuple(line.strip() for line in below.splitlines() if line.strip() and heading)
+
+
+def _option(option: click.Option, context: click.Context) -> str:
+    record = option.get_help_record(context) or ("", "")
+    name, meaning = (" ".join(part.split()).replace("|", "\\|") for part in record)
+    return f"| `{name}` | {meaning} |"
+
+
+def errors_page() -> str:
+    """All error classes by exit code."""
+    rows = [
+        f"| {kind.exit_code} | {kind.__name__} | {_plain(kind.template)} | {_plain(kind.hint_template)} |"
+        for kind in sorted(error_classes(), key=lambda kind: kind.exit_code)
+    ]
+    return "\n".join(
+        [
+            "# Errors and exit codes",
+            "",
+            GENERATED,
+            "",
+            "Every failure is one line `program: what, where, why` and a line `hint:` with what to run next; with `--json` also a",
+            'document `{"error": {"kind", "message", "hint", "exit_code"}}`. An error that an engine answers keeps its code.',
+            "",
+            "0 done, 1 the thing asked is not so (an error was found, something is unhealthy), 2 the command line is wrong,",
+            "35 what may come right by waiting did not yet, 90 a mistake of the program, 130 interrupted.",
+            "",
+            "| code | name | line | hint |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def settings_page() -> str:
+    """Every setting of a protection file, group by group."""
+    head = [
+        "# The protection file",
+        "",
+        GENERATED,
+        "",
+        "Plain YAML: no aliases, no tags, no key twice. Unknown keys are refused, and every complaint names file, line and column.",
+        "Units stand at the end of a name: `_s` seconds, `_bytes` bytes. Any setting can be given as a flag:",
+        "`--set monitoring.missed=3`. Flags win over the file, the file over the pair's previous settings, these over defaults.",
+        "",
+    ]
+    return "\n".join([*head, *_group(Settings, "")]).rstrip() + "\n"
+
+
+def _group(model: type[BaseModel], path: str) -> Iterator[str]:
+    yield from (f"## {path or 'the whole file'}", "", *_prose(model), "")
+    yield from ("| setting | default | type and limits |", "|---|---|---|")
+    inner: list[tuple[type[BaseModel], str]] = []
+    for name, field in model.model_fields.items():
+        yield f"| `{name}` | {_default(field)} | {_limits(field)} |"
+        below = _model_of(field.annotation)
+        if below is not None:
+            listed = "[]" if getattr(field.annotation, "__origin__", None) is tuple else ""
+            inner.append((below, f"{path}.{name}{listed}" if path else f"{name}{listed}"))
+    yield ""
+    for below, place in inner:
+        yield from _group(below, place)
+
+
+def _prose(model: type[BaseModel]) -> list[str]:
+    text = (model.__doc__ or "").strip().replace("``", "`")
+    return [line.strip() for line in text.splitlines()]
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default is PydanticUndefined:
+        return "must be given"
+    if isinstance(field.default, BaseModel) or field.default in (None, (), {}, ""):
+        return ""
+    return f"`{str(field.default).lower() if isinstance(field.default, bool) else field.default}`"
+
+
+def _limits(field: FieldInfo) -> str:
+    words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than", "max_length": "no longer than"}
+    found = [
+        f"{word} {getattr(one, name)}"
+        for one in (*field.metadata, *_inner_limits(field.annotation))
+        for name, word in words.items()
+        if getattr(one, name, None) is not None
+    ]
+    below = _model_of(field.annotation)
+    kind = "a group" if below else _kind(field.annotation)
+    return _plain(", ".join([kind, *found]))
+
+
+def _inner_limits(annotation: object) -> Iterator[object]:
+    """Limits of what may also be left out: they stand inside the union."""
+    for one in getattr(annotation, "__args__", ()):
+        for info in getattr(one, "__metadata__", ()):
+            yield from getattr(info, "metadata", ())
+
+
+def _kind(annotation: object) -> str:
+    choices = [one for one in getattr(annotation, "__args__", ()) if isinstance(one, str)]
+    if choices:
+        return " or ".join(f"`{one}`" for one in choices)
+    origin = getattr(annotation, "__origin__", annotation)
+    arguments = [one for one in getattr(annotation, "__args__", ()) if one not in (type(None), ...)]
+    if origin is tuple:
+        return "a list"
+    names = {
+        str: "text",
+        int: "a whole number",
+        float: "a number",
+        bool: "`true` or `false`",
+        dict: "names with values",
+    }
+    return names.get(origin) or (_kind(arguments[0]) if arguments else "text")  # type: ignore[call-overload]
+
+
+def _model_of(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (_model_of(one) for one in getattr(annotation, "__args__", ()))
+    return next((one for one in found if one is not None), None)
+
+
+def checks_page() -> str:
+    """Every check of the file server, with those that hold for any pair."""
+    application = FileServer()
+    head = [
+        "# Checks",
+        "",
+        GENERATED,
+        "",
+        "Ids are stable. A check is silenced with a reason in the protection file: `advanced.silenced: [{check: ..., reason: ...}]`.",
+        "Those of SQL Server alone are in [checks-sql.md](checks-sql.md).",
+        "",
+        f"## {application.title} (`--{application.name}`)",
+        "",
+        "| check | sets | passed means | why it matters |",
+        "|---|---|---|---|",
+    ]
+    return "\n".join([*head, *(_row(one) for one in application.checks()), ""])
+
+
+def sql_checks_page() -> str:
+    """The checks of SQL Server alone: why, what a person does, and what dtam does by itself; those of any pair by their ids."""
+    known = {one.id for one in FileServer().checks()}
+    own = [one for one in SqlServer().checks() if one.id not in known]
+    shared = ", ".join(f"`{one.id}`" for one in SqlServer().checks() if one.id in known)
+    parts = [
+        "# Checks of SQL Server (`--sql`)",
+        "",
+        GENERATED,
+        "",
+        "What stands in angle brackets is filled in with what was found. `--fix` does nothing but what stands under *fix*, and",
+        "`--fix --plan` shows it beforehand. A check is silenced with a reason: `advanced.silenced: [{check: ..., reason: ...}]`.",
+        "",
+        f"Besides these, the checks of any pair ([checks.md](checks.md)): {shared}.",
+        "",
+    ]
+    for one in own:
+        parts += [f"## {one.id}", "", f"Passed: {one.passed}. {_plain((one.find.__doc__ or '').strip())}", ""]
+        for said in spoken(one):
+            parts += [
+                f"- **why**: {said['why']}",
+                f"  **remedy**: {said['remedy']}",
+                f"  **fix**: {said['fix'] or 'none'}",
+            ]
+        parts.append("")
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _row(one: Check) -> str:
+    return f"| `{one.id}` | {', '.join(sorted(one.sets))} | {one.passed} | {_plain((one.find.__doc__ or '').strip())} |"
+
+
+def spoken(check: Check) -> list[dict[str, str]]:
+    """What a check may say, out of its source and that of the functions beside it that it calls: why, remedy, and what its fix does."""
+    found: list[dict[str, str]] = []
+    module = sys.modules[check.find.__module__]
+    seen: set[str] = set()
+
+    def read(function: Callable[..., object]) -> None:
+        seen.add(function.__name__)
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        calls = [one for one in ast.walk(tree) if isinstance(one, ast.Call)]
+        for call in calls:
+            words = {one.arg: one.value for one in call.keywords}
+            if {"why", "remedy"} <= words.keys():
+                why, remedy = (_sentence(words[word]) for word in ("why", "remedy"))
+                found.append({"why": why, "remedy": remedy, "fix": _mends(module, tree) if "fix" in words else ""})
+        for call in calls:
+            name = call.func.id if isinstance(call.func, ast.Name) else ""
+            beside = getattr(module, name, None)
+            if name not in seen and inspect.isfunction(beside) and beside.__module__ == module.__name__:
+                read(beside)
+
+    read(check.find)
+    return found
+
+
+def _sentence(node: ast.expr) -> str:
+    """The words of an expression, with what is computed in angle brackets."""
+    if isinstance(node, ast.Constant):
+        return str(node.value).replace("<", "&lt;")
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_sentence(one) for one in node.values)
+    if isinstance(node, ast.IfExp):
+        return f"{_sentence(node.body)}; or: {_sentence(node.orelse)}"
+    if isinstance(node, ast.BoolOp):
+        return "; or: ".join(_sentence(one) for one in node.values)
+    inner = node.value if isinstance(node, ast.FormattedValue) else node
+    name = next(
+        (one.id for one in ast.walk(inner) if isinstance(one, ast.Name) and one.id not in {"view", "called", "name"}),
+        "",
+    )
+    return f"&lt;{name.lower() or 'name'}&gt;"
+
+
+def _mends(module: ModuleType, tree: ast.AST) -> str:
+    """What the steps do that a function makes, by the first line of their own words."""
+    said: list[str] = []
+    for call in (one for one in ast.walk(tree) if isinstance(one, ast.Call)):
+        room = (
+            call.func.value.id if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name) else ""
+        )
+        if room in {"steps", "sql_mending"} and isinstance(call.func, ast.Attribute):
+            said.append(_first_line(getattr(getattr(module, room), call.func.attr)))
+        beside = getattr(module, call.func.id, None) if isinstance(call.func, ast.Name) else None
+        if (
+            inspect.isfunction(beside)
+            and beside.__module__ == module.__name__
+            and beside.__annotations__.get("return") == "Step"
+        ):
+            said.append(_mends(module, ast.parse(textwrap.dedent(inspect.getsource(beside)))))
+    return "; or: ".join(dict.fromkeys(said))
+
+
+def _first_line(function: Callable[..., object]) -> str:
+    return (function.__doc__ or "").strip().splitlines()[0].rstrip(".").replace("``", "`")
 
 
 def error_classes() -> tuple[type[DtamError], ...]:
@@ -257,6 +555,7 @@ def main() -> int:
         "errors.md": errors_page(),
         "protection-file.md": settings_page(),
         "checks.md": checks_page(),
+        "checks-sql.md": sql_checks_page(),
     }
     old = [name for name, text in pages.items() if not (PAGES / name).exists() or (PAGES / name).read_text() != text]
     if "--check" in sys.argv[1:]:
