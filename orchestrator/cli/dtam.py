@@ -15,7 +15,7 @@ import click
 from orchestrator.cli.desk import Desk, modes
 from orchestrator.cli.examples import Group
 from orchestrator.cli.guard import home_directory, run_guarded
-from orchestrator.cli.words import APPLICATIONS, NEEDLESS, without_slashes
+from orchestrator.cli.words import APPLICATIONS, MODES, without_slashes
 
 COMMANDS = (
     "setup",
@@ -61,18 +61,10 @@ class Commands(Group):
         return command
 
 
-def _needless(_context: click.Context, option: click.Parameter, given: bool) -> None:  # noqa: FBT001  # as click calls it
-    """Say what to use instead of a word that chooses nothing."""
-    if given and option.name:
-        click.echo(f"note: --{option.name} changes nothing: {NEEDLESS[option.name]}", err=True)
-
-
 def _modes(command: click.decorators.FC) -> click.decorators.FC:
-    for word in reversed(NEEDLESS):
-        shown = click.option(f"--{word}", is_flag=True, hidden=True, expose_value=False, callback=_needless)
-        command = shown(command)
-    command = click.option("--altdns", is_flag=True, help="Setup asks for a DNS of another make: a TSIG key.")(command)
-    return click.option("--advanced", is_flag=True, help="Let setup ask for advanced settings, too.")(command)
+    for word in reversed(MODES):
+        command = click.option(f"--{word}", is_flag=True, help=MODES[word])(command)
+    return command
 
 
 def _applications(command: click.decorators.FC) -> click.decorators.FC:
@@ -104,13 +96,13 @@ NAMES = {
 @_modes
 @click.version_option(package_name="dtam")
 @click.pass_context
-def dtam(context: click.Context, application: str | None, *, advanced: bool, altdns: bool) -> None:
+def dtam(context: click.Context, application: str | None, **said: bool) -> None:
     """Protect an application: keep a second server ready, fail over to it, come back.
 
     The guide's spelling (dtam /fileprint) is accepted. Completion for bash:
     eval "$(_DTAM_COMPLETE=bash_source dtam)"; zsh and fish likewise.
     """
-    context.obj = Desk(application, home_directory(), modes(advanced=advanced, altdns=altdns), words=context.obj or ())
+    context.obj = Desk(application, home_directory(), modes(**said), words=context.obj or ())
     context.call_on_close(context.obj.close)
     if application:
         context.obj.require_plugin(application)

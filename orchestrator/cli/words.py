@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 APPLICATIONS = ("fileprint", "sql", "exchange", "sharepoint", "blackberry")
-NEEDLESS = {
-    "nosqlsearch": "servers are never searched for: dtam hosts add names them",
+MODES = {
+    "advanced": "Let setup ask for advanced settings, too.",
+    "altdns": "Setup asks for a DNS of another make: a TSIG key.",
+    "nosqlsearch": "Do not search for SQL Servers: known ones and those named by hand are all.",
 }
-"""Words of the guide that choose nothing here, each with what to use instead."""
-_SLASHED = {f"/{word}": f"--{word}" for word in (*APPLICATIONS, "advanced", "altdns", *NEEDLESS, "help", "version")} | {
-    "/?": "--help"
-}
+"""Words that change how a command asks, each with what it does."""
+_SLASHED = {f"/{word}": f"--{word}" for word in (*APPLICATIONS, *MODES, "help", "version")} | {"/?": "--help"}
 
 
 def without_slashes(arguments: Sequence[str]) -> list[str]:

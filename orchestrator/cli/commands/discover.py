@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -15,18 +17,69 @@ from orchestrator.model.inventory import Inventory, SideInventory
 from orchestrator.model.resolvers import ListedServer, listed
 from orchestrator.model.settings_names import DnsSettings
 
+_FILE = click.Path(path_type=Path)
+
 
 @click.command(
     "discover",
     cls=Command,
-    examples=("dtam --fileprint discover", "dtam --fileprint discover --protection fileprint_alpha_beta --json"),
+    examples=(
+        "dtam --fileprint discover",
+        "dtam --fileprint discover --protection fileprint_alpha_beta --json",
+        "dtam --sql discover",
+        "dtam --sql --nosqlsearch discover --server sql7.corp.example.com",
+        "dtam --sql discover --test 'ALPHA\\SALES' --set failover.sql.login.user=sa",
+    ),
 )
 @click.option("--protection", "name", metavar="NAME", help="Gather everything about this protection's pair anew.")
+@click.option(
+    "--server", "hosts", multiple=True, metavar="HOST", help="SQL Server: ask this host, too; may be repeated."
+)
+@click.option("--test", "tested", metavar="SERVER[\\INSTANCE]", help="SQL Server: reach it and log in; say why not.")
+@click.option("--domain", metavar="NAME", help="SQL Server: the domain to search; without it, that of this machine.")
+@click.option("--controller", "controllers", multiple=True, metavar="HOST", help="A domain controller to use.")
+@click.option("--principal", metavar="USER", help="Who asks the domain; without it, the owner of the ticket cache.")
+@click.option("--keytab", type=_FILE, help="The principal's keytab, of mode 0600.")
+@click.option("--password-file", type=_FILE, help="A file of mode 0600 with the principal's password.")
+@click.option("--ca-file", type=_FILE, help="Ask the domain by LDAPS, with this authority for its certificate.")
+@click.option(
+    "--dns-server", "dns_servers", multiple=True, metavar="ADDRESS", help="Ask this DNS server for controllers."
+)
+@click.option(
+    "--set", "sets", multiple=True, metavar="SETTING=VALUE", help="Test SQL: how to log in, as failover.sql.login."
+)
 @json_option
 @click.pass_obj
-def command(desk: Desk, *, name: str | None, as_json: bool) -> None:
-    """Ask all known servers what they are part of; with --protection, gather and keep the facts of its pair."""
+def command(
+    desk: Desk,
+    /,
+    *,
+    name: str | None,
+    hosts: tuple[str, ...],
+    tested: str | None,
+    domain: str | None,
+    sets: tuple[str, ...],
+    as_json: bool,
+    **fields: Any,
+) -> None:
+    """Ask all known servers what they are part of; with --protection, gather and keep the facts of its pair.
+
+    For SQL Server the domain is searched for service names (MSSQLSvc), and this network for SQL Browser, unless --nosqlsearch is given. Which
+    servers dtam knows is said by 'dtam hosts add' alone.
+    """
     screen = Screen(as_json)
+    if name is None and desk.application == "sql":
+        from orchestrator.cli import sql_servers  # noqa: PLC0415  the others need neither directory nor driver
+
+        access, wide = sql_servers.access_of(domain, fields), "nosqlsearch" not in desk.modes
+        if tested is not None:
+            sql_servers.test(desk, screen, tested, sets, access if domain else None)
+            return
+        sql_servers.show(desk, screen, sql_servers.Search(hosts, access if wide else None, wide))
+        return
+    if hosts or tested or domain or sets:
+        message = "--server, --test, --domain and --set are for SQL Server: dtam --sql discover"
+        raise click.UsageError(message)
     if name is not None:
         protection = desk.protection(name, "discover")
         inventory = desk.pipeline.inventory(protection)

@@ -1,4 +1,4 @@
-"""The guide's words beside an application: with their meaning where it exists, else with what to use instead."""
+"""The guide's words beside an application: how they change what a command asks."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from click.testing import CliRunner
 from orchestrator.cli import interview
 from orchestrator.cli.desk import Desk
 from orchestrator.cli.dtam import dtam
+from orchestrator.cli.sql_servers import Search
 from orchestrator.cli.words import without_slashes
 from orchestrator.store.options import Options, write
 
 
-@pytest.mark.covers("AM-01")
-@pytest.mark.parametrize(("word", "instead"), [("/nosqlsearch", "dtam hosts add names them")])
-def test_words_without_meaning_here_say_what_to_use_instead(word: str, instead: str, tmp_path) -> None:
-    words = without_slashes(["/fileprint", word, "history"])
-    done = CliRunner().invoke(dtam, words, env={"DTAM_HOME": str(tmp_path)}, obj=None)
+@pytest.mark.covers("AM-01", "SQL-05")
+@pytest.mark.parametrize(("words", "wide"), [(["/sql", "/nosqlsearch"], False), (["/sql"], True)])
+def test_the_search_for_sql_servers_can_be_left_out(
+    words: list[str], wide: bool, monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    asked: list[Search] = []
+    monkeypatch.setattr("orchestrator.cli.sql_servers.show", lambda _desk, _screen, search: asked.append(search))
+    said = [*without_slashes([*words, "discover"]), "--domain", "corp.example.com", "--server", "sql7"]
+    done = CliRunner().invoke(dtam, said, env={"DTAM_HOME": str(tmp_path)}, obj=None)
     assert done.exit_code == 0, done.output
-    assert instead in done.stderr
-    assert instead not in done.stdout
+    assert [(one.wide, one.access is not None, one.hosts) for one in asked] == [(wide, wide, ("sql7",))]
 
 
 @pytest.mark.covers("AM-01")
