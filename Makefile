@@ -11,6 +11,7 @@ help:
 	@echo "make playground  the demo's hosts left running for you to try dtam on, until Ctrl-C"
 	@echo "make lab      a real domain with controllers, members, BIND and clients until Ctrl-C (as root); it says what to try"
 	@echo "make lab LAB_HOSTS=windows  the same with two simulated Windows servers, and what to type to protect one by the other"
+	@echo "make lab LAB_HOSTS=sql  the same with a simulated SQL Server on alpha and beta: docs/tutorial/sql-server.md"
 	@echo "make lab-power HOST=winalpha POWER=off  takes a host's power in the running lab; POWER=on gives it back"
 	@echo "make lab-shell HOST=client  a shell on a host of the running lab; CMD='klist' runs that instead"
 	@echo "make test     every test that this machine can run; PYTEST_ARGS='-k oplog' goes to pytest"

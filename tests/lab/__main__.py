@@ -1,6 +1,6 @@
 """The lab for people.
 
-python -m tests.lab up [HOST ...]             up in the foreground until Ctrl-C, with dc2 or gamma when they are named, and windows
+python -m tests.lab up [HOST ...]             up in the foreground until Ctrl-C, with dc2 or gamma when they are named, and windows or sql
 python -m tests.lab shell HOST [COMMAND ...]  a shell, or one command, on a host of a running lab
 python -m tests.lab power HOST on|off         give a host of a running lab its power, or take it away
 """
@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from tests.conftest import PROBES
@@ -41,7 +42,7 @@ TO_TRY = (
 )
 
 
-def greeting(took_s: float, *, windows: bool) -> str:
+def greeting(took_s: float, late: Collection[str] = ()) -> str:
     """What stands on the terminal when the lab is up."""
     lines = [f"The lab is up after {took_s:.1f} s. Ctrl-C takes it down; nothing is left of it.", ""]
     lines += ["  dc1, dc2        Active Directory lab.example (dc2 only when named: make lab LAB_HOSTS=dc2)"]
@@ -49,12 +50,14 @@ def greeting(took_s: float, *, windows: bool) -> str:
         "  ns2             BIND, branch.example, TSIG key in /etc/lab/tsig.key",
         "  alpha, beta     members with smbd",
         "  winalpha, winbeta  simulated Windows servers (only with: make lab LAB_HOSTS=windows)",
+        "  SQL Server, simulated, on alpha and beta (only with: make lab LAB_HOSTS=sql)",
     ]
     lines += ["  client, witness plain hosts          users: writer, reader, operator, watcher, Administrator"]
     lines += ["", "From another terminal, in this directory (passwords are in /etc/lab on each host):", ""]
     lines += ["  make lab-shell HOST=client", ""]
-    if windows:
-        return "\n".join(lines) + playing.TO_TRY
+    for asked, to_try in ((playing.WINDOWS, playing.TO_TRY), (playing.SQL, playing.SQL_TO_TRY)):
+        if asked in late:
+            return "\n".join(lines) + to_try
     for host in dict.fromkeys(host for host, _ in TO_TRY):
         lines += [f"on {host}:", *(f"  {command}" for where, command in TO_TRY if where == host), ""]
     return "\n".join(lines)
@@ -64,18 +67,20 @@ def up(late: list[str]) -> None:
     """Make a lab and keep it until a signal comes; until then switch the power of its hosts as it is asked to."""
     if missing := PROBES["lab"]():
         sys.exit(f"no lab here: {missing}; as root on Debian: packaging/system-packages.sh test")
-    if strange := sorted(set(late) - {playing.WINDOWS, *PLACES}):
-        sys.exit(f"the lab has no host {', '.join(strange)}; it has windows, {', '.join(PLACES)}")
+    if strange := sorted(set(late) - {playing.WINDOWS, playing.SQL, *PLACES}):
+        sys.exit(f"the lab has no host {', '.join(strange)}; it has windows, sql, {', '.join(PLACES)}")
     began_s = time.monotonic()
     lab = Lab.up()
     try:
         if playing.WINDOWS in late:
             playing.prepare(lab)
+        if playing.SQL in late:
+            playing.prepare_sql(lab)
         for name in (one for one in late if one in PLACES):
             lab.host(name)
         for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(one, _end)
-        sys.stdout.write(greeting(time.monotonic() - began_s, windows=playing.WINDOWS in late))
+        sys.stdout.write(greeting(time.monotonic() - began_s, late))
         sys.stdout.flush()
         _switch(lab)
     except _Ended:

@@ -1,4 +1,7 @@
-"""What ``make lab LAB_HOSTS=windows`` makes ready: two simulated Windows servers with a share to protect, and a protection file on the client."""
+"""What ``make lab LAB_HOSTS=windows`` makes ready: two simulated Windows servers with a share to protect, and a protection file on the client.
+
+``LAB_HOSTS=sql``: a simulated SQL Server each on alpha and beta, with engines and a witness, not protected yet.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from tests.lab.places import ADMIN_PASSWORD_FILE, DOMAIN, PLACES, REVERSE_ZONES
 from tests.lab.windowshosts import Windows
 
 WINDOWS = "windows"
+SQL = "sql"
 SERVERS = tuple(name for name, place in PLACES.items() if place.role == WINDOWS)
 FILE = "/etc/lab/windows.yaml"
 MACHINE: dict[str, Any] = {
@@ -47,6 +51,19 @@ Take winalpha's power (in this directory), fail over, give the power back, go ho
   make lab-power HOST=winalpha POWER=on
   dtam --fileprint failback
 """
+
+
+SQL_TO_TRY = """
+A simulated SQL Server each on alpha and beta (nothing of SQL Server runs here: docs/explanation/sql-model.md), with engines; witness is the administrator's machine.
+What to type is docs/tutorial/sql-server.md, from "Protect it" on.
+"""
+
+
+def prepare_sql(lab: Lab) -> None:
+    """SQL Server with an application's database on alpha and an empty one on beta, engines, a witness, and who may do what is to be done."""
+    from tests.lab.sqlstage import SqlStage
+
+    SqlStage(lab).begin()
 
 
 def prepare(lab: Lab) -> None:
