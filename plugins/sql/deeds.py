@@ -21,6 +21,8 @@ from plugins.sql.services import LINUX_UNIT, engine_unit
 from plugins.sql.told import ToldInstance
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
+FRESH_S = 300.0
+"""Log-ins that were gathered by the same run count as those of now."""
 
 
 def on_serving(planning: Planning, where: Where) -> Iterator[tuple[ToldInstance, SqlDeed]]:
@@ -93,16 +95,16 @@ def renamed(planning: Planning, where: Where, one: ToldInstance) -> SqlDeed:
     return _deed(planning, one, "server-name", sentence, {})
 
 
-def kept(planning: Planning, one: ToldInstance) -> SqlDeed:
-    """The source's log-ins lie with whoever will make them, sealed."""
+def kept(planning: Planning, one: ToldInstance, max_age_s: float = 0.0) -> SqlDeed:
+    """The source's log-ins lie with whoever will make them, sealed, gathered anew where they are older."""
     sentence = f"keep the log-ins of {_at(planning, SOURCE, one)} for {parts.server(planning, TARGET)}, sealed"
-    return _deed(planning, one, "keep-logins", sentence, {}, downtime=False)
+    return _deed(planning, one, "keep-logins", sentence, {"max_age_s": max_age_s}, downtime=False)
 
 
 def kept_for_return(planning: Planning, one: ToldInstance) -> SqlDeed:
     """The target's log-ins lie with whoever carries the plan out, apart from the source's."""
     sentence = f"keep the log-ins of {_at(planning, TARGET, one)} for {parts.server(planning, SOURCE)}, sealed"
-    return _for_return(planning, _deed(planning, one, "keep-logins", sentence, {}))
+    return _for_return(planning, _deed(planning, one, "keep-logins", sentence, {"max_age_s": FRESH_S}))
 
 
 def _for_return(planning: Planning, deed: SqlDeed) -> SqlDeed:

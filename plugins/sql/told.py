@@ -6,7 +6,7 @@ enable, or what the source says now.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ from orchestrator.model.settings_sql import SqlSettings
 from orchestrator.model.sql import SqlDatabase, SqlFile, SqlInstance
 from orchestrator.sdk.application import Planning
 from plugins.sql.placing import Placing
+from plugins.sql.services import engine_unit
 
 
 class ToldFile(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -85,7 +86,11 @@ def _known(planning: Planning, name: str) -> ToldInstance:
     ours, theirs = (_answering(planning.inventory.on(where), name) for where in (Where.SOURCE, Where.TARGET))
     if ours is None or (before is not None and planning.protection.stage in {Stage.FAILED_OVER, Stage.RESTORED}):
         return before or ToldInstance(name)
-    return _gathered(planning.protection.settings, ours, theirs, before)
+    accounts = [
+        _account(planning.inventory.on(where), name, found)
+        for where, found in ((Where.SOURCE, ours), (Where.TARGET, theirs))
+    ]
+    return _gathered(planning.protection.settings, ours, theirs, before, accounts)
 
 
 def _kept(side: SideInventory) -> tuple[ToldInstance, ...]:
@@ -99,7 +104,11 @@ def _answering(side: SideInventory, name: str) -> SqlInstance | None:
 
 
 def _gathered(
-    settings: Settings, ours: SqlInstance, theirs: SqlInstance | None, before: ToldInstance | None
+    settings: Settings,
+    ours: SqlInstance,
+    theirs: SqlInstance | None,
+    before: ToldInstance | None,
+    accounts: Sequence[str],
 ) -> ToldInstance:
     sql, placing = settings_of(settings), Placing(settings)
     chosen = sql.protected_of(ours.name, tuple(one.name for one in ours.databases))
@@ -109,8 +118,8 @@ def _gathered(
         name=sql_name(sql, ours.name),
         server_name=ours.server_name,
         version=ours.version,
-        account=engine_account(ours),
-        target_account=engine_account(theirs) if theirs else before.target_account if before else "",
+        account=accounts[0],
+        target_account=accounts[1] or (before.target_account if before else ""),
         databases=tuple(_database(placing, ours.name, one) for one in taken),
         left_out=tuple(left),
         theirs=_theirs(theirs, before),
@@ -150,8 +159,16 @@ def _file(placing: Placing, instance: str, file: SqlFile) -> ToldFile:
     return ToldFile(file.path, placing.on_target(instance, file), file.kind)
 
 
+def _account(side: SideInventory, name: str, found: SqlInstance | None) -> str:
+    """The account that runs the engine: as Windows tells, which it does of one that is stopped, too; else as the instance does."""
+    unit = engine_unit(name).lower()
+    known = side.windows.services if side.windows else ()
+    told_by_windows = next((one.account for one in known if one.name.lower() == unit), "")
+    return told_by_windows or (engine_account(found) if found else "")
+
+
 def engine_account(found: SqlInstance) -> str:
-    """The account that runs the engine, as its services tell; empty where they do not."""
+    """The account that runs the engine, as the instance's services tell; empty where they do not."""
     units = {"mssqlserver", "mssql-server", f"mssql${found.name.lower()}"}
     named = (one for one in found.services if one.name.lower() in units or one.name.lower().startswith("sql server ("))
     return next((one.account for one in named), "")

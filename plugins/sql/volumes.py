@@ -28,7 +28,7 @@ def keep_ready(planning: Planning, _epoch: int) -> Iterator[Step]:
     settings = planning.protection.settings
     if not told.is_whole(settings) and told.settings_of(settings).logins.transfer:
         for one in told.instances(planning):
-            yield sql_from_here(SOURCE, deeds.kept(planning, one))
+            yield sql_from_here(SOURCE, deeds.kept(planning, one, deeds.FRESH_S))
 
 
 def take_addresses(planning: Planning, epoch: int) -> Iterator[Step]:
@@ -65,6 +65,7 @@ DEEDS = PairDeeds(
     given_back=give_addresses_back,
     unnamed=naming.give_back_from_here,
     clients=asking_clients.clients_served,
+    starts_anew=False,
     received=lambda planning, _epoch: from_here(planning, SOURCE),
 )
 """What SQL Server adds to the plans of a pair of Windows servers."""

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.model.points import Point
 from orchestrator.model.servers import Where
 from orchestrator.model.settings import Root, ServiceSettings
 from orchestrator.model.steps import Step
 from orchestrator.sdk.application import Planning
 from orchestrator.sdk.pair_plans import parts
+from orchestrator.sdk.pair_plans.points import by_name
 
 Steps = Callable[[Planning], Iterable[Step]]
 UnderEpoch = Callable[[Planning, int], Iterable[Step]]
@@ -54,6 +56,8 @@ class PairDeeds:
     Failing back: ``handing`` on the target while its services still run, ``given_back`` when they are stopped, then ``unnamed``; ``received``
     on the source when its services run. ``stay`` ends a protection whose target goes on serving. ``clients`` sees that
     clients are served, as a segment of the script that it is given, if any.
+
+    ``starts_anew``: on the way back, services that run on the target meanwhile are started anew on a Windows source, with what depends on them. ``points`` are what the target's engine asks the application.
     """
 
     takeover: Callable[[Planning], dict[str, Any]] = no_document
@@ -72,4 +76,6 @@ class PairDeeds:
     unnamed: Steps = nothing
     received: UnderEpoch = nothing_then
     stay: Steps = nothing
+    starts_anew: bool = True
     clients: Callable[[Planning, str], Iterable[Step]] = parts.clients_served
+    points: Callable[[Planning], Sequence[Point]] = by_name

@@ -9,6 +9,7 @@ from orchestrator.model.servers import Server, Where
 from orchestrator.sdk.application import Planning
 from orchestrator.sdk.pair_plans import parts, taken
 from orchestrator.sdk.pair_plans.deeds import PairDeeds
+from orchestrator.sdk.pair_plans.points import wanted
 
 SCRIPTS = ("post_failover", "pre_failback", "post_restore", "post_failback")
 
@@ -30,7 +31,7 @@ def protection_document(
         "replication_set": settings.replication_set,
         "services": [service.document(where) for service in deeds.guarded(planning, where)],
         "witness": settings.monitoring.witness.model_dump(mode="json") if settings.monitoring.witness else None,
-        "monitor": _monitor(planning),
+        "monitor": _monitor(planning) | {"application": wanted(settings, lambda: deeds.points(planning))},
         "failover": _failover(planning) | deeds.followed(planning),
         "snapshots": settings.snapshots.document(),
         "dns": dns_document(planning),

@@ -83,13 +83,28 @@ def connected(planning: Planning, epoch: int) -> Iterator[Step]:
 
 
 def failover(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
-    """To the target, which reads nothing from the source. What follows the grant can be resumed, and not undone."""
+    """To the target, which reads nothing from a source that is gone. What follows the grant can be resumed, and not undone.
+
+    Handed over when graceful: the source stops first, and all that it wrote has arrived.
+    """
     protection, settings, epoch = planning.protection, planning.protection.settings, planning.epoch + 1
     source = parts.server(planning, SOURCE)
     wait_s = settings.monitoring.lease.lease_s + settings.monitoring.lease.grace_s + settings.advanced.step_budget_s
+    if planning.graceful:
+        yield from _handed_over(planning)
     yield steps.grant(SOURCE, source, protection.id, epoch, forced=planning.forced, by=planning.by, budget_s=wait_s)
     for step in parts.as_awaited(planning, _taken_over(deeds, planning, epoch)):
         yield steps.no_way_back(step, TARGET)
+
+
+def _handed_over(planning: Planning) -> Iterator[Step]:
+    source, settings = parts.server(planning, SOURCE), planning.protection.settings
+    yield hosts_answer(planning)
+    yield from parts.stop_services(planning, SOURCE)
+    link, words = links.out(planning, planning.epoch), parts.arrow(planning, SOURCE)
+    yield steps.settle(link, words, settings.failover.settle_timeout_s, downtime=True)
+    target = parts.server(planning, TARGET)
+    yield steps.fence(SOURCE, source, planning.protection.id, f"{target} takes epoch {planning.epoch + 1}")
 
 
 def _taken_over(deeds: PairDeeds, planning: Planning, epoch: int) -> Iterator[Step]:

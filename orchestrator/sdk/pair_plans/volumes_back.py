@@ -89,7 +89,8 @@ def _serving_again(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
     for service in planning.protection.settings.failover.services:
         document = service.document(SOURCE)
         step = steps.start_service(SOURCE, source, document, downtime=True)
-        word = "start_service" if service.must_be_stopped_on_target else "restart_service"
+        anew = deeds.starts_anew and not service.must_be_stopped_on_target
+        word = "restart_service" if anew else "start_service"
         yield steps.in_script(step, ScriptCall("post_failback", f"common/{word}", {"service": document}))
     yield from deeds.received(planning, epoch)
     yield from parts.run_own(planning, "post_failback", SOURCE, epoch)
