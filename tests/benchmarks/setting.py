@@ -35,6 +35,8 @@ class Setting:
     lag_rate: int = 2000
     queued_operations: int = 1_000_000
     files_in_set: int = 0
+    databases: int = 1000
+    service_names: int = 10_000
     capture: str = "fuse"
 
     def quick(self) -> Setting:
@@ -42,6 +44,7 @@ class Setting:
         return replace(
             self, rounds=1, big_bytes=32 << 20, small_files=300, many_files=2000, changed_pages=50, writes=3000,
             pgbench_s=1, pgbench_scale=1, lag_s=1, queued_operations=10_000,
+            databases=80, service_names=800,
         )  # fmt: skip
 
     @contextlib.contextmanager

@@ -1,0 +1,113 @@
+"""What looking at many databases, and at many service names, costs dtam itself: processor seconds of its own, nobody is asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from orchestrator.databases.finding import FILTER, FoundSql, by_spn, spns, together
+from orchestrator.model.inventory import Inventory
+from orchestrator.model.protections import Protection
+from orchestrator.validate import fixes, validate
+from plugins.sql.checks import CHECKS
+from tests.benchmarks.measure import Comparison, Taken, compare
+from tests.benchmarks.setting import Setting
+from tests.unit.sql.sound_pair import NOW_S, inventory, protection
+
+HOSTS_OF_AN_ACCOUNT = 20
+
+
+def many_databases(count: int) -> tuple[Inventory, Protection]:
+    """A pair of which each database is chosen by name and mapped, has its log-in, and is attached on the target: all is found, all is mended."""
+    names = tuple(f"shop{number:05}" for number in range(count))
+    place = "/var/opt/mssql/replica"
+    chosen = [{"name": name, "target_data_path": place, "target_log_path": place} for name in names]
+    attached = {name: {"files": [{"database": name, "name": name, "path": f"/old/{name}.mdf"}]} for name in names}
+    logins = {name: {"sid": f"0x{number:032x}"} for number, name in enumerate(names, 2)}
+    roots = [{"source_path": "/var/opt/mssql/data", "target_path": place}]
+    case = {
+        "mode": "database",
+        "settings": {"failover": {"sql": {"databases": chosen}}, "connection": {"roots": roots}},
+        "ours": {"logins": logins},
+        "theirs": {"databases": attached},
+    }
+    return inventory(case, names), protection(case)
+
+
+def validated(found: Inventory, held: Protection) -> int:
+    """All checks, and the plan of what can be mended; how many steps it has."""
+    return len(fixes(validate(CHECKS, found, held, NOW_S), held).steps)
+
+
+class Entry:
+    """An account of a directory, with its service names."""
+
+    def __init__(self, number: int, names: list[str]) -> None:
+        self.number, self.names = number, names
+
+    def first(self, _word: str) -> str:
+        """Its name."""
+        return f"sql{self.number}"
+
+    def text(self, _word: str) -> list[str]:
+        """Its service names."""
+        return self.names
+
+
+class Accounts:
+    """A directory in which service accounts hold ``count`` names of SQL Server, half of them by port, half by instance, and others'."""
+
+    def __init__(self, count: int) -> None:
+        hosts = [f"db{number:05}.lab.example" for number in range(max(1, count // 4))]
+        whats = (":1433", "", ":SALES", ":50123")
+        self.entries = [
+            Entry(begin, [f"MSSQLSvc/{host}{what}" for host in some for what in whats] + [f"HOST/{some[0]}"])
+            for begin in range(0, len(hosts), HOSTS_OF_AN_ACCOUNT)
+            if (some := hosts[begin : begin + HOSTS_OF_AN_ACCOUNT])
+        ]
+
+    def facts(self) -> Accounts:
+        """Its own."""
+        return self
+
+    base_dn = "DC=lab,DC=example"
+
+    def find(self, _base: str, text: str, _words: tuple[str, ...]) -> Iterator[Entry]:
+        """All of them."""
+        assert text == FILTER
+        yield from self.entries
+
+
+def discovered(accounts: Accounts) -> list[FoundSql]:
+    """By service names, together with what was known by hand."""
+    known = [one for entry in accounts.entries[:5] for one in spns(entry.names, "")]
+    return together(by_spn(accounts), known)  # type: ignore[arg-type]  as much of a directory as is asked
+
+
+def sql(setting: Setting) -> list[Comparison]:
+    """Both, at a quarter and at the whole of the size."""
+    most, names = setting.databases, setting.service_names
+    validations = {f"{count} databases": many_databases(count) for count in (most // 4, most)}
+    looks = {f"{count} service names": Accounts(count) for count in (names // 4, names)}
+    return [
+        compare(
+            "Validation of a pair, own processor seconds",
+            "s",
+            {name: partial(_cost, partial(validated, *given)) for name, given in validations.items()},
+            setting.rounds,
+        ),
+        compare(
+            "Discovery by service names, own processor seconds",
+            "s",
+            {name: partial(_cost, partial(discovered, given)) for name, given in looks.items()},
+            setting.rounds,
+        ),
+    ]
+
+
+def _cost(deed: Callable[[], object]) -> Taken:
+    began = time.process_time()
+    deed()
+    spent_s = time.process_time() - began
+    return Taken(spent_s, spent_s)
