@@ -96,7 +96,7 @@ NAMES = {
 @_modes
 @click.version_option(package_name="dtam")
 @click.pass_context
-def dtam(context: click.Context, application: str | None, **said: bool) -> None:
+def dtam(context: click.Context, /, application: str | None, **said: bool) -> None:
     """Protect an application: keep a second server ready, fail over to it, come back.
 
     The guide's spelling (dtam /fileprint) is accepted. Completion for bash:

@@ -18,7 +18,9 @@ from orchestrator.model.outcomes import TryAgain
 
 REFUSED = frozenset({18450, 18451, 18452, 18456, 18458, 18459, 18461, 18470, 18486, 18487, 18488, 4060, 4062, 4064})
 NOT_ALLOWED = frozenset({229, 230, 262, 297, 300, 916, 5011, 6102, 15247, 15151, 15517, 22002})
-LATER = frozenset({601, 921, 922, 927, 952, 1204, 1205, 1222, 3101, 5030, 5061, 17142, 18401, 40197, 40501, 40613})
+LATER = frozenset(
+    {601, 921, 922, 927, 952, 1204, 1205, 1222, 3101, 3703, 5030, 5061, 17142, 18401, 40197, 40501, 40613}
+)
 """Recovering, in transition, locked for the moment, paused, upgrading: waiting may help."""
 
 _UNREACHABLE_STATES = frozenset({"08001", "08S01", "08007", "HYT00", "HYT01", "01000"})
@@ -46,7 +48,7 @@ def numbers(text: str) -> tuple[int, ...]:
 
 def sentence(text: str) -> str:
     """What the driver says without the names of everybody who passed it on."""
-    plain = re.sub(r"\[[^\]]*\]", "", text.split("; [", maxsplit=1)[0])
+    plain = re.sub(r"^(?:\s*\[[^\]]*\])+", "", text.split("; [", maxsplit=1)[0])
     plain = re.sub(r"\s*\(-?\d+\)(?: \(SQL\w+\))?", "", plain)
     return plain.strip().rstrip(".") or "no reason given"
 
@@ -114,7 +116,7 @@ def _later(server: str, _who: str, says: str, number: int) -> TryAgain:
 _Fits = Callable[[str, str, set[int]], bool]
 _Makes = Callable[[str, str, str, int], SqlError | TryAgain]
 _KINDS: tuple[tuple[_Fits, _Makes], ...] = (
-    (lambda state, _t, _n: state in {"IM002", "IM003", "IM004", "IM005"}, _missing),
+    (lambda state, text, _n: state in {"IM002", "IM003", "IM004", "IM005"} or "Can't open lib" in text, _missing),
     (lambda _s, text, _n: "certificate" in text.lower() and "ertificate file" not in text, _certificate),
     (lambda _s, text, _n: bool(re.search(r"unsupported protocol|wrong version number|TDS version", text)), _too_old),
     (lambda _s, text, _n: bool(re.search(r"SSPI|GSSAPI|Kerberos", text)), _kerberos),
