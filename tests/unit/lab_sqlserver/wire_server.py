@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.lab.certificates import Authority
 from tests.lab.sqlserver.wire.certificate import tls_context
 from tests.lab.sqlserver.wire.connection import Surroundings
 from tests.lab.sqlserver.wire.listener import Listener
 from tests.lab.sqlserver.wire.principals import Accounts
 from tests.lab.sqlserver.wire.welcoming import Welcome
-from tests.lab.windows.starting import loopback_address
+from tests.lab.windows.starting import loopback_address, write_secret
 from tests.unit.lab_sqlserver.wire_client import RawCaller
 from tests.unit.lab_sqlserver.wire_engine import PASSWORD, FakeInstance
 
@@ -40,10 +41,16 @@ class Wire:
 
 
 @contextlib.contextmanager
-def wire(directory: Path, force_encryption: bool = False, **settings: Any) -> Iterator[Wire]:
+def wire(
+    directory: Path, force_encryption: bool = False, authority: Authority | None = None, **settings: Any
+) -> Iterator[Wire]:
     """It serves; ``settings`` as the fields of FakeInstance. What breaks in the simulation fails the test."""
     instance, address = FakeInstance(**settings), loopback_address(directory)
-    welcome = Welcome(instance, "ALPHA", tls_context(None, None), Accounts(), force_encryption)
+    files: tuple[Path | None, Path | None] = (None, None)
+    if authority is not None:
+        key, certificate = authority.issue("alpha.test", address)
+        files = write_secret(directory / "server.pem", certificate), write_secret(directory / "server.key", key)
+    welcome = Welcome(instance, "ALPHA", tls_context(*files), Accounts(), force_encryption)
     failures: list[BaseException] = []
     listener = Listener(address, 0, Surroundings(instance, welcome, failures.append))
     listener.start()

@@ -32,7 +32,7 @@ PROCEDURES = (
     *("sp_prepexecrpc", "sp_unprepare"),
 )
 BY_NUMBER = 0xFFFF
-BATCH_FLAG, BATCH_FLAG_72, NO_EXECUTION = 0x80, 0xFF, 0xFE
+BATCH_FLAG, NO_EXECUTION = 0xFF, 0xFE
 OUTPUT, DEFAULT, ENCRYPTED = 0x01, 0x02, 0x08
 TRANSACTION_DESCRIPTOR = 2
 BEGIN, COMMIT, ROLLBACK, SAVE = 5, 7, 8, 9
@@ -109,7 +109,7 @@ def _call(fields: Fields) -> Call:
     else:
         name = fields.text(length)
     flags, arguments = fields.u16(), []
-    while fields.left and fields.peek() not in {BATCH_FLAG, BATCH_FLAG_72, NO_EXECUTION}:
+    while fields.left and fields.peek() not in {BATCH_FLAG, NO_EXECUTION}:
         arguments.append(_argument(fields))
     if fields.left:
         fields.u8()
