@@ -118,6 +118,7 @@ def _state(protection: Protection, view: ProtectionView, where: Where, watch: Ke
         "lease_remaining_s": view.lease_remaining_s,
         "detected_ns": int(watch.detected_s * 1e9) if watch.detected_s and where is Where.TARGET else None,
         "waiting_for_person": bool(watch.waiting and not watch.approved) and where is Where.TARGET and not busy,
+        "details": {"application": watch.application} if watch.application and where is Where.TARGET else {},
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -35,6 +36,8 @@ class Kept(msgspec.Struct, frozen=True):
     dealt_with: str = ""
     detected_s: float | None = None
     at_s: float = 0.0
+    application: dict[str, Any] | None = None
+    """How the application itself answered last; None where it is not asked."""
 
     def enabled(self, by_settings: bool) -> bool:  # noqa: FBT001
         """Whether the watch is on."""
@@ -59,7 +62,9 @@ def shown(home: Path, protection: str) -> Kept:
     kept = read(home, protection)
     if is_served(home):
         return kept
-    return msgspec.structs.replace(kept, colour="off", time_to_fail_s=None, says=kept.waiting or NOBODY)
+    return msgspec.structs.replace(
+        kept, colour="off", time_to_fail_s=None, says=kept.waiting or NOBODY, application=None
+    )
 
 
 def write(home: Path, protection: str, kept: Kept) -> None:

@@ -73,6 +73,15 @@ class Settings(Tab):
         return self
 
     @model_validator(mode="after")
+    def _application_can_be_asked(self) -> Self:
+        watch, tab = self.monitoring.application, self.failover
+        asks = tab.health.url or tab.health.command or tab.sql is not None or tab.shares_files
+        if watch is not None and watch.points == "built-in" and not asks:
+            msg = "monitoring.application has nothing to ask: give failover.health, or points: custom with a script"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
     def _fits_a_cluster(self) -> Self:
         if self.failover.cluster is None:
             return self

@@ -15,6 +15,7 @@ import msgspec
 from orchestrator.model.inventory import Inventory
 from orchestrator.model.names import NameChanges
 from orchestrator.model.plan import DeliveredScript
+from orchestrator.model.points import Point
 from orchestrator.model.ports import HealthProbe
 from orchestrator.model.protections import Protection
 from orchestrator.model.restoring import WHOLE, Restoring
@@ -105,6 +106,10 @@ class Application(Protocol):
 
     def refusals(self, kind: str, planning: Planning) -> Iterable[str]:
         """Reasons why a plan of that kind must not be executed now; each one sentence."""
+        ...
+
+    def points(self, planning: Planning) -> Sequence[Point]:
+        """What `dtam serve` asks the application, beside its server: its built-in monitoring points."""
         ...
 
     def health(self, settings: Settings) -> HealthProbe:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from orchestrator.engine.monitor.application import Answered
 from orchestrator.engine.monitor.decisions import Decision, DecisionLog
 from orchestrator.engine.monitor.verdict import Condition, Observations, Verdict, judge
 from orchestrator.errors import DtamError
@@ -27,10 +28,12 @@ from orchestrator.leasing.giving import Renewed
 from orchestrator.model.conditions import Stage
 from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.plan import PlanKind
+from orchestrator.model.protections import Protection
 from orchestrator.model.runs import Run
 from orchestrator.pipeline import Pipeline
 from orchestrator.running import Tell
 from orchestrator.service import looking
+from orchestrator.service.application import as_kept, ask_application, health_of
 from orchestrator.service.deciding import Act, Choice, Watched, decide, may_give_leases
 from orchestrator.service.hand import Hand, Opened
 from orchestrator.service.looking import OVER, Standing
@@ -70,6 +73,7 @@ class _Memory:
     facts: _Job = field(default_factory=_Job)
     fence: _Job = field(default_factory=_Job)
     run: _Job = field(default_factory=_Job)
+    application: _Job = field(default_factory=_Job)
 
 
 class Watch:
@@ -79,8 +83,8 @@ class Watch:
         self.protection = protection
         self._home = home
         self._tell = tell
-        self._looks, self._leases, self._facts, self._runs = (
-            Hand(opened, f"{what}-{protection}") for what in ("look", "lease", "facts", "run")
+        self._looks, self._leases, self._facts, self._runs, self._asks = (
+            Hand(opened, f"{what}-{protection}") for what in ("look", "lease", "facts", "run", "ask")
         )
         self._memory = _Memory()
         self.kept = kept_files.read(home, protection)
@@ -255,6 +259,30 @@ class Watch:
             fence = lambda pipeline: looking.fence_old_source(pipeline, protection)  # noqa: E731
             self._go(memory.fence, self._leases, fence, FENCE_AGAIN_S, self._fenced)
 
+        self._ask_application(protection, seen)
+
+    def _ask_application(self, protection: Protection, seen: Watched) -> None:
+        """While the source serves and is watched; what it answers fails nothing over."""
+        tab = protection.settings.monitoring.application
+        if tab is None or not (seen.enabled and protection.stage is Stage.ENABLED and seen.run is None):
+            if self.kept.application is not None:
+                self._keep_application(None)
+            return
+
+        def answered(answer: Answered) -> None:
+            before = health_of(self.kept.application, protection)
+            health = before.after(answer)
+            self._keep_application(as_kept(health))
+            if news := health.news_since(before):
+                self._say(f"{self.protection}: {news}", logging.WARNING if health.alarmed else logging.INFO)
+
+        job = lambda pipeline: ask_application(pipeline, protection)  # noqa: E731
+        self._go(self._memory.application, self._asks, job, tab.interval_s, answered)
+
+    def _keep_application(self, told: dict[str, Any] | None) -> None:
+        self.kept = msgspec.structs.replace(self.kept, application=told)
+        kept_files.write(self._home, self.protection, self.kept)
+
     def _go(
         self, job: _Job, hand: Hand, what: Callable[[Pipeline], Value], every_s: float, then: Callable[[Value], None]
     ) -> None:
@@ -364,5 +392,5 @@ class Watch:
                         lambda pipeline: looking.give_lease(pipeline, protection, kept, endless=True)
                     )
                     self._say(f"{self.protection}: {(await lease).says}", logging.INFO)
-        for hand in (self._looks, self._leases, self._facts, self._runs):
+        for hand in (self._looks, self._leases, self._facts, self._runs, self._asks):
             await hand.close()

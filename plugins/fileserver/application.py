@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from orchestrator.model.inventory import Inventory
+from orchestrator.model.points import Point
 from orchestrator.model.ports import HealthProbe
 from orchestrator.model.servers import Pair, Platform, Where
 from orchestrator.model.settings import RuleSettings, ServiceSettings, Settings
@@ -14,6 +15,7 @@ from orchestrator.sdk.application import Planning
 from orchestrator.sdk.checks import Check
 from orchestrator.sdk.context import Ports
 from orchestrator.sdk.pair_plans import engines, engines_back, parts, volumes, volumes_back
+from orchestrator.sdk.pair_plans.points import by_name
 from plugins.fileserver import discover, inventory, rules, taking
 from plugins.fileserver.checks import CHECKS
 from plugins.fileserver.windows import discover as windows_discover
@@ -104,6 +106,10 @@ class FileServer:
         moves = planning.names is not None or not failover.moves_names
         if kind in {"failover", "failback"} and not moves:
             yield "the DNS changes of a failover were never gathered: dtam enable gathers them"
+
+    def points(self, planning: Planning) -> Sequence[Point]:
+        """What is asked beside the server."""
+        return by_name(planning)
 
     def health(self, settings: Settings) -> HealthProbe:
         """How clients see it."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from orchestrator.model.inventory import Inventory
+from orchestrator.model.points import Point
 from orchestrator.model.ports import HealthProbe
 from orchestrator.model.servers import Pair, Platform
 from orchestrator.model.settings import RuleSettings, ServiceSettings, Settings
@@ -16,7 +17,7 @@ from orchestrator.sdk.context import Ports
 from orchestrator.sdk.pair_plans import engines as pairs_of_engines
 from orchestrator.sdk.pair_plans import engines_back, volumes_back
 from orchestrator.sdk.pair_plans import volumes as pairs_of_volumes
-from plugins.sql import asking_clients, discover, engines, inventory, refusals, rules, volumes
+from plugins.sql import asking_clients, discover, engines, inventory, points, refusals, rules, volumes
 from plugins.sql.checks import CHECKS
 
 
@@ -77,6 +78,10 @@ class SqlServer:
     def refusals(self, kind: str, planning: Planning) -> Iterator[str]:
         """Why a plan must not be executed now."""
         yield from refusals.refusals(kind, planning)
+
+    def points(self, planning: Planning) -> Sequence[Point]:
+        """What is asked beside the server."""
+        return points.points(planning, by_target=False)
 
     def health(self, settings: Settings) -> HealthProbe:
         """How clients see it."""

@@ -22,6 +22,7 @@ from orchestrator.sdk.pair_plans.deeds import PairDeeds
 from orchestrator.sdk.pair_plans.taken import at_target
 from orchestrator.sdk.steps.sql import SqlDeed, segment, sql_from_here, sql_on_target
 from plugins.sql import asking_clients, deeds, naming, told
+from plugins.sql.points import points
 from plugins.sql.rules import rules_of
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
@@ -144,7 +145,9 @@ DEEDS = PairDeeds(
     handing=handing,
     given_back=naming.give_back,
     received=received,
+    taken_whole=True,
     clients=asking_clients.clients_served,
+    points=points,
     stay=lambda planning: [steps.stay_here(at_target(planning, "post_failover"))],
 )
 """What SQL Server adds to the plans of a pair with engines."""

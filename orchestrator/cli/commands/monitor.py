@@ -30,6 +30,7 @@ BUSY_S, CALM_S = 1.0, 5.0
         "dtam --fileprint monitor",
         "dtam monitor --interval 10 --bytes --no-details",
         "dtam monitor --off",
+        "dtam monitor --test-application",
         "dtam monitor --count 1 --json",
     ),
 )
@@ -45,6 +46,12 @@ BUSY_S, CALM_S = 1.0, 5.0
     "--bytes/--no-bytes", "in_bytes", default=None, help="Amounts in bytes instead of MB, GB, TB (dtam options)."
 )
 @click.option("--details/--no-details", default=None, help="How both servers and the data stand, too (dtam options).")
+@click.option(
+    "--test-application",
+    "tests",
+    is_flag=True,
+    help="Ask the application once, as its monitoring does; exit with 1 if it is not well.",
+)
 @click.option("--on/--off", "switch", default=None, help="Turn the target's watch over the source on or off.")
 @json_option
 @click.pass_obj
@@ -57,6 +64,7 @@ def command(
     in_bytes: bool | None,
     details: bool | None,
     switch: bool | None,
+    tests: bool,
     as_json: bool,
 ) -> None:
     """Follow a protection: time to fail, mirror, replication, queue, last error. Ends with Ctrl-C.
@@ -65,6 +73,9 @@ def command(
     """
     screen = Screen(as_json)
     protection = desk.protection(name, "monitor")
+    if tests:
+        _test_application(desk, screen, protection)
+        return
     if switch is not None:
         _switch(desk, screen, protection, on=switch)
         return
@@ -89,6 +100,26 @@ def _switch(desk: Desk, screen: Screen, protection: Protection, *, on: bool) -> 
     desk.pipeline.store.audit(desk.pipeline.by, protection.id, "monitor", says)
     screen.say(says)
     screen.document({"protection": protection.id, "monitor": on, "says": says})
+
+
+def _test_application(desk: Desk, screen: Screen, protection: Protection) -> None:
+    """One round by whoever asks it in earnest: with the same programs, accounts and limits."""
+    if protection.settings.monitoring.application is None:
+        msg = f"{protection.id} has no application monitoring: give monitoring.application"
+        raise click.UsageError(msg)
+    if protection.pair.target.engine is None:
+        from orchestrator.service.application import ask_application  # noqa: PLC0415  no other command needs it
+
+        answer = ask_application(desk.pipeline, protection)
+        ok, says = answer.ok, answer.says
+    else:
+        target = desk.pipeline.reach.client(protection.pair.target)
+        told = target.protection_action(protection.id, "ask_application", by=desk.pipeline.by).details["application"]
+        ok, says = not told["errors"], told["says"]
+    screen.say(says, "passed" if ok else "error")
+    screen.document({"protection": protection.id, "ok": ok, "says": says})
+    if not ok:
+        raise click.exceptions.Exit(1)
 
 
 def _follow(

@@ -25,6 +25,7 @@ from orchestrator.engine.control.fields import (
     Request,
     Sentence,
 )
+from orchestrator.engine.control.schema_application import ApplicationWatch
 from orchestrator.engine.control.schema_lines import Bandwidth
 from orchestrator.engine.control.schema_sets import (
     Mapping,
@@ -296,6 +297,7 @@ class Monitor(Request):
     manual_intervention: bool = True
     insist_without_witness: bool = False
     paces: list[AddressPace] = Field(default=[], max_length=64)
+    application: ApplicationWatch | None = None
 
 
 class FailoverSettings(Request):
@@ -360,6 +362,7 @@ class ProtectionActionKind(StrEnum):
     RELEASE = "release"
     ACKNOWLEDGE = "acknowledge"
     RENEW_SHARES = "renew_shares"
+    ASK_APPLICATION = "ask_application"
     SET_EPOCH = "set_epoch"
 
 

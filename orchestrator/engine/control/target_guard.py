@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from orchestrator.engine.control import guard, takeover
 from orchestrator.engine.control.answers import FenceStatus, ProtectionState
+from orchestrator.engine.control.asking import Asking
 from orchestrator.engine.control.confirming import SystemClock
 from orchestrator.engine.control.documents import ProtectionRecord
 from orchestrator.engine.control.errors import Conflict
@@ -89,6 +90,7 @@ class TargetGuard:
         self._gathering = Refreshing(protection, rooms, self._waiting_since_ns, LOGINS)
         self._since_ns = time.time_ns()
         self._following = Following(protection, rooms, self._is_waiting)
+        self._asking = Asking(protection, rooms, self._is_waiting, lambda: self._watch.enabled)
         self._stop = asyncio.Event()
         self._ended = False
 
@@ -110,6 +112,7 @@ class TargetGuard:
         asyncio.run_coroutine_threadsafe(self._refreshing.run(self._stop), self._loop)
         asyncio.run_coroutine_threadsafe(self._gathering.run(self._stop), self._loop)
         asyncio.run_coroutine_threadsafe(self._following.run(self._stop), self._loop)
+        asyncio.run_coroutine_threadsafe(self._asking.run(self._stop), self._loop)
 
     def let_go(self) -> None:
         """The daemon ends, or the document changed: the watch ends, all else goes on."""
@@ -122,6 +125,7 @@ class TargetGuard:
         self._refreshing.retire()
         self._gathering.retire()
         self._following.retire()
+        self._asking.retire()
         self._executor.retire()
 
     def end(self) -> None:
@@ -158,7 +162,7 @@ class TargetGuard:
             detected_ns=run.began_ns if run else None,
             finished_ns=self._finished_ns(run),
             waiting_for_person=bool(run and run.is_open and run.waits_for),
-            details=details_of(run),
+            details=details_of(run) | self._asking.details,
         )
 
     def _problems(self) -> tuple[str, str, str]:
@@ -233,8 +237,16 @@ class TargetGuard:
                 self._release(action)
             case ProtectionActionKind.SET_EPOCH:
                 self._take_epoch(action)
+            case _:
+                self._beside(action)
+
+    def _beside(self, action: ProtectionAction) -> None:
+        """What changes neither who serves nor who watches."""
+        match action.action:
             case ProtectionActionKind.RENEW_SHARES:
                 self._following.follow()
+            case ProtectionActionKind.ASK_APPLICATION:
+                self._asking.now()
             case ProtectionActionKind.ACKNOWLEDGE:
                 self._rooms.events.tell("failover", f"{self._id}: {action.by or 'a person'} has seen it")
 

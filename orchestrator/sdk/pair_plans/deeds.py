@@ -57,7 +57,8 @@ class PairDeeds:
     on the source when its services run. ``stay`` ends a protection whose target goes on serving. ``clients`` sees that
     clients are served, as a segment of the script that it is given, if any.
 
-    ``starts_anew``: on the way back, services that run on the target meanwhile are started anew on a Windows source, with what depends on them. ``points`` are what the target's engine asks the application.
+    ``starts_anew``: on the way back, services that run on the target meanwhile are started anew on a Windows source, with what depends on them.
+    ``taken_whole``: what a failover did on a target with an engine is never undone in part: the run is resumed, or failed back. ``points`` are what the target's engine asks the application.
     """
 
     takeover: Callable[[Planning], dict[str, Any]] = no_document
@@ -77,5 +78,6 @@ class PairDeeds:
     received: UnderEpoch = nothing_then
     stay: Steps = nothing
     starts_anew: bool = True
+    taken_whole: bool = False
     clients: Callable[[Planning, str], Iterable[Step]] = parts.clients_served
     points: Callable[[Planning], Sequence[Point]] = by_name

@@ -106,7 +106,7 @@ def test_a_custom_script_is_run_by_its_engine_without_a_password_in_its_words() 
             "by DNS only",
         ),
         (
-            {"failover": {"cluster": CLUSTER}, "monitoring": {"cushion_s": 60, "application": {}}},
+            {"failover": {"cluster": CLUSTER, "sql": {}}, "monitoring": {"cushion_s": 60, "application": {}}},
             "not available for a cluster",
         ),
     ],
