@@ -18,6 +18,7 @@ from orchestrator.model.located import Located
 from orchestrator.model.protections import Protection
 from orchestrator.model.provenance import Layer
 from orchestrator.model.servers import Pair, ProtectionId, Server
+from orchestrator.model.settings import Settings
 from orchestrator.model.settings_domain import SambaSettings
 from orchestrator.model.settings_sql import SqlSettings
 from orchestrator.reaching import Reach
@@ -85,11 +86,8 @@ class Proposing:
 
     def _databases(self, pair: Pair, found: Inventory | None, layers: Sequence[Located]) -> Inventory | None:
         """What both SQL Servers say; what people gave wrongly is told later, when all settings are made."""
-        least = {"application": SQL, "source": pair.source.name, "target": pair.target.name, "name": "asked.by.dtam"}
         try:
-            settings, _ = configure.configure(
-                [configure.layer(least | {"failover": {"sql": {}}}, Layer.DEFAULT), *layers]
-            )
+            settings = least_settings(pair, layers)
         except SettingsInvalid:
             return found
         sql = settings.failover.sql or SqlSettings()
@@ -105,3 +103,15 @@ class Proposing:
             problems = f"the addresses of {pair.source.name} or {pair.target.name} changed since they were configured"
             raise SettingsInvalid(problems=problems, advice="give the settings anew, without --reuse")
         return [configure.layer(previous.settings, Layer.PREVIOUS, f"{pair.source.name} and {pair.target.name} before")]
+
+
+def least_settings(pair: Pair, layers: Sequence[Located]) -> Settings:
+    """Settings of a SQL Server's protection as far as they were given, whole enough to reach both instances.
+
+    Raises:
+        SettingsInvalid.
+    """
+    least = {"application": SQL, "source": pair.source.name, "target": pair.target.name, "name": "asked.by.dtam"}
+    lowest = configure.layer(least | {"failover": {"sql": {}}}, Layer.DEFAULT)
+    settings, _ = configure.configure([lowest, *layers])
+    return settings

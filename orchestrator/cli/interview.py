@@ -31,6 +31,23 @@ def complete(pipeline: Pipeline, given: Given, *, modes: frozenset[str] = frozen
         AnswerNeeded: nobody can be asked.
     """
     values: dict[str, Any] = {}
+    given = servers(pipeline, given)
+    if given.value("name") is None:
+        values["name"] = ask("Full name that clients use", what="the name that clients use", flag="--name NAME")
+    if not given.value("connection.roots") and not _shares_tell(pipeline, given):
+        values["connection.roots"] = [_root()]
+    if sys.stdin.isatty():
+        values |= dict(_further(given, modes))
+    return given.also(values)
+
+
+def servers(pipeline: Pipeline, given: Given) -> Given:
+    """Source and target, asked for where they are missing; unprotected ones are marked.
+
+    Raises:
+        AnswerNeeded: nobody can be asked.
+    """
+    values: dict[str, Any] = {}
     found = pipeline.discover() if not (given.value("source") and given.value("target")) else ()
     for setting, flag, question in (
         ("source", "--source", "Which server is to be protected"),
@@ -38,12 +55,6 @@ def complete(pipeline: Pipeline, given: Given, *, modes: frozenset[str] = frozen
     ):
         if given.value(setting) is None:
             values[setting] = _server(found, question, setting, flag, taken=str(values.get("source", "")))
-    if given.value("name") is None:
-        values["name"] = ask("Full name that clients use", what="the name that clients use", flag="--name NAME")
-    if not given.value("connection.roots") and not _shares_tell(pipeline, given):
-        values["connection.roots"] = [_root()]
-    if sys.stdin.isatty():
-        values |= dict(_further(given, modes))
     return given.also(values)
 
 
@@ -58,7 +69,9 @@ def _server(found: tuple[Discovered, ...], question: str, setting: str, flag: st
 
 
 def _shares_tell(pipeline: Pipeline, given: Given) -> bool:
-    """Whether the source's shares say which directories are protected: they always do on Windows."""
+    """Whether the source's shares or its instances say which directories are protected: shares always do on Windows."""
+    if given.value("failover.sql") is not None:
+        return True
     source = pipeline.store.server(str(given.value("source") or ""))
     if source is not None and source.platform is Platform.WINDOWS:
         return True
@@ -73,11 +86,12 @@ def _root() -> dict[str, str]:
 
 def _further(given: Given, modes: frozenset[str]) -> Iterator[tuple[str, Any]]:
     """What has a default of "none", and a person at hand may want."""
-    if given.value("failover.services") is None:
+    own = given.value("failover.sql") is None  # SQL Server's services and health are the plugin's
+    if own and given.value("failover.services") is None:
         yield from _services()
     if given.value("failover.dns.servers") is None:
         yield from _dns(modes)
-    if given.value("failover.health") is None:
+    if own and given.value("failover.health") is None:
         url = _maybe("URL that must answer after a failover, {name} for the clients' name")
         if url:
             yield "failover.health.url", url

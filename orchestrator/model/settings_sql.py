@@ -66,8 +66,8 @@ class LoginTransfer(Tab):
 class SqlLoginSettings(Tab):
     """How dtam logs in. Without ``user`` it is integrated: Kerberos, from the ticket cache or ``keytab_file`` of this machine.
 
-    The password of ``user`` comes from the credential cache (``dtam --sql login``) or ``password_file`` (0600). ``target_*``: for the target's own
-    script, which acts when nobody else is alive. ``encrypt`` false sends even passwords almost in the clear. ``driver``: an ODBC driver's
+    The password of ``user`` comes from the credential cache (``dtam credentials set``) or ``password_file`` (0600). ``target_*``: for the target's own
+    script, which acts when nobody else is alive. ``encrypt`` false leaves all but the log-in readable on the wire. ``driver``: an ODBC driver's
     name or library; absent: Microsoft's 18, else 17, else FreeTDS.
     """
 

@@ -16,7 +16,7 @@ from orchestrator.cli.commands import configure as configuring
 from orchestrator.cli.commands import validate as validating
 from orchestrator.cli.desk import Desk, modes
 from orchestrator.cli.examples import Command
-from orchestrator.cli.interview import complete
+from orchestrator.cli.interview import complete, servers
 from orchestrator.cli.options import json_option, plan_option, yes_option
 from orchestrator.cli.screen import Screen, confirm
 from orchestrator.cli.settings_options import Given, given, reuse_option, settings_options
@@ -70,7 +70,7 @@ def command(
     words = given(file, {"source": source, "target": target, "client_name": client_name}, paths, sets)
     application = desk.chosen_application("setup", words.application)
     reuse = reuse or (file is None and not yes and _wants_previous(desk, application, words))
-    complete_words = words if reuse else complete(desk.pipeline, words, modes=_modes(desk))
+    complete_words = words if reuse else _asked(desk, application, words)
     screen.say("configure", "passed")
     protection = desk.pipeline.configure(application, complete_words.layers, reuse=reuse, name=protection_id)
     configuring.show(screen, protection)
@@ -84,6 +84,15 @@ def command(
     status = overview.gather(desk.pipeline, desk.pipeline.store.protection(protection.id))
     overview.show(screen, status)
     screen.document({"run": run_document(finished.run) if finished else None, "status": status})
+
+
+def _asked(desk: Desk, application: str, words: Given) -> Given:
+    """What is missing, asked for; SQL Server has questions of its own, which come first."""
+    if application == "sql":
+        from orchestrator.cli import interview_sql  # noqa: PLC0415  the others need no driver
+
+        words = interview_sql.complete(desk.pipeline, servers(desk.pipeline, words), advanced=desk.advanced)
+    return complete(desk.pipeline, words, modes=_modes(desk))
 
 
 def _modes(desk: Desk) -> frozenset[str]:
