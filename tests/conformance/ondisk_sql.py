@@ -202,6 +202,8 @@ class SqlDiskHost(DiskHost):
     def run_script(
         self, protection: str, name: str, run_id: str, segments: Sequence[str], *, undo: bool, epoch: int
     ) -> None:
+        with self._world.change() as state:
+            self._own(state)["runs"].setdefault(f"{run_id}.{name}", {"state": "running", "steps": {}})
         for segment in segments:
             deed = segment.removeprefix("sql-")
             if deed in SEGMENTS:

@@ -186,13 +186,23 @@ def lost(of: SqlPair, enabled: dict[str, Any]) -> dict[str, Any]:
     state["sides"]["source"]["services"] |= {of.service: "stopped"}
     if of.windows:
         state["servers"]["alpha"]["down"] = True
+        _with_master(of, state, "target", "ALPHA")
     return state
 
 
 def back_again(of: SqlPair, over: dict[str, Any]) -> dict[str, Any]:
-    """The source is up again; clients wrote on the target meanwhile."""
+    """The source is up again, set up anew where databases alone are protected; clients wrote on the target meanwhile."""
     state: dict[str, Any] = json.loads(json.dumps(over))
+    if of.mode == "database":
+        state["sql"]["source"] |= {"attached": [], "logins": [], "options": []}
     if of.windows:
         state["servers"]["alpha"]["down"] = False
+        _with_master(of, state, "source", "BETA")
         state["servers"]["beta"]["volumes"]["E:"]["data"] += 1
     return state
+
+
+def _with_master(of: SqlPair, state: dict[str, Any], side: str, name: str) -> None:
+    """Storage Replica carries master, and with it the name of whoever wrote it; here it is written down by hand."""
+    if of.mode == "instance":
+        state["sql"][side]["calls_itself"] = name

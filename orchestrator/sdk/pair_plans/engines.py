@@ -105,6 +105,12 @@ def failover(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
         data=planning.data,
         budget_s=budget_s,
     )
+    for step in _taken_over(deeds, planning):
+        yield steps.no_way_back(step, TARGET) if deeds.taken_whole else step
+
+
+def _taken_over(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
+    """What the target's own script does, looked at, and done where it was not."""
     yield from deeds.present(planning)
     yield from deeds.before_services(planning, planning.epoch)
     yield from parts.start_services(planning, TARGET, deeds.guarded(planning, TARGET), script="post_failover")
