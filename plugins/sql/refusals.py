@@ -10,7 +10,7 @@ from orchestrator.model.sql import SqlInstance
 from orchestrator.sdk.application import Planning
 from orchestrator.sdk.pair_plans import parts
 from orchestrator.sdk.pair_plans import volume_links as links
-from plugins.sql import roots, services, told
+from plugins.sql import roots, services, told, unsupported
 from plugins.sql.told import ToldInstance
 
 SOURCE, TARGET = Where.SOURCE, Where.TARGET
@@ -26,6 +26,7 @@ def refusals(kind: str, planning: Planning) -> Iterator[str]:
         yield from _without_engine(planning)
     if kind == "protect":
         yield from _unknown(planning)
+        yield from unsupported.refused(planning)
     if kind == "failback" or (kind == "failover" and planning.graceful):
         yield from parts.changed_scripts(planning)
     if kind in {"restore", "failback"}:
