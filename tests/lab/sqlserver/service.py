@@ -83,7 +83,8 @@ class Service:
     def entry(self) -> Entry:
         """What SQL Browser says of it."""
         said = {name: str(value) for name, value in self.instance.browser_entry().items()}
-        return Entry({**said, "tcp": str(self.port)}, self.settings.hidden)
+        hidden = self.settings.hidden or said.pop("hidden", "") == "True"
+        return Entry({**said, "tcp": str(self.port)}, hidden)
 
     def close(self) -> None:
         """No more connections, then the instance's own orderly end."""

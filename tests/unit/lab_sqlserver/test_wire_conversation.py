@@ -113,6 +113,13 @@ def test_bulk_data_that_nobody_asked_for_ends_the_connection(served: Wire) -> No
     until("the session is closed", lambda: served.instance.sessions[0].closed)
 
 
+def test_bulk_data_is_refused(served: Wire) -> None:
+    with served.guest() as caller:
+        answer = caller.ask(Kind.BATCH, with_headers(utf16("insert bulk t (a int) with (TABLOCK)")))
+        assert number_of(answer) == 4834
+        assert status_of(caller.ask(Kind.BATCH, ONE)) == tokens.COUNTED
+
+
 def test_a_procedure_that_is_not_there(served: Wire) -> None:
     with served.guest() as caller:
         answer = caller.ask(Kind.RPC, with_headers(us_varchar("nonesuch") + b"\0\0"))

@@ -219,6 +219,8 @@ class Conversation:
             case Kind.BATCH:
                 descriptor, text = requests.batch(message.body)
                 self._check(descriptor)
+                if requests.is_bulk_insert(text):
+                    raise SqlFailure(4834, "You do not have permission to use the bulk load statement.")
                 answer.add(of_batch(text) or self._session.execute(text), self._connection.stopped)
             case Kind.RPC:
                 self._calls(message.body, answer)

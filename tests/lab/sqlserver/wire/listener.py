@@ -12,6 +12,14 @@ from tests.lab.sqlserver.wire.connection import Connection, Surroundings
 
 LOG = logging.getLogger(__name__)
 BACKLOG = 128
+KEEP_ALIVE = {socket.TCP_NODELAY: 1, socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 1, socket.TCP_KEEPCNT: 10}
+"""SQL Server asks after half a minute of silence, then every second, whether the caller is still there."""
+
+
+def _keep_alive(accepted: socket.socket) -> None:
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in KEEP_ALIVE.items():
+        accepted.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 class Listener:
@@ -40,7 +48,7 @@ class Listener:
         with contextlib.suppress(OSError):
             while True:
                 accepted, _ = self._socket.accept()
-                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                _keep_alive(accepted)
                 connection = Connection(Channel(accepted), self._surroundings)
                 with self._lock:
                     self._connections.add(connection)

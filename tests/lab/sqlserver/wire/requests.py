@@ -90,6 +90,11 @@ def batch(body: bytes) -> tuple[int | None, str]:
     return descriptor, fields.text(fields.left // 2)
 
 
+def is_bulk_insert(text: str) -> bool:
+    """Whether a batch announces bulk data, which the simulation does not take."""
+    return text[:40].lower().split()[:2] == ["insert", "bulk"]
+
+
 def calls(body: bytes) -> tuple[int | None, list[Call]]:
     """The transaction's descriptor, and the calls in their order."""
     fields = Fields(body)

@@ -22,6 +22,8 @@ UTF8_SUPPORT = 0x0A
 UTF8_SINCE = 15
 """SQL Server 2019: the first that has collations of UTF-8."""
 LOGIN_BYTES = 128 * 1024
+LOGIN_S = 60
+"""How long a caller may take to log in."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,16 @@ class Welcome:
 
     def receive(self, channel: Channel) -> Guest | None:
         """Let a caller in; None when it was refused and told so. Raises Malformed, OSError or ssl.SSLError."""
+        channel.socket.settimeout(LOGIN_S)
         login_only = self._agree(channel)
         message = _read(channel, Kind.LOGIN7)
         encrypted = channel.encrypted and not login_only
         if login_only:
             channel.end_tls()
         asked = login7.parse(message.body)
-        return self._log_in(channel, asked, encrypted)
+        guest = self._log_in(channel, asked, encrypted)
+        channel.socket.settimeout(None)
+        return guest
 
     def _agree(self, channel: Channel) -> bool:
         """PRELOGIN, and TLS where it is agreed upon; True when it is for the log-in only."""
