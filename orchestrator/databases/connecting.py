@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from orchestrator.databases.browser import ask_port
+from orchestrator.databases.cells import number
 from orchestrator.databases.drivers import Driver, chosen
-from orchestrator.databases.errors import DriverMissing, SqlError, SqlSecretUnusable, SqlUnreachable
+from orchestrator.databases.errors import DriverMissing, SqlError, SqlSecretUnusable, SqlTooOld, SqlUnreachable
 from orchestrator.databases.failures import explained
 from orchestrator.databases.odbc import connection_string, freetds_settings
 from orchestrator.databases.session import OdbcSession
@@ -60,7 +61,16 @@ def connect(access: SqlAccess, passwords: Passwords | None = None) -> OdbcSessio
         raise SqlSecretUnusable(server=access.label, who=who, reason=error, advice=error.hint) from error
     except odbc.Error as error:
         raise explained(error, access.label, who) from None  # its arguments are the driver's words, never ours
-    return OdbcSession(connection, access.label, who)
+    session = OdbcSession(connection, access.label, who)
+    version = str(connection.getinfo(odbc.SQL_DBMS_VER))
+    if 0 < number(version.partition(".")[0]) < driver.oldest_major:
+        session.close()
+        reason = f"{driver.name} does not serve it"
+        advice = (
+            "use an older driver for it: failover.sql.login.driver names one; Microsoft's 17 serves 2008, FreeTDS 2005"
+        )
+        raise SqlTooOld(server=access.label, version=version, reason=reason, advice=advice)
+    return session
 
 
 def _pyodbc() -> Any:
