@@ -106,7 +106,7 @@ def handing(planning: Planning) -> Iterator[Step]:
     if not told.is_whole(planning.protection.settings):
         for one in told.instances(planning):
             if told.settings_of(planning.protection.settings).logins.transfer:
-                yield sql_from_here(TARGET, deeds.kept_for_return(planning, one))
+                yield sql_from_here(SOURCE, deeds.kept_for_return(planning, one))
             yield _by_target(planning, "pre_failback", deeds.detached(planning, TARGET, one), planning.epoch)
 
 

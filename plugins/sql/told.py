@@ -29,6 +29,7 @@ class ToldFile(msgspec.Struct, frozen=True, omit_defaults=True):
     source: str
     target: str
     kind: str = "rows"
+    name: str = ""
 
     def on(self, where: Where) -> str:
         """Where it lies on a side."""
@@ -156,7 +157,7 @@ def _in_order(files: Iterable[SqlFile]) -> list[SqlFile]:
 
 
 def _file(placing: Placing, instance: str, file: SqlFile) -> ToldFile:
-    return ToldFile(file.path, placing.on_target(instance, file), file.kind)
+    return ToldFile(file.path, placing.on_target(instance, file), file.kind, file.name)
 
 
 def _account(side: SideInventory, name: str, found: SqlInstance | None) -> str:
@@ -175,9 +176,19 @@ def engine_account(found: SqlInstance) -> str:
 
 
 def documents(planning: Planning) -> dict[str, Any]:
-    """What both hosts keep of it."""
+    """What both hosts keep of it; ``databases`` are told once more as they lie on the target, for whoever compares protections."""
     known = instances(planning)
-    return {"sql": {"mode": settings_of(planning.protection.settings).mode, "instances": msgspec.to_builtins(known)}}
+    there = [
+        {"instance": one.name, "name": database.name, "files": [_there(file) for file in database.files]}
+        for one in known
+        for database in one.databases
+    ]
+    mode = settings_of(planning.protection.settings).mode
+    return {"sql": {"mode": mode, "instances": msgspec.to_builtins(known), "databases": there}}
+
+
+def _there(file: ToldFile) -> dict[str, str]:
+    return {"name": file.name, "path": file.target, "kind": file.kind}
 
 
 def files(told: Iterable[ToldInstance]) -> list[ToldFile]:

@@ -28,7 +28,7 @@ def keep_ready(planning: Planning, _epoch: int) -> Iterator[Step]:
     settings = planning.protection.settings
     if not told.is_whole(settings) and told.settings_of(settings).logins.transfer:
         for one in told.instances(planning):
-            yield sql_from_here(SOURCE, deeds.kept(planning, one, deeds.FRESH_S))
+            yield sql_from_here(TARGET, deeds.kept(planning, one, deeds.FRESH_S))
 
 
 def take_addresses(planning: Planning, epoch: int) -> Iterator[Step]:
@@ -49,7 +49,7 @@ def handing(planning: Planning) -> Iterator[Step]:
         return
     for one in told.instances(planning):
         if told.settings_of(planning.protection.settings).logins.transfer:
-            yield sql_from_here(TARGET, deeds.kept_for_return(planning, one))
+            yield sql_from_here(SOURCE, deeds.kept_for_return(planning, one))
         yield sql_from_here(TARGET, deeds.detached(planning, TARGET, one))
 
 

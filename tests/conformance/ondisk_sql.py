@@ -128,8 +128,9 @@ class DiskSql:
 
     def look(self, where: Where, deed: str, document: Mapping[str, Any]) -> SqlLook:
         state = self._world.state
-        if not self._answers(state, where.value):
-            raise TryAgain(f"{where} does not answer", after_s=0.1)
+        asked = where.other if deed == "keep-logins" else where
+        if not self._answers(state, asked.value):
+            raise TryAgain(f"{asked} does not answer", after_s=0.1)
         own = state["sql"][where.value]
         looks: dict[str, Callable[[], bool]] = {
             "ready": lambda: set(document["databases"]) - {"master", "model", "msdb"} <= set(own["attached"]),
@@ -174,6 +175,8 @@ class DiskSql:
                 raise TryAgain("not ready yet", after_s=0.1)
 
     def undo(self, where: Where, deed: str, document: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+        if deed == "keep-logins":
+            return
         if not self._answers(self._world.state, where.value):
             raise TryAgain(f"{where} does not answer", after_s=0.1)
         word = {
