@@ -51,14 +51,17 @@ def inventory(ports: Ports, settings: Settings) -> Inventory:
     )
 
 
-def asked(settings: Settings) -> WindowsAsk:
-    """What is asked of a Windows host beyond the usual."""
+def asked(settings: Settings, where: Where) -> WindowsAsk:
+    """What is asked of a Windows host beyond the usual: whether clients come through its firewall to the instances, and to SQL Browser."""
     replica = ("StorageReplica",) if settings.connection.replication == "storage_replica" else ()
-    return WindowsAsk(registry=REGISTRY, modules=(*MODULES, *replica))
+    instances = told.settings_of(settings).instances
+    doors = [f"tcp {port}" for one in instances if (port := one.port(where)) is not None]
+    doors += ["udp 1434"] if any(not is_default(one.name) for one in instances) else []
+    return WindowsAsk(registry=REGISTRY, modules=(*MODULES, *replica), firewall_ports=tuple(doors))
 
 
 def _windows(ports: Ports, settings: Settings, where: Where) -> SideInventory:
-    side = windows_side(ports, settings, where, asked(settings))
+    side = windows_side(ports, settings, where, asked(settings, where))
     return msgspec.structs.replace(side, parts=parts_of(ports.host(where)))
 
 
