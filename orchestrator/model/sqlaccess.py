@@ -98,6 +98,6 @@ def _of_target(login: SqlLoginSettings, directory: DirectorySettings | None, tar
     user = login.target_user or login.user
     if user is not None and login.target_password_file is not None:
         return {"user": user, "password_file": login.target_password_file}
-    principal = login.target_principal or (directory.target_principal if directory else None) or f"{target.name}$"
+    principal = login.target_principal or (directory.target_principal if directory else None) or f"{target.name.upper()}$"
     keytab = login.target_keytab_file or (directory.target_keytab_file if directory else "/etc/krb5.keytab")
     return {"principal": principal, "keytab": keytab}

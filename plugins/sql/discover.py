@@ -15,6 +15,8 @@ from orchestrator.sdk.addressing import address_pairs, resolvers, takeable
 from plugins.sql import roots, services
 
 NAME = "sql"
+HEALTH_TIMEOUT_S = 15.0
+"""A program is started, a driver loaded, a log-in made."""
 
 
 def defaults(pair: Pair, found: Inventory | None, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,6 +27,7 @@ def defaults(pair: Pair, found: Inventory | None, given: Mapping[str, Any]) -> d
     failover: dict[str, Any] = {
         "sql": {},
         "services": _services(sql, found, windows=windows),
+        "health": {"timeout_s": HEALTH_TIMEOUT_S},
         "dns": {"addresses": [{"source": one, "target": other} for one, other in pairs]},
     }
     if found is not None:

@@ -24,6 +24,7 @@ from orchestrator.scripting import (
     template_names,
 )
 from tests.lab.scripts import ScriptHost, step
+from tests.unit.scripting import sql_cases
 
 GOLDEN = Path(__file__).parent / "golden"
 RUNTIME = (resources.files("scripts") / "templates/common/runtime.sh").read_text().rstrip("\n")
@@ -141,6 +142,7 @@ CASES = {
         "post_failover",
         [step("refresh-names", "common/refresh_names", "register the names again", **DNS)],
     ),
+    "sql": sql_cases.CASE,
 }
 
 
