@@ -15,6 +15,7 @@ import pkgutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 
@@ -28,6 +29,7 @@ from orchestrator.model.settings import Settings
 from orchestrator.sdk.checks import Check
 from plugins.fileserver.application import FileServer
 from plugins.sql.application import SqlServer
+from plugins.sql.matrix import COLUMNS, FIRST_ON_LINUX, FIRST_REACHABLE, Column
 
 PAGES = Path(__file__).parent / "reference"
 PROGRAMS = (
@@ -155,6 +157,8 @@ def _default(field: FieldInfo) -> str:
         return "must be given"
     if isinstance(field.default, BaseModel) or field.default in (None, (), {}, ""):
         return ""
+    if isinstance(field.default, tuple) and all(isinstance(one, BaseModel) for one in field.default):
+        return f"`{[one.model_dump(exclude_none=True) for one in field.default]}`"
     return f"`{str(field.default).lower() if isinstance(field.default, bool) else field.default}`"
 
 
@@ -245,6 +249,29 @@ def sql_checks_page() -> str:
             parts += [f"- why: {said['why']}", f"  - remedy: {said['remedy']}", f"  - fix: {fix}"]
         parts.append("")
     return "\n".join(parts).rstrip() + "\n"
+
+
+def supported_page() -> str:
+    """The table of supported configurations, row by row."""
+    head = [
+        "# Supported configurations of SQL Server",
+        "",
+        GENERATED,
+        "",
+        "Out of `plugins/sql/matrix.py`. The columns of 2000, 2005, 2008 and Express are those of the Application Manager guide; what came later goes",
+        f"on as 2008. Versions before {FIRST_REACHABLE} are recognised and refused: the driver of today does not speak to them. Linux is {FIRST_ON_LINUX} and later.",
+        "",
+        "In instance mode both servers run the same version. In database mode the target may be newer: a migration, one way; a failback is refused.",
+        "A pair of clusters is supported by this table; dtam recognises it, and says what a person does: it brings no resources online itself yet.",
+        "`dtam --sql validate` refuses what is not supported (`supported-configuration`), and so does `dtam --sql enable`.",
+        "",
+        f"| | {' | '.join(COLUMNS)} |",
+        f"|---|{'---|' * len(COLUMNS)}",
+    ]
+    for row in (field.name for field in fields(Column)):
+        answers = " | ".join(str(getattr(column, row)) for column in COLUMNS.values())
+        head.append(f"| {row.replace('_', ' ')} | {answers} |")
+    return "\n".join([*head, ""])
 
 
 def _row(one: Check) -> str:
@@ -355,6 +382,7 @@ def main() -> int:
         "protection-file.md": settings_page(),
         "checks.md": checks_page(),
         "checks-sql.md": sql_checks_page(),
+        "supported-configurations.md": supported_page(),
     }
     old = [name for name, text in pages.items() if not (PAGES / name).exists() or (PAGES / name).read_text() != text]
     if "--check" in sys.argv[1:]:
