@@ -104,7 +104,7 @@ class Procedures:
     def _go(self, prepared: Prepared, given: Sequence[Argument], answer: Answer) -> None:
         if self.stopped():
             return
-        parameters = _matched(prepared.declared, given)
+        parameters = _matched(prepared, given)
         answer.add(self.session.execute(prepared.sql, parameters), self.stopped)
 
 
@@ -143,16 +143,21 @@ def _statement(arguments: Sequence[Argument], procedure: str) -> Prepared:
     return Prepared(_text(arguments, 2, procedure, "@stmt"), declared)
 
 
-def _matched(declared: Sequence[Declared], given: Sequence[Argument]) -> list[Parameter]:
+def _matched(prepared: Prepared, given: Sequence[Argument]) -> list[Parameter]:
     """Declared parameters with their values: by name where the caller names them, else in their order."""
+    declared = prepared.declared
     named = {one.name.lower(): one for one in given if one.name}
     if len(given) > len(declared):
         raise SqlFailure(8144, "Procedure or function has too many arguments specified.", state=2)
+    if unknown := set(named) - {one.name.lower() for one in declared}:
+        message = f"{named[min(unknown)].name} is not a parameter for procedure ."
+        raise SqlFailure(8145, message)
     found: list[Parameter] = []
     for at, one in enumerate(declared):
         argument = named.get(one.name.lower()) or (given[at] if at < len(given) and not given[at].name else None)
         if argument is None or argument.default:
-            message = f"The parameterized query expects the parameter '{one.name}', which was not supplied."
+            query = f"({','.join(each.name for each in declared)}){prepared.sql}"[:60]
+            message = f"The parameterized query '{query}' expects the parameter '{one.name}', which was not supplied."
             raise SqlFailure(8178, message)
         found.append((one.name, one.type, argument.value))
     return found
