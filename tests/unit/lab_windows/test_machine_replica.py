@@ -6,40 +6,14 @@ import pytest
 
 from tests.lab.windows.machine.refusals import Refused
 from tests.lab.windows.machine.replica_wire import Unreachable
-from tests.lab.windows.machine.settings import GIB, Hooks, VolumeSettings
-
-LOG = 1 << 30
+from tests.lab.windows.machine.settings import GIB, VolumeSettings
+from tests.unit.lab_windows.replicas import LOG, partner, two
 
 
 @pytest.fixture
 def pair(build):
     """A source and a destination that know of each other, with groups."""
-    machines = [build(name, Hooks(peers={}), features=("Storage-Replica",)) for name in ("A1", "B1")]
-    for machine, other in (
-        (machines, reversed(machines)) if False else ((machines[0], machines[1]), (machines[1], machines[0]))
-    ):
-        other.hooks.peers[machine.computer.name] = machine.hooks.peers[machine.computer.name] = machine.replica.listen(
-            "127.0.0.1"
-        )
-    for machine in machines:
-        machine.replica.create(f"rg{machine.computer.name}", ["E:"], "L:", LOG)
-    return machines
-
-
-def partner(source, destination):
-    group = source.replica.get(f"rg{source.computer.name}")
-    there = f"rg{destination.computer.name}"
-    join = {
-        "op": "join",
-        "group": there,
-        "source": source.computer.name,
-        "source_group": group["name"],
-        "generation": 1,
-        "mode": "Synchronous",
-    }
-    source.replica.ask(destination.computer.name, join)
-    source.replica.make_source(group, destination.computer.name, there, mode="Synchronous")
-    return group, destination.replica.get(there)
+    return two(build)
 
 
 def test_the_destination_has_the_last_consistent_state_after_the_source_died(pair, build):

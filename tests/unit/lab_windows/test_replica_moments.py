@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import threading
 from pathlib import Path
 
 import pytest
 
 from tests.lab.sqldisk import Disk
+from tests.lab.waiting import until
 from tests.lab.windows.disk import DiskServer, Rounds, Writers
+from tests.lab.windows.machine.machine import Machine
 from tests.lab.windows.machine.replica_data import NOTHING, Image, Kept, difference, taken
+from tests.unit.lab_windows.replicas import partner, two
 
 BLOCK = 4096
+
+
+@pytest.fixture
+def pair(build):
+    """A source and a destination that know of each other, with groups."""
+    return two(build)
 
 
 def tree(root: Path) -> dict[str, object]:
@@ -142,3 +152,62 @@ def test_a_writer_is_told_that_the_volume_is_out_of_use(tmp_path):
         pass
     disk.close()
     server.close()
+
+
+class Load:
+    """Eight writers of one SQLite database on E: of a machine; what they were told is written is in ``acknowledged``."""
+
+    def __init__(self, machine: Machine, place: Path) -> None:
+        self.file = machine.files.open_path("E:\\x.mdf")
+        self.acknowledged: list[tuple[int, int]] = []
+        self.over = threading.Event()
+        self._server = DiskServer(place, machine.replica.writers, lambda: None, lambda: machine.replica.carried("E"))
+        self._disk, self._own = Disk(place), threading.Lock()
+        with contextlib.closing(sqlite3.connect(self.file)) as opened:
+            opened.executescript("PRAGMA journal_mode=WAL; CREATE TABLE t (writer, number)")
+        self._writers = [threading.Thread(target=self._write, args=(one,)) for one in range(8)]
+        for one in self._writers:
+            one.start()
+
+    def _write(self, writer: int) -> None:
+        with contextlib.closing(sqlite3.connect(self.file, isolation_level=None)) as opened:
+            number = 0
+            while not self.over.is_set():
+                number += 1
+                with self._disk.writing(), self._own:
+                    opened.execute("INSERT INTO t VALUES (?, ?)", (writer, number))
+                self.acknowledged.append((writer, number))
+
+    def end(self) -> None:
+        self.over.set()
+        for one in self._writers:
+            one.join()
+        self._disk.close()
+        self._server.close()
+
+
+def there(copy: Path) -> list[tuple[int, int]]:
+    """The rows of a copied database, which is whole."""
+    with contextlib.closing(sqlite3.connect(copy / "x.mdf")) as opened:
+        assert opened.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        return opened.execute("SELECT writer, number FROM t ORDER BY writer, number").fetchall()
+
+
+def test_a_database_is_whole_at_the_destination_whenever_it_is_looked_at(pair, tmp_path):
+    a, b = pair
+    _, group = partner(a, b)
+    load = Load(a, tmp_path / "disk")
+    a.tick()
+    try:
+        for look in range(6):
+            until("more is written", lambda look=look: len(load.acknowledged) > 60 * (look + 1))
+            promised = list(load.acknowledged)
+            b.replica.mount(group, copy := tmp_path / f"look{look}")
+            found = there(copy)
+            b.replica.dismount(group) if look < 5 else None
+            assert set(promised) <= set(found)
+            for writer in range(8):
+                own = [number for one, number in found if one == writer]
+                assert own == list(range(1, len(own) + 1))
+    finally:
+        load.end()
