@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from orchestrator.directory.errors import AccountMissing, DirectoryError, EntryMissing
 from orchestrator.directory.opening import open_directory
@@ -32,19 +32,23 @@ class DirectoryView:
         self._open = open_session
         self._now_ns = now_ns
 
-    def look(self, source: str, target: str, client_name: str) -> DomainInventory:
-        """Both accounts, who holds their service names, the clock; what cannot be asked is a problem in words, never raised."""
+    def look(self, source: str, target: str, client_name: str, spns: Sequence[str] = ()) -> DomainInventory:
+        """Both accounts, who holds their service names and ``spns``, the clock; what cannot be asked is a problem in words, never raised."""
         try:
             with self._open(self._access) as session:
-                return self._look(session, source, target, client_name)
+                return self._look(session, source, target, client_name, spns)
         except DirectoryError as error:
             return DomainInventory(True, f"{error}. {error.hint}".strip(". "), self._access.domain)
 
-    def _look(self, session: Directory, source: str, target: str, client_name: str) -> DomainInventory:
+    def _look(
+        self, session: Directory, source: str, target: str, client_name: str, spns: Sequence[str]
+    ) -> DomainInventory:
         facts = session.facts()
         forest = Forest(session, facts)
         ours, theirs = (_account(session, name) for name in (source, target))
-        wanted = service_names(ours, client_name) if ours else ()
+        hosts = dict.fromkeys(name.lower() for name in (ours.dns_name if ours else "", client_name) if name)
+        more = [spn.replace("{host}", host) for host in hosts for spn in spns]
+        wanted = (*(service_names(ours, client_name) if ours else ()), *more)
         return DomainInventory(
             asked=True,
             domain=facts.domain,

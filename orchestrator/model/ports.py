@@ -244,8 +244,11 @@ class NameService(Protocol):
 class DomainView(Protocol):
     """The directory, as far as inventory and checks need it."""
 
-    def look(self, source: str, target: str, client_name: str) -> DomainInventory:
-        """Both accounts, who holds their service names, the clock; what cannot be asked is a problem in words, never raised."""
+    def look(self, source: str, target: str, client_name: str, spns: Sequence[str] = ()) -> DomainInventory:
+        """Both accounts, who holds their service names, the clock; what cannot be asked is a problem in words, never raised.
+
+        ``spns`` are further names whose holders are looked for, ``{host}`` being each full name of the source: ``MSSQLSvc/{host}:1433``.
+        """
         ...
 
 

@@ -57,9 +57,9 @@ def names_of(ports: Ports, settings: Settings) -> NameInventory:
     return NameInventory(records, changes, resolved, tuple(dict.fromkeys(problems)), query)
 
 
-def domain_of(ports: Ports, settings: Settings, source: str, target: str) -> DomainInventory:
-    """Both accounts, by their names, and who holds their service names."""
-    return DomainInventory() if ports.domain is None else ports.domain.look(source, target, settings.name)
+def domain_of(ports: Ports, settings: Settings, source: str, target: str, spns: Sequence[str] = ()) -> DomainInventory:
+    """Both accounts, by their names, and who holds their service names, and ``spns`` of each name of the source."""
+    return DomainInventory() if ports.domain is None else ports.domain.look(source, target, settings.name, spns)
 
 
 def witness_of(ports: Ports, settings: Settings) -> WitnessInventory:

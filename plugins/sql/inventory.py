@@ -46,9 +46,20 @@ def inventory(ports: Ports, settings: Settings) -> Inventory:
         target=_with_paths(target, ports, settings, TARGET, source, windows=windows),
         paired=None if windows else paired(ports),
         names=names_of(ports, settings),
-        domain=domain_of(ports, settings, account_of(source), account_of(target)),
+        domain=domain_of(ports, settings, account_of(source), account_of(target), service_names(source, settings)),
         witness=witness_of(ports, settings),
     )
+
+
+def service_names(source: SideInventory, settings: Settings) -> tuple[str, ...]:
+    """Those that clients of the source's instances ask tickets for, with ``{host}`` for its names: by port and, if it has one, by name."""
+    found: list[str] = []
+    for one in told.settings_of(settings).instances:
+        known = source.sql.instance(one.name) if source.sql else None
+        port = known.port if known is not None and known.port else one.port(SOURCE)
+        found += [f"MSSQLSvc/{{host}}:{port}"] if port else []
+        found += ["MSSQLSvc/{host}" if is_default(one.name) else f"MSSQLSvc/{{host}}:{one.name}"]
+    return tuple(dict.fromkeys(found))
 
 
 def asked(settings: Settings, where: Where) -> WindowsAsk:
