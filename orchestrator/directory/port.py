@@ -233,6 +233,14 @@ class Directory(Protocol):
         """
         ...
 
+    def account(self, name: str) -> Entry:
+        """Any account: a computer's as ``computer`` has it, a user's or a managed service's by its ``sAMAccountName``.
+
+        Raises:
+            AccountMissing: there is none.
+        """
+        ...
+
     def controllers(self) -> tuple[Controller, ...]:
         """The controllers of this domain, ordered by name."""
         ...

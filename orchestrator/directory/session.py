@@ -135,6 +135,12 @@ class LdapDirectory:
             raise AccountMissing(domain=self._access.domain, account=name, advice=advice)
         return found
 
+    def account(self, name: str) -> Entry:
+        """Any account: a computer's, a user's or a managed service's."""
+        filter_ = f"(&(objectClass=user)(sAMAccountName={filter_text(name)}))"
+        found = next(self.find(self.facts().base_dn, filter_, ["*"]), None)
+        return found or self.computer(name)
+
     def controllers(self) -> tuple[Controller, ...]:
         """The controllers of this domain, ordered by name."""
         return listed_controllers(self, self._access)

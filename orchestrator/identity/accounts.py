@@ -171,7 +171,7 @@ class SpnMover:
     # -- reading
 
     def _look(self, spns: Iterable[str]) -> _Seen:
-        source, target = (self._directory.computer(one) for one in (self._pair.source, self._pair.target))
+        source, target = (self._directory.account(one) for one in (self._pair.source, self._pair.target))
         ours = {source.dn.lower(), target.dn.lower()}
         fresh = [self._directory.read(one.dn, [ATTRIBUTE]) for one in (source, target)]
         source, target = (

@@ -125,6 +125,18 @@ class DirectoryConformance:
 
         asked(deed)
 
+    def test_any_account_is_found_by_its_name(self, asked):
+        def deed(directory, place):
+            service = f"CN=conf-sql,{place}"
+            directory.add(service, {"objectClass": ["user"], "sAMAccountName": ["conf-sql"]})
+            dn = computer(directory, place, "CONF-BETA", dNSHostName=["conf-beta.lab.example"])
+            assert directory.account("conf-sql").dn == service
+            assert {directory.account(name).dn for name in ("CONF-BETA$", "conf-beta.lab.example")} == {dn}
+            with pytest.raises(AccountMissing, match="conf-nobody"):
+                directory.account("conf-nobody")
+
+        asked(deed)
+
     def test_a_search_finds_what_the_filter_says_and_nothing_else(self, asked):
         def deed(directory, place):
             odd = "a*b (c) \\ d"

@@ -110,6 +110,11 @@ class MemoryDirectory:
                 return entry
         raise AccountMissing(domain="lab.example", account=name, advice="join it")
 
+    def account(self, name: str) -> Entry:
+        """By its name, whatever it is; else as a computer."""
+        named = (one for one in self.objects.values() if (one.first("sAMAccountName") or "").lower() == name.lower())
+        return next(named, None) or self.computer(name)
+
     def domains(self) -> tuple[str, ...]:
         """A second one as soon as there is anything in it, or nobody to ask about it."""
         return ("lab.example",) if self.elsewhere == [] else ("lab.example", "other.example")

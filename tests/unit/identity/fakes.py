@@ -50,6 +50,9 @@ class FakeDirectory:
             raise AccountMissing(domain="lab.example", account=name, advice="")
         return self._entry(name)
 
+    def account(self, name):
+        return self.computer(name)
+
     def find(self, base, filter_, attributes, scope="subtree"):
         wanted = {part.partition("=")[2].lower() for part in filter_.strip("(|)").split(")(")}
         return [self._entry(one) for one, spns in self.accounts.items() if wanted & {spn.lower() for spn in spns}]
