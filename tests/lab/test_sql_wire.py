@@ -311,6 +311,17 @@ def test_another_database(served: Wire, driver: str) -> None:
         assert connection.getinfo(pyodbc.SQL_DATABASE_NAME) == "sales"
 
 
+def test_several_statements_at_once_are_refused(served: Wire) -> None:
+    """MARS is not agreed upon: Microsoft's driver gives up then, FreeTDS goes on without."""
+    import pyodbc
+
+    with pytest.raises(pyodbc.Error):
+        connect(served, DRIVER_18, MARS_Connection="yes")
+    assert served.instance.logins == []
+    with connect(served, FREETDS, MARS_Connection="yes") as connection:
+        assert connection.execute("SELECT 1").fetchval() == 1
+
+
 def test_a_running_statement_is_cancelled(served: Wire, driver: str) -> None:
     import pyodbc
 

@@ -26,7 +26,7 @@ from tests.lab.sqlserver.wire.welcoming import Guest, Welcome
 
 LOG = logging.getLogger(__name__)
 WAITING_REQUESTS = 4
-LOOK_S = 0.25
+LOOK_S = 0.5
 """How often an idle connection looks whether its session was ended by somebody else."""
 
 
