@@ -49,9 +49,10 @@ class QueueSettings(Request):
     """How much each replica of this engine may queue: ``disk_limit_bytes`` None is unlimited, 0 no disk queue.
 
     What is queued is always on the disk as well before it is acknowledged; no disk queue means that no more waits there than in memory.
+    Memory holds little by default, because what it does not hold is read from the log, which the page cache has anyway.
     """
 
-    memory_limit_bytes: Bytes = 128 * MIB
+    memory_limit_bytes: Bytes = 32 * MIB
     disk_limit_bytes: Bytes | None = None
     minimum_free_bytes: Bytes = 50 * MIB
     alert_percent: int = Field(default=50, ge=1, le=100)
