@@ -55,12 +55,26 @@ def _now(planning: Planning) -> Iterator[Moved]:
     known = {one.name.lower(): one for one in told.instances(planning)}
     for one in told.settings_of(planning.protection.settings).instances:
         instance = known[one.name.lower()]
-        ours = _account(instance.account) or taken.source_account(planning).name
-        theirs = _account(instance.target_account) or taken.own_account(planning)
+        holder = _holder(planning)
+        ours = _account(instance.account) or holder or taken.source_account(planning).name
+        theirs = _account(instance.target_account) or _same(holder) or taken.own_account(planning)
         if ours.lower() != theirs.lower():
             found.setdefault((ours, theirs), []).extend(_names(planning, one))
     for (ours, theirs), names in found.items():
         yield Moved(ours, theirs, tuple(dict.fromkeys(names)))
+
+
+def _holder(planning: Planning) -> str:
+    """Who holds the service names now, as the directory says; empty where nobody does, or it was not asked."""
+    held = (
+        accounts for spn, accounts in planning.inventory.domain.holders if spn.lower().startswith(f"{CLASS.lower()}/")
+    )
+    return next((accounts[0] for accounts in held if accounts), "")
+
+
+def _same(holder: str) -> str:
+    """Where an account that is no computer's holds the names, and the target does not tell its own, both sides have that one's key."""
+    return "" if holder.endswith("$") else holder
 
 
 def _names(planning: Planning, one: InstanceSettings) -> Iterator[str]:
