@@ -20,7 +20,7 @@ from orchestrator.databases.cells import number
 from orchestrator.databases.drivers import Driver, chosen
 from orchestrator.databases.errors import DriverMissing, SqlError, SqlSecretUnusable, SqlTooOld, SqlUnreachable
 from orchestrator.databases.failures import explained
-from orchestrator.databases.odbc import connection_string, freetds_settings
+from orchestrator.databases.odbc import connection_string, freetds_settings, named_host
 from orchestrator.databases.session import OdbcSession
 from orchestrator.directory.errors import DirectoryError
 from orchestrator.directory.port import DirectoryAccess
@@ -53,7 +53,7 @@ def connect(access: SqlAccess, passwords: Passwords | None = None) -> OdbcSessio
     try:
         with ExitStack() as held:
             more = held.enter_context(_tickets(access)) if access.user is None else {}
-            more |= held.enter_context(_trust(driver, access))
+            more |= held.enter_context(_told(driver, access, port))
             held.enter_context(_environment(more))
             text = connection_string(driver, access, port, password)
             connection = odbc.connect(text, autocommit=True, timeout=access.timeout_s)
@@ -150,15 +150,15 @@ def _tickets(access: SqlAccess) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def _trust(driver: Driver, access: SqlAccess) -> Iterator[dict[str, str]]:
-    """Whom the driver trusts, in the way that it wants to be told."""
+def _told(driver: Driver, access: SqlAccess, port: int) -> Iterator[dict[str, str]]:
+    """Whom the driver trusts, in the way that it wants to be told; FreeTDS is told all but the log-in so."""
     if not driver.is_freetds:
         yield {"SSL_CERT_FILE": access.ca_file} if access.ca_file else {}
         return
     place = new_directory("freetds-")
     try:
         path = place / "freetds.conf"
-        path.write_text(freetds_settings(access), encoding="utf-8")
+        path.write_text(freetds_settings(access, port, named_host(access)), encoding="utf-8")
         yield {"FREETDSCONF": str(path)}
     finally:
         shutil.rmtree(place, ignore_errors=True)

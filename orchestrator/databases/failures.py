@@ -77,6 +77,11 @@ def _certificate(server: str, _who: str, says: str, _number: int) -> SqlError:
     return SqlCertificateRefused(server=server, reason=says)
 
 
+def _freetds_trust(server: str, _who: str, _says: str, _number: int) -> SqlError:
+    reason = "FreeTDS ends the session before the log-in: the certificate is of another authority or name, or TLS is not offered"
+    return SqlCertificateRefused(server=server, reason=reason)
+
+
 def _kerberos(server: str, who: str, says: str, _number: int) -> SqlError:
     advice = (
         "get a ticket (kinit), or give principal and keytab_file; its service name is MSSQLSvc/NAME:PORT: setspn -Q"
@@ -118,6 +123,7 @@ _Makes = Callable[[str, str, str, int], SqlError | TryAgain]
 _KINDS: tuple[tuple[_Fits, _Makes], ...] = (
     (lambda state, text, _n: state in {"IM002", "IM003", "IM004", "IM005"} or "Can't open lib" in text, _missing),
     (lambda _s, text, _n: "certificate" in text.lower() and "ertificate file" not in text, _certificate),
+    (lambda _s, text, _n: "[FreeTDS]" in text and "Unable to connect to data source" in text, _freetds_trust),
     (lambda _s, text, _n: bool(re.search(r"unsupported protocol|wrong version number|TDS version", text)), _too_old),
     (lambda _s, text, _n: bool(re.search(r"SSPI|GSSAPI|Kerberos", text)), _kerberos),
     (lambda _s, _t, found: bool(found & LATER), _later),

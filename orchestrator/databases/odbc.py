@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 
 from orchestrator.databases.drivers import Driver
 from orchestrator.model.sqlaccess import SqlAccess
 
 APPLICATION = "dtam"
+SECTION = "dtam"
 
 
 def connection_string(driver: Driver, access: SqlAccess, port: int, password: str) -> str:
     """The words for a driver. Kerberos is asked for the name that the server is known as."""
     words = {"Driver": driver.name, "APP": APPLICATION, "Database": "master"}
-    words |= _freetds(access, port) if driver.is_freetds else _microsoft(access, port)
+    words |= _freetds() if driver.is_freetds else _microsoft(access, port)
     if access.user is not None:
         words |= {"UID": access.user, "PWD": password}
     else:
@@ -30,17 +32,32 @@ def _microsoft(access: SqlAccess, port: int) -> dict[str, str]:
     return words
 
 
-def _freetds(access: SqlAccess, port: int) -> dict[str, str]:
-    return {"Server": access.host, "Port": str(port), "TDS_Version": "7.4", "ClientCharset": "UTF-8"}
+def _freetds() -> dict[str, str]:
+    """Everything else stands in its file: it looks at that for a server that is named only."""
+    return {"Servername": SECTION, "ClientCharset": "UTF-8"}
 
 
-def freetds_settings(access: SqlAccess) -> str:
-    """FreeTDS's file: it looks at a certificate only where an authority is named, and knows a server by what it was connected to."""
-    lines = ["[global]", f"encryption = {'require' if access.encrypt else 'request'}"]
+def freetds_settings(access: SqlAccess, port: int, host: str) -> str:
+    """FreeTDS's file for one connection to ``host``. It knows a server by what it is connected to, and looks at a certificate only where an authority is named.
+
+    Connected by address it verifies the authority, not the name, unless the server is known by its address.
+    """
+    lines = [f"[{SECTION}]", f"host = {host}", f"port = {port}", "tds version = 7.4"]
+    lines.append(f"encryption = {'require' if access.encrypt else 'request'}")
     if access.encrypt and not access.trust_server_certificate:
+        by_name = host == access.known_as or not _is_address(host)
         lines.append(f"ca file = {access.ca_file or 'system'}")
-        lines.append(f"check certificate hostname = {'no' if _is_address(access.host) else 'yes'}")
+        lines.append(f"check certificate hostname = {'yes' if by_name else 'no'}")
     return "\n".join(lines) + "\n"
+
+
+def named_host(access: SqlAccess) -> str:
+    """The server's full name where it leads to the address that is meant; else that address."""
+    try:
+        found = socket.getaddrinfo(access.known_as, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return access.host
+    return access.known_as if access.host in {str(one[4][0]) for one in found} else access.host
 
 
 def _is_address(host: str) -> bool:

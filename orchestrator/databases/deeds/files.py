@@ -48,21 +48,24 @@ class Attach(Deed[AttachDocument]):
 
     def do(self, found: Mapping[str, Any]) -> None:  # noqa: ARG002  it looks at what is now
         """Attach what is missing; what is there and not online is attached anew."""
+        _, before = held(self.session)
         for one in self.asked.databases:
-            _, now = held(self.session)
-            self._put(one, now.get(one.name.lower()))
+            self._put(one, before.get(one.name.lower()))
+        _, after = held(self.session)
+        for one in self.asked.databases:
+            now = after.get(one.name.lower())
+            if now is not None and now.state == "ONLINE" and now.access != "MULTI_USER":
+                self.session.run(f"ALTER DATABASE {quoting.name(now.name)} SET MULTI_USER")
 
     def _put(self, wanted: Attached, now: SqlDatabase | None) -> None:
         if now is None:
             self.session.run(attach_statement(wanted.name, wanted.files))
         elif not _same_files(now, wanted):
-            reason = f"{self.session.label} has a database {now.name} of other files: {now.files[0].path if now.files else 'none'}"
+            has = now.files[0].path if now.files else "none"
+            reason = f"{self.session.label} has a database {now.name} of other files: {has}"
             raise DeedRefused(server=self.session.label, reason=reason, advice="detach or rename that one first")
         elif now.state != "ONLINE":
             self._anew(wanted, now)
-        after = held(self.session)[1].get(wanted.name.lower())
-        if after is not None and after.state == "ONLINE" and after.access != "MULTI_USER":
-            self.session.run(f"ALTER DATABASE {quoting.name(after.name)} SET MULTI_USER")
 
     def _anew(self, wanted: Attached, now: SqlDatabase) -> None:
         """Its files were replaced below it: it is closed, taken out and attached again, so that it is made of all that is there now."""

@@ -87,7 +87,8 @@ class OwnersAndOptions(Deed[OptionsDocument]):
         """What differs."""
         _, now = held(self.session)
         there = [(one, now[one.name.lower()]) for one in self.asked.databases if one.name.lower() in now]
-        differing = [one.name for one, database in there if any(self._changes(one, database))]
+        owners = self._owners()
+        differing = [one.name for one, database in there if any(changes(one, database, owners))]
         before = [
             {"name": database.name, "owner": database.owner or None}
             | {word: getattr(database, word) for word in ("broker", "trustworthy", "chaining", "read_only")}
@@ -108,36 +109,39 @@ class OwnersAndOptions(Deed[OptionsDocument]):
 
     def _set(self, wanted: tuple[Wanted, ...]) -> None:
         _, now = held(self.session)
+        owners = self._owners()
         for one in wanted:
             database = now.get(one.name.lower())
-            for statement in self._changes(one, database) if database else ():
+            for statement in changes(one, database, owners) if database else ():
                 self.session.run(statement)
 
-    def _changes(self, wanted: Wanted, now: SqlDatabase) -> Iterator[str]:
-        if now.state != "ONLINE":
-            return
-        name = quoting.name(now.name)
-        if now.read_only and wanted.read_only is not True:
-            if wanted.read_only is False:
-                yield f"ALTER DATABASE {name} SET READ_WRITE WITH ROLLBACK IMMEDIATE"
-            return
-        owner = self._owner(wanted.owner)
-        if owner and owner.lower() != now.owner.lower():
-            yield f"ALTER AUTHORIZATION ON DATABASE::{name} TO {quoting.name(owner)}"
-        if wanted.broker is not None and wanted.broker != now.broker:
-            yield f"ALTER DATABASE {name} SET {'ENABLE' if wanted.broker else 'DISABLE'}_BROKER WITH ROLLBACK IMMEDIATE"
-        if wanted.trustworthy is not None and wanted.trustworthy != now.trustworthy:
-            yield f"ALTER DATABASE {name} SET TRUSTWORTHY {'ON' if wanted.trustworthy else 'OFF'}"
-        if wanted.chaining is not None and wanted.chaining != now.chaining:
-            yield f"ALTER DATABASE {name} SET DB_CHAINING {'ON' if wanted.chaining else 'OFF'}"
-        if wanted.read_only and not now.read_only:
-            yield f"ALTER DATABASE {name} SET READ_ONLY WITH ROLLBACK IMMEDIATE"
-
-    def _owner(self, wanted: str | None) -> str | None:
-        if wanted is None or any(one.name.lower() == wanted.lower() for one in listed(self.session)):
-            return wanted
+    def _owners(self) -> dict[str, str]:
+        """Log-ins by name in lower case; under the empty name that of sa, which takes the place of one that is missing."""
         rows = self.session.rows(_SA)
-        return text(rows[0]["name"]) if rows else None
+        names = [one.name for one in listed(self.session)]
+        return {name.lower(): name for name in names} | {"": text(rows[0]["name"]) if rows else ""}
+
+
+def changes(wanted: Wanted, now: SqlDatabase, owners: Mapping[str, str]) -> Iterator[str]:
+    """The statements that make a database as it is to be."""
+    if now.state != "ONLINE":
+        return
+    name = quoting.name(now.name)
+    if now.read_only and wanted.read_only is not True:
+        if wanted.read_only is False:
+            yield f"ALTER DATABASE {name} SET READ_WRITE WITH ROLLBACK IMMEDIATE"
+        return
+    owner = owners.get(wanted.owner.lower(), owners.get("")) if wanted.owner is not None else None
+    if owner and owner.lower() != now.owner.lower():
+        yield f"ALTER AUTHORIZATION ON DATABASE::{name} TO {quoting.name(owner)}"
+    if wanted.broker is not None and wanted.broker != now.broker:
+        yield f"ALTER DATABASE {name} SET {'ENABLE' if wanted.broker else 'DISABLE'}_BROKER WITH ROLLBACK IMMEDIATE"
+    if wanted.trustworthy is not None and wanted.trustworthy != now.trustworthy:
+        yield f"ALTER DATABASE {name} SET TRUSTWORTHY {'ON' if wanted.trustworthy else 'OFF'}"
+    if wanted.chaining is not None and wanted.chaining != now.chaining:
+        yield f"ALTER DATABASE {name} SET DB_CHAINING {'ON' if wanted.chaining else 'OFF'}"
+    if wanted.read_only and not now.read_only:
+        yield f"ALTER DATABASE {name} SET READ_ONLY WITH ROLLBACK IMMEDIATE"
 
 
 def _narrowed(before: Wanted, asked: Wanted) -> Wanted:

@@ -56,14 +56,16 @@ def test_passwords_may_hold_anything_and_names_are_those_of_the_domain() -> None
 @pytest.mark.parametrize(
     ("more", "lines"),
     [
-        ({}, {"encryption = require", "ca file = system", "check certificate hostname = no"}),
+        ({}, {"encryption = require", "ca file = system", "check certificate hostname = yes"}),
+        ({"full_name": "alpha.x"}, {"check certificate hostname = no", "host = 10.0.0.1", "port = 1500"}),
         ({"ca_file": "/etc/ca.pem", "host": "alpha"}, {"ca file = /etc/ca.pem", "check certificate hostname = yes"}),
         ({"trust_server_certificate": True}, {"encryption = require"}),
         ({"encrypt": False}, {"encryption = request"}),
     ],
 )
 def test_freetds_is_told_whom_to_trust(more: dict[str, object], lines: set[str]) -> None:
-    told = set(freetds_settings(SqlAccess(**{"server": "A", "host": "10.0.0.1"} | more)).splitlines())
+    access = SqlAccess(**{"server": "A", "host": "10.0.0.1"} | more)
+    told = set(freetds_settings(access, 1500, access.host).splitlines())
     assert lines <= told
     assert ("trust_server_certificate" in more or "encrypt" in more) == (not any("ca file" in one for one in told))
 
