@@ -82,6 +82,14 @@ class Settings(Tab):
         return self
 
     @model_validator(mode="after")
+    def _rules_or_selection(self) -> Self:
+        sql = self.failover.sql
+        if self.advanced.override_generated_rules and sql is not None and sql.mode == "instance" and sql.databases:
+            msg = "advanced.override_generated_rules says what travels, so failover.sql.databases chooses nothing: leave one of the two out"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
     def _fits_a_cluster(self) -> Self:
         if self.failover.cluster is None:
             return self

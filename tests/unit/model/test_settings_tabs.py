@@ -55,6 +55,18 @@ def test_limits_and_dependencies(more: dict[str, Any], why: str) -> None:
         settings(**more)
 
 
+@pytest.mark.covers("AM-06", "AM-08")
+def test_overriding_the_generated_rules_disables_the_selection_of_databases() -> None:
+    chosen = {"databases": [{"name": "archive", "protect": False}]}
+    override = {"override_generated_rules": True, "rules": [{"path": "data"}]}
+    with pytest.raises(ValidationError, match="chooses nothing"):
+        settings(failover={"sql": chosen}, advanced=override)
+    assert settings(failover={"sql": chosen}).failover.sql is not None
+    assert settings(failover={"sql": chosen | {"mode": "database"}}, advanced=override).advanced.rules, (
+        "those are attached"
+    )
+
+
 @pytest.mark.covers("AM-22")
 @pytest.mark.parametrize(
     ("application", "why"),
