@@ -6,29 +6,27 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from orchestrator.model.fields import IpAddress, Tab
+from orchestrator.model.fields import Tab
 
 ResourceName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\"]{1,200}$")]
 
 
 class ResourceSettings(Tab):
-    """A resource of the group, by its name in the cluster. ``required`` ones come from the application and cannot be removed."""
+    """A resource of the group, by its name in the cluster; most have to be offline on the target while data comes in."""
 
     name: ResourceName
     must_be_offline_on_target: bool = True
-    required: bool = False
 
 
 class ClusterSettings(Tab):
     """The protected group on both clusters. Resources come online in this order and go offline in the reverse one.
 
-    ``address`` is the one that the group's application depends on: data travels to it, whatever node it is on.
+    Data travels to the address that the application of the group depends on, whatever node it is on: ``connection.route``.
     """
 
     source_group: ResourceName
     target_group: ResourceName
     resources: Annotated[tuple[ResourceSettings, ...], Field(min_length=1, max_length=200)]
-    address: IpAddress | None = None
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

@@ -14,13 +14,17 @@ from orchestrator.model.settings import Settings
 def way_by_hand(settings: Settings, source: str, target: str) -> tuple[str, ...]:
     """What a failover from cluster to cluster would be, in order, as sentences for a person."""
     cluster = settings.failover.cluster
-    names = [one.name for one in cluster.resources] if cluster else []
+    resources = cluster.resources if cluster else ()
+    names = [one.name for one in resources]
     online = ", ".join(names) or "the disks, the address, the network name, SQL Server, SQL Server Agent"
     offline = ", ".join(reversed(names)) or "SQL Server Agent, SQL Server, the network name, the address, the disks"
+    ours, theirs = (cluster.source_group, cluster.target_group) if cluster else ("its group", "its group")
+    quiet = ", ".join(one.name for one in resources if one.must_be_offline_on_target) or "all but the disks"
     return (
-        f"on {source}, while it answers: take the group's resources offline, in this order: {offline}",
+        f"while data comes in, keep offline in {theirs} on {target}: {quiet}",
+        f"on {source}, while it answers: take {ours} offline, in this order: {offline}",
         f"wait until {target} has all data, and stop the replication",
-        f"on {target}: bring the resources online, in this order: {online}",
+        f"on {target}: bring {theirs} online, in this order: {online}",
         f"lead {settings.name} in DNS to the address resource of {target} (dfo failover)",
     )
 

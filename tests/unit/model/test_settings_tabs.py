@@ -13,7 +13,7 @@ BASE: dict[str, Any] = {"application": "sql", "source": "alpha", "target": "beta
 CLUSTER = {
     "source_group": "SQL",
     "target_group": "SQL",
-    "resources": [{"name": "SQL Disk"}, {"name": "SQL Server", "required": True}],
+    "resources": [{"name": "SQL Disk"}, {"name": "SQL Server"}],
 }
 
 

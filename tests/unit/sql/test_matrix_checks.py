@@ -18,8 +18,10 @@ from orchestrator.model.windows import Windows
 from orchestrator.sdk.checks import Check
 from orchestrator.sdk.parts_of_host import parts_of
 from plugins.sql.checks_matrix import cluster_by_hand, migration_one_way, supported_configuration
+from plugins.sql.clusters import way_by_hand
 from tests.faults.rehearsal import protection
 
+VALUES = {"application": "sql", "source": "alpha", "target": "beta", "name": "sql.example.com"}
 CLUSTER = {"source_group": "SQL", "target_group": "SQL", "resources": [{"name": "SQL Disk"}, {"name": "SQL Server"}]}
 
 
@@ -30,9 +32,8 @@ def side(name: str, version: str = "15.0.4322.2", **more: Any) -> SideInventory:
 
 
 def said(check: Check, source: SideInventory, target: SideInventory, mode: str = "instance", **more: Any):
-    values = {"application": "sql", "source": "alpha", "target": "beta", "name": "sql.example.com"}
     failover = {"sql": {"mode": mode}} | more.pop("failover", {})
-    settings = Settings.model_validate(values | {"failover": failover, "monitoring": more.pop("monitoring", {})})
+    settings = Settings.model_validate(VALUES | {"failover": failover, "monitoring": more.pop("monitoring", {})})
     held = msgspec.structs.replace(
         protection(Stage.CONFIGURED), id=ProtectionId("sql_alpha_beta"), application="sql", settings=settings
     )
@@ -102,6 +103,15 @@ def test_clusters_are_recognised_and_refused_with_the_way_by_hand() -> None:
     assert "a group that moves to another node would count" in found[0]
     told = said(cluster_by_hand, ours, theirs, failover={"cluster": CLUSTER}, monitoring={"cushion_s": 90})
     assert len(told) == 1
+    by_hand = way_by_hand(
+        Settings.model_validate(
+            VALUES | {"failover": {"cluster": CLUSTER, "sql": {}}, "monitoring": {"cushion_s": 90}}
+        ),
+        "a",
+        "b",
+    )
+    assert "take SQL offline, in this order: SQL Server, SQL Disk" in by_hand[1]
+    assert "bring SQL online, in this order: SQL Disk, SQL Server" in by_hand[3]
     assert "cluster to standalone" in said(supported_configuration, ours, side("beta"))[0]
 
 
