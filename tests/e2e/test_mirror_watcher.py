@@ -16,7 +16,7 @@ from orchestrator.engine.mirror.options import MirrorKind, MirrorOptions, Orphan
 from orchestrator.engine.mirror.rules import RuleSet
 from orchestrator.engine.mirror.source import MirrorSource
 from orchestrator.engine.mirror.target import MirrorTarget
-from tests.properties.mirror_world import Source
+from tests.properties.changing_source import Source
 from tests.unit.mirror.loopback import exchange, picture
 
 OPTIONS = MirrorOptions(MirrorKind.DIFFERENCE, checksum=True, orphans=OrphanPolicy(OrphanAction.DELETE))

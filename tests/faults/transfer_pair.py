@@ -18,10 +18,10 @@ from orchestrator.engine.capture.state import StatePage
 from orchestrator.engine.oplog.format import Kind, Operation
 from orchestrator.engine.oplog.reader import LogReader
 from orchestrator.engine.oplog.writer import LogWriter
+from orchestrator.engine.transfer.listening import TargetListener
 from orchestrator.engine.transfer.ports import LogAccess, MirrorJob, Route, SourceHooks
 from orchestrator.engine.transfer.protocol import Terms
 from orchestrator.engine.transfer.source import SourceConnection
-from orchestrator.engine.transfer.target import TargetListener
 from orchestrator.engine.transfer.tls import Identity, Peer
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from orchestrator.engine.control.feeds import orphan_options
 from orchestrator.engine.control.schema_sets import Orphans
-from tests.properties.mirror_world import Schedule, Source
+from tests.properties.changing_source import Source
+from tests.properties.mirror_world import Schedule
 
 HOW = ["at once", "gated", "any"]
 SEEDS = 10

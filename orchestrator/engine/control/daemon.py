@@ -63,8 +63,9 @@ from orchestrator.engine.control.system_log import SystemLog
 from orchestrator.engine.control.verifying import Verifying
 from orchestrator.engine.monitor.probes import ProbeResponder
 from orchestrator.engine.transfer import tls
+from orchestrator.engine.transfer.listening import TargetListener
 from orchestrator.engine.transfer.messages import Answer, Question
-from orchestrator.engine.transfer.target import TargetListener, answers_nothing
+from orchestrator.engine.transfer.target import answers_nothing
 from orchestrator.engine.witness.book import Book
 from orchestrator.engine.witness.store import DirectoryShelf, Store
 from orchestrator.errors import DtamError

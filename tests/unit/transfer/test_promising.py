@@ -13,6 +13,7 @@ from orchestrator.engine.apply.replica import Replica
 from orchestrator.engine.transfer import promising
 from orchestrator.engine.transfer.errors import PeerUnknown
 from orchestrator.engine.transfer.events import Denied
+from orchestrator.engine.transfer.listening import TargetListener
 from orchestrator.engine.transfer.messages import (
     Answer,
     Hello,
@@ -26,7 +27,6 @@ from orchestrator.engine.transfer.messages import (
 )
 from orchestrator.engine.transfer.ports import Route
 from orchestrator.engine.transfer.session import SessionLimits
-from orchestrator.engine.transfer.target import TargetListener
 from orchestrator.engine.transfer.tls import Identity, Peer
 
 ASK = PromiseAsk(PromiseVerb.RENEW, "shop", 1, "alpha", 5.0)
