@@ -35,7 +35,7 @@ def directory_unreachable(view: View) -> Iterator[Finding]:
 
 @check("account-missing", sets=("basic", "names"), passed="both servers have an account in the domain")
 def account_missing(view: View) -> Iterator[Finding]:
-    """A file server of a domain is a member of it."""
+    """A server whose service names move has an account that holds them."""
     domain = view.inventory.domain
     if not domain.asked or domain.problem:
         return

@@ -106,7 +106,7 @@ def clock_offset(view: View) -> Iterator[Finding]:
 
 @check("service-missing", passed="there are services to protect")
 def service_missing(view: View) -> Iterator[Finding]:
-    """Without a service nothing is started on the target, and nobody sees whether files are served."""
+    """Without a service nothing is started on the target, and nobody sees whether clients are served."""
     if not view.settings.failover.services:
         yield view.warning(
             "no service is listed",

@@ -56,13 +56,15 @@ def volume_missing(view: View) -> Iterator[Finding]:
 
 @check("system-volume-replicated", sets=("basic", "data"), passed="no system volume is replicated")
 def system_volume(view: View) -> Iterator[Finding]:
-    """Windows itself lives there: Storage Replica refuses it, and a file server's data does not belong there."""
+    """Windows itself lives there: Storage Replica refuses it, and data does not belong there."""
     if _by_replica(view) and any(one.upper() == "C:" for where in SIDES for one in _data(view, where)):
         yield view.error(
             "the volume C: would be replicated",
             where=view.place("connection.roots"),
             why="Windows itself lives there, and Storage Replica refuses a system volume",
-            remedy="move the shares to a volume of their own, or leave those on C: out: connection.shares.exclude",
+            remedy="move the databases to a volume of their own, with the instance's data directory"
+            if view.settings.failover.sql is not None
+            else "move the shares to a volume of their own, or leave those on C: out: connection.shares.exclude",
         )
 
 

@@ -34,7 +34,7 @@ def replication_unfit(view: View) -> Iterator[Finding]:
         yield view.error(
             f"{pair.source.name} runs {pair.source.platform}, {pair.target.name} runs {pair.target.platform}",
             where=view.place("target"),
-            why="shares, names and services of one platform mean nothing on the other",
+            why="paths, names and services of one platform mean nothing on the other",
             remedy="choose two servers of one platform",
         )
         return

@@ -67,7 +67,7 @@ def controller(view: View) -> Iterator[Finding]:
 
 @check("windows-versions-differ", sets=("basic",), passed="the target is no older than the source")
 def versions_differ(view: View) -> Iterator[Finding]:
-    """An older target may lack what a volume or a share uses."""
+    """An older target may lack what a volume or an application uses."""
     pair = both(view)
     if pair is None or not all(one.os_version for one in pair):
         return
@@ -76,7 +76,7 @@ def versions_differ(view: View) -> Iterator[Finding]:
         yield view.error(
             f"{name(view, TARGET)} runs Windows {pair[1].os_version}, {name(view, SOURCE)} {pair[0].os_version}",
             where=name(view, TARGET),
-            why="an older system may not read the source's volumes, nor know all options of its shares",
+            why="an older system may not read the source's volumes, nor know all that its applications use",
             remedy="take a target of the same version or a newer one",
         )
 
@@ -107,7 +107,7 @@ def scripts_forbidden(view: View) -> Iterator[Finding]:
             yield view.error(
                 f"{found.account} has no administrator's rights on {name(view, where)}",
                 where=name(view, where),
-                why="shares, services and volumes cannot be changed without them",
+                why="services, volumes and what clients use cannot be changed without them",
                 remedy=f"make it a member of Administrators there; dtam rights --server {name(view, where)} prints what else",
             )
 
