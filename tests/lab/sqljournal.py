@@ -41,9 +41,9 @@ class Promised:
         """Those acknowledged not later than this."""
         return tuple(one for one in self.rows if one.at_ns <= at_ns)
 
-    def first_after(self, at_ns: int) -> Acknowledged | None:
-        """The first one acknowledged later."""
-        return next((one for one in self.rows if one.at_ns > at_ns), None)
+    def after(self, at_ns: int) -> tuple[Acknowledged, ...]:
+        """Those acknowledged later."""
+        return tuple(one for one in self.rows if one.at_ns > at_ns)
 
 
 Row = tuple[int, int, int]
