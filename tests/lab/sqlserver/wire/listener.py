@@ -12,6 +12,8 @@ from tests.lab.sqlserver.wire.connection import Connection, Surroundings
 
 LOG = logging.getLogger(__name__)
 BACKLOG = 128
+END_S = 20.0
+PAUSE_S = 0.1
 KEEP_ALIVE = {socket.TCP_NODELAY: 1, socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 1, socket.TCP_KEEPCNT: 10}
 """SQL Server asks after half a minute of silence, then every second, whether the caller is still there."""
 
@@ -27,7 +29,8 @@ class Listener:
 
     def __init__(self, address: str, port: int, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._closed = threading.Event()
         self._connections: set[Connection] = set()
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)
@@ -45,28 +48,36 @@ class Listener:
         threading.Thread(target=self._accept, daemon=True, name=f"listener {self.port}").start()
 
     def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
+        while not self._closed.is_set():
+            try:
                 accepted, _ = self._socket.accept()
                 _keep_alive(accepted)
-                connection = Connection(Channel(accepted), self._surroundings)
-                with self._lock:
-                    self._connections.add(connection)
-                threading.Thread(target=self._run, args=(connection,), daemon=True).start()
+            except OSError as error:  # closed, or no room for one more at this moment
+                LOG.info("not accepted: %s", error)
+                self._closed.wait(PAUSE_S)
+                continue
+            connection = Connection(Channel(accepted), self._surroundings)
+            with self._changed:
+                self._connections.add(connection)
+            threading.Thread(target=self._run, args=(connection,), daemon=True).start()
 
     def _run(self, connection: Connection) -> None:
         try:
             connection.run()
         finally:
-            with self._lock:
+            with self._changed:
                 self._connections.discard(connection)
+                self._changed.notify_all()
 
     def close(self) -> None:
-        """No new connections, and the end of those that are."""
+        """No new connections, and the end of those that are: their sessions are closed when it returns, or ``END_S`` are over."""
+        self._closed.set()
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-        with self._lock:
+        with self._changed:
             left = list(self._connections)
         for one in left:
             one.end()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._connections, END_S)
