@@ -8,7 +8,7 @@ from orchestrator.model.findings import Finding
 from orchestrator.model.sql import SqlInstance
 from orchestrator.sdk.checks import View, check
 from orchestrator.sdk.steps import sql_mending
-from plugins.sql.checks_view import SOURCE, TARGET, at, called, compared, instance_of, listed, told, whole
+from plugins.sql.checks_view import SOURCE, TARGET, answering, at, called, compared, instance_of, listed, told, whole
 
 CONTAINED = "contained database authentication"
 SAFE = ("clr enabled", "Agent XPs", "Database Mail XPs")
@@ -91,6 +91,26 @@ def linked(view: View) -> Iterator[Finding]:
                 why="after a failover the name may lead elsewhere, or to the same server once more",
                 remedy="let it name what it means: the clients' name if it is to follow a failover",
             )
+
+
+@check("sql-linked-by-address", sets=("basic", "names"), passed="no linked server names the source by its address")
+def by_address(view: View) -> Iterator[Finding]:
+    """A failover leads names to the target; who asks an address goes on asking the dead server (AM-37)."""
+    addresses = {one.lower() for one in view.protection.pair.source.addresses}
+    for _, here, found in answering(view):
+        fast = [one.name for one in found.linked if _host(one.data_source) in addresses]
+        if fast:
+            yield view.warning(
+                f"the linked server {listed(fast)} of {here} names {view.inventory.source.name} by its address",
+                where=f"{here}, sys.servers.data_source",
+                why="an address does not follow a failover: its queries would go on asking the dead server",
+                remedy=f"let it name {view.settings.name} instead: EXEC sp_setnetname, or drop it and add it anew",
+            )
+
+
+def _host(data_source: str) -> str:
+    r"""The host in ``tcp:10.0.0.1\SALES,1433``."""
+    return data_source.lower().removeprefix("tcp:").partition(",")[0].partition("\\")[0].strip()
 
 
 @check("sql-credentials", sets=("basic", "failover"), passed="no credential is left behind")
@@ -185,4 +205,4 @@ def contained(view: View) -> Iterator[Finding]:
             )
 
 
-OBJECTS = (jobs, foreign_jobs, linked, credentials, messages, options, doors, contained)
+OBJECTS = (jobs, foreign_jobs, linked, by_address, credentials, messages, options, doors, contained)

@@ -55,6 +55,16 @@ def test_case(case: Mapping[str, Any]) -> None:
     assert sorted(others) == sorted(case.get("also", [])), "other checks speak of the same"
 
 
+@pytest.mark.covers("AM-37")
+def test_a_hosts_file_that_holds_the_clients_name_is_found_for_sql_server_too() -> None:
+    check = next(one for one in CHECKS if one.id == "hosts-file-names-source")
+    hosts = [{"address": "10.0.0.1", "names": ["sql.lab.example"], "line": 3}]
+    case = {"platform": "windows", "target": {"windows": {"hosts": hosts}}}
+    (said,) = found(check, case)
+    assert "on beta leads sql.lab.example to 10.0.0.1" in said.what
+    assert found(check, {"platform": "windows"}) == []
+
+
 def test_every_check_has_a_case() -> None:
     spoken = {case["check"] for case in CASES if not case.get("silent")}
     assert set(OWN) - spoken == set()
