@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from orchestrator.model.paths import inside, is_windows, outermost, separator
+from orchestrator.model.paths import inside, is_windows, moved, outermost, separator
 from orchestrator.model.settings_sql import SqlSettings
 from orchestrator.model.sql import SqlDatabase, SqlInstance
 from plugins.sql.placing import folder_of
 
 LINUX_TREE = "/var/opt/mssql"
-SYSTEM_DRIVES = ("C:\\",)
+DIRECTORIES = frozenset({"filestream", "fulltext"})
+"""Kinds of files that are directories."""
 
 
 def tree(instance: SqlInstance) -> str | None:
@@ -62,7 +63,10 @@ def _placed(settings: SqlSettings, instance: SqlInstance) -> Iterator[tuple[str,
         said = settings.selected(instance.name, database.name)
         for file in database.files:
             wanted = (said.target_log_path if file.kind == "log" else said.target_data_path) if said else None
-            yield folder_of(file.path), wanted
+            if file.kind in DIRECTORIES:
+                yield file.path, moved(file.path, folder_of(file.path), wanted) if wanted else None
+            else:
+                yield folder_of(file.path), wanted
 
 
 def chosen(settings: SqlSettings, instance: SqlInstance) -> list[SqlDatabase]:

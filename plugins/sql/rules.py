@@ -22,10 +22,10 @@ EVERYTHING = RuleSettings(path="")
 OWN = (
     RuleSettings(path="Binn", include=False),
     RuleSettings(path="mssql.conf", include=False),
-    RuleSettings(path="secrets", include=False),
-    RuleSettings(path="secrets/machine-key"),
+    RuleSettings(path="secrets/[!m]*", include=False),
+    RuleSettings(path="secrets/m[!a]*", include=False),
 )
-"""Relative to an instance's tree. The machine key opens the service master key, which travels with master."""
+"""Relative to an instance's tree. Of the secrets the machine key alone travels: it opens the service master key, which lies in master."""
 
 
 def rules(settings: Settings) -> tuple[RuleSettings, ...]:
@@ -79,4 +79,4 @@ def _alone(planning: Planning, root: Root, here: list[ToldFile]) -> bool:
 
 def _named(path: str, root: Root, *, include: bool = True, recursive: bool = False) -> RuleSettings:
     rest = moved(path, root.source_path, "/").lstrip("/")
-    return RuleSettings(path=re.sub(r"([*?\\[])", r"[\\1]", rest), include=include, recursive=recursive or not include)
+    return RuleSettings(path=re.sub(r"([*?\\[])", r"[\1]", rest), include=include, recursive=recursive or not include)
