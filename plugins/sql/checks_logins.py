@@ -33,7 +33,10 @@ STALE_ROUNDS = 3
 def carried(view: View, ours: SqlInstance) -> Iterator[SqlLogin]:
     """The log-ins that dtam carries to the target: all but those of the server itself, our own, and those that were left out."""
     logins = sql_of(view).logins
-    left = {one.lower() for one in logins.exclude}
+    theirs = instance_of(view, TARGET, ours.name)
+    asking = [found.login for found in (ours, theirs) if found is not None]
+    running = [one.account for one in ours.services]
+    left = {one.lower() for one in (*logins.exclude, *asking, *running)}
     for one in ours.logins if logins.transfer else ():
         if not one.own_to(ours.machine) and one.name.lower() not in left:
             yield one
