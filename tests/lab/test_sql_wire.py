@@ -322,22 +322,24 @@ def test_several_statements_at_once_are_refused(served: Wire) -> None:
         assert connection.execute("SELECT 1").fetchval() == 1
 
 
-def test_a_running_statement_is_cancelled(served: Wire, driver: str) -> None:
+@pytest.mark.parametrize("parameters", [(), (1,)])
+def test_a_running_statement_is_cancelled(served: Wire, driver: str, parameters: tuple[int, ...]) -> None:
     import pyodbc
 
     def wait(*_: Any) -> Iterator[Done]:
         served.instance.sessions[0].cancelled.wait(60)
         yield Done(0, "SELECT")
 
-    served.instance.replies["wait"] = wait
+    text = "wait @P1" if parameters else "wait"
+    served.instance.replies[text] = wait
     with connect(served, driver) as connection:
         cursor = connection.cursor()
         late = threading.Thread(
-            target=lambda: (until("it runs", lambda: "wait" in served.instance.heard), cursor.cancel())
+            target=lambda: (until("it runs", lambda: text in served.instance.heard), cursor.cancel())
         )
         late.start()
         with pytest.raises(pyodbc.Error) as caught:
-            cursor.execute("wait").fetchall()
+            cursor.execute(text.replace("@P1", "?"), *parameters).fetchall()
         late.join()
         assert caught.value.args[0] in {"HY008", "HY000", "24000", "No results.  Previous SQL was not a query."}
         assert connection.execute("SELECT 1").fetchval() == 1

@@ -233,9 +233,9 @@ class Conversation:
         descriptor, calls = requests.calls(body)
         self._check(descriptor)
         for at, call in enumerate(calls):
+            self._procedures.run(call, answer)
             if self._connection.stopped():
                 return
-            self._procedures.run(call, answer)
             answer.end_call(more=at + 1 < len(calls))
 
     def _check(self, descriptor: int | None) -> None:
