@@ -146,6 +146,14 @@ class Pipeline:
         proposing = Proposing(self.store, self.reach, time.time())
         return proposing.protection(application, self.application(application), layers, reuse=reuse, name=name)
 
+    def configure_exactly(self, file: Located, name: str) -> Protection:
+        """A protection of this name as its file has it: nothing is proposed, asked or remembered; nothing is kept yet.
+
+        Raises:
+            SettingsInvalid, ServerUnknown, SourceIsTarget.
+        """
+        return Proposing(self.store, self.reach, time.time()).exactly(file, name)
+
     def keep(self, protection: Protection) -> None:
         """Keep a protection as configured."""
         lowered = self._lowered(protection)

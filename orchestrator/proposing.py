@@ -5,7 +5,7 @@ Nothing is kept, and only what people left to us is asked of the hosts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -13,6 +13,7 @@ import msgspec
 from orchestrator import configure, discover
 from orchestrator.model.conditions import Stage
 from orchestrator.model.errors import SettingsInvalid
+from orchestrator.model.fields import short_name
 from orchestrator.model.inventory import Inventory, SideInventory
 from orchestrator.model.located import Located
 from orchestrator.model.protections import Protection
@@ -44,12 +45,28 @@ class Proposing:
         Raises:
             SettingsInvalid, ServerUnknown, SourceIsTarget.
         """
-        settings, origins = configure.configure([*self._below(word, plugin, layers, reuse=reuse), *layers])
+        given = [*self._below(word, plugin, layers, reuse=reuse), *layers]
+        return self._agreed(given, lambda pair: name or f"{word}_{pair.source.name}_{pair.target.name}")
+
+    def exactly(self, file: Located, name: str) -> Protection:
+        """A file alone, over nothing but the defaults of the settings.
+
+        Raises:
+            SettingsInvalid, ServerUnknown, SourceIsTarget.
+        """
+        try:
+            short_name(name)
+        except ValueError as error:
+            raise configure.refused([f"a protection cannot be called {name!r}: {error}"]) from error
+        return self._agreed([file], lambda _pair: name)
+
+    def _agreed(self, layers: Sequence[Located], called: Callable[[Pair], str]) -> Protection:
+        settings, origins = configure.configure(layers)
         others = [each for each in self.store.protections() if each.stage is not Stage.DISABLED]
         pair = configure.agree(settings, self._servers(), others)
-        chosen = ProtectionId(name or f"{word}_{pair.source.name}_{pair.target.name}")
+        chosen = ProtectionId(called(pair))
         kept = next((each for each in self.store.protections() if each.id == chosen), None)
-        fresh = Protection(chosen, word, pair, settings, origins)
+        fresh = Protection(chosen, settings.application, pair, settings, origins)
         if kept is None:
             return fresh
         return msgspec.structs.replace(

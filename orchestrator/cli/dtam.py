@@ -23,6 +23,7 @@ COMMANDS = (
     "configure",
     "validate",
     "scripts",
+    "protections",
     "enable",
     "disable",
     "status",
