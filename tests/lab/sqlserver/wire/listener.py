@@ -53,8 +53,8 @@ class Listener:
                 accepted, _ = self._socket.accept()
                 _keep_alive(accepted)
             except OSError as error:  # closed, or no room for one more at this moment
-                LOG.info("not accepted: %s", error)
-                self._closed.wait(PAUSE_S)
+                if not self._closed.wait(PAUSE_S):
+                    LOG.warning("not accepted: %s", error)
                 continue
             connection = Connection(Channel(accepted), self._surroundings)
             with self._changed:

@@ -15,7 +15,6 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +36,14 @@ def text_sid(raw: bytes) -> str:
     return "-".join(["S", str(raw[0]), str(int.from_bytes(raw[2:8], "big")), *map(str, parts)])
 
 
-@cache
+_KNOWN: dict[tuple[str, str], str] = {}
+"""What winbind has said; what it did not know it is asked again."""
+
+
 def _winbind(option: str, wanted: str) -> str:
     """What wbinfo says, empty when there is none or it knows nothing."""
+    if (option, wanted) in _KNOWN:
+        return _KNOWN[option, wanted]
     if shutil.which("wbinfo") is None:
         return ""
     try:
@@ -48,7 +52,9 @@ def _winbind(option: str, wanted: str) -> str:
         )
     except subprocess.TimeoutExpired:
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    if done.returncode == 0:
+        _KNOWN[option, wanted] = done.stdout.strip()
+    return _KNOWN.get((option, wanted), "")
 
 
 class Accounts:
