@@ -85,25 +85,18 @@ def discovered(accounts: Accounts) -> list[FoundSql]:
     return together(by_spn(accounts), known)  # type: ignore[arg-type]  as much of a directory as is asked
 
 
-def sql(setting: Setting) -> list[Comparison]:
-    """Both, at a quarter and at the whole of the size."""
-    most, names = setting.databases, setting.service_names
-    validations = {f"{count} databases": many_databases(count) for count in (most // 4, most)}
-    looks = {f"{count} service names": Accounts(count) for count in (names // 4, names)}
-    return [
-        compare(
-            "Validation of a pair, own processor seconds",
-            "s",
-            {name: partial(_cost, partial(validated, *given)) for name, given in validations.items()},
-            setting.rounds,
-        ),
-        compare(
-            "Discovery by service names, own processor seconds",
-            "s",
-            {name: partial(_cost, partial(discovered, given)) for name, given in looks.items()},
-            setting.rounds,
-        ),
-    ]
+def databases(setting: Setting) -> list[Comparison]:
+    """Validation at a quarter and at the whole of the size."""
+    pairs = {f"{count} databases": many_databases(count) for count in (setting.databases // 4, setting.databases)}
+    turns = {name: partial(_cost, partial(validated, *given)) for name, given in pairs.items()}
+    return [compare("validation of a pair of SQL Servers, own processor seconds", "s", turns, setting.rounds)]
+
+
+def service_names(setting: Setting) -> list[Comparison]:
+    """Discovery at a quarter and at the whole of the size."""
+    counts = (setting.service_names // 4, setting.service_names)
+    turns = {f"{count} service names": partial(_cost, partial(discovered, Accounts(count))) for count in counts}
+    return [compare("discovery by service names, own processor seconds", "s", turns, setting.rounds)]
 
 
 def _cost(deed: Callable[[], object]) -> Taken:
