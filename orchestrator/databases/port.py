@@ -22,7 +22,7 @@ from orchestrator.databases.testing import tested
 from orchestrator.errors import DtamError
 from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.servers import Where
-from orchestrator.model.sql import USUAL, SqlAsk, SqlBrowser, SqlInstance
+from orchestrator.model.sql import DEFAULT_INSTANCE, USUAL, SqlAsk, SqlBrowser, SqlInstance
 from orchestrator.model.sqlaccess import SqlAccess
 from orchestrator.model.sqlport import SqlLook, SqlTest
 
@@ -58,7 +58,7 @@ class OdbcServers:
 
     def browse(self, where: Where) -> SqlBrowser:
         """What SQL Browser says."""
-        return browse(self._accesses(where, "").host)
+        return browse(self._accesses(where, DEFAULT_INSTANCE).host)
 
     def test(self, where: Where, instance: str) -> SqlTest:
         """Reach it, log in, and ask who we are there."""
