@@ -125,6 +125,21 @@ def test_the_certificate_is_verified(tmp_path: Path, driver: str, needs: Needs, 
     assert (done.stdout == "1\n") is trusted, done.stderr
 
 
+@pytest.mark.parametrize("version", ["10.50.6000.34", "9.0.5000.0"])
+def test_a_server_that_is_too_old_for_microsofts_driver(tmp_path: Path, needs: Needs, version: str) -> None:
+    """Its TLS is; FreeTDS takes it."""
+    import pyodbc
+
+    needs("odbc")
+    with wire(tmp_path, version=version) as server:
+        server.instance.replies["SELECT 1"] = lambda *_: table({"": INT}, (1,))
+        with pytest.raises(pyodbc.Error, match="SSL Provider"):
+            connect(server, DRIVER_18)
+        assert server.instance.logins == []
+        with connect(server, FREETDS) as connection:
+            assert connection.execute("SELECT 1").fetchval() == 1
+
+
 # -- values -----------------------------------------------------------------------------------------------------------
 VALUES: list[Any] = [
     *(0, -1, 1 << 40, 1.5, True, None, "", "text", "ä€😀", LONG_TEXT, b"", b"\0\xff", LONG_BYTES, Decimal("-12.340")),

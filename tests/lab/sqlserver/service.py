@@ -73,7 +73,7 @@ class Service:
         return Listener(settings.engine.address, settings.engine.port, around)
 
     def _tls(self) -> ssl.SSLContext:
-        return tls_context(self.settings.certificate, self.settings.key)
+        return tls_context(self.settings.certificate, self.settings.key, self.instance.version)
 
     def _failed(self, error: BaseException) -> None:
         text = "".join(traceback.format_exception(error))

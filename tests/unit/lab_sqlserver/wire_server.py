@@ -50,7 +50,7 @@ def wire(
     if authority is not None:
         key, certificate = authority.issue("alpha.test", address)
         files = write_secret(directory / "server.pem", certificate), write_secret(directory / "server.key", key)
-    welcome = Welcome(instance, "ALPHA", tls_context(*files), Accounts(), force_encryption)
+    welcome = Welcome(instance, "ALPHA", tls_context(*files, instance.version), Accounts(), force_encryption)
     failures: list[BaseException] = []
     listener = Listener(address, 0, Surroundings(instance, welcome, failures.append))
     listener.start()

@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import ssl
 import tempfile
+import warnings
 from pathlib import Path
 
 from cryptography import x509
@@ -13,13 +14,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
+FIRST_WITH_TLS_1_2 = 11
+"""SQL Server 2012, with its updates."""
 FALLBACK = "SSL_Self_Signed_Fallback"
 
 
-def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext:
-    """TLS up to 1.2: later versions of it are not shaken hands on within TDS."""
+def tls_context(certificate: Path | None, key: Path | None, version: str = "15.0") -> ssl.SSLContext:
+    """TLS up to 1.2: later versions of it are not shaken hands on within TDS. Before SQL Server 2012 it is 1.0."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    if int(version.split(".", 1)[0]) < FIRST_WITH_TLS_1_2:
+        _as_of_old(context)
+    else:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
     if certificate is not None:
         context.load_cert_chain(certificate, key)
         return context
@@ -29,6 +35,14 @@ def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext:
             out.write(_self_signed())
         context.load_cert_chain(file)
     return context
+
+
+def _as_of_old(context: ssl.SSLContext) -> None:
+    with warnings.catch_warnings():  # nobody should, it says, and drivers refuse it: that is what it is for
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1
 
 
 def _self_signed() -> bytes:
