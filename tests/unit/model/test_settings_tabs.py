@@ -96,7 +96,6 @@ def test_a_custom_script_is_run_by_its_engine_without_a_password_in_its_words() 
     assert found.environment == {"DTAM_USER": "lab\\ada", "DTAM_PASSWORD_FILE": "/etc/dtam/ada"}
 
 
-@pytest.mark.covers("AM-33")
 @pytest.mark.parametrize(
     ("more", "why"),
     [
@@ -128,7 +127,6 @@ def test_what_a_cluster_does_not_allow(more: dict[str, Any], why: str) -> None:
         settings(**more)
 
 
-@pytest.mark.covers("AM-33")
 def test_the_cushion_of_a_cluster_is_waited_beyond_the_missed_replies() -> None:
     watch = settings(failover={"cluster": CLUSTER}, monitoring={"cushion_s": 61, "interval_s": 5}).monitoring
     assert watch.allowed() == (5, 5 + 13)

@@ -46,7 +46,7 @@ def test_a_source_that_is_silent_cannot_be_handed_over() -> None:
     assert not list(SqlServer().refusals("failover", planning(**silent)))
 
 
-@pytest.mark.covers("AM-19", "AM-34")
+@pytest.mark.covers("AM-19")
 @pytest.mark.parametrize(
     ("case", "why"),
     [
@@ -62,7 +62,6 @@ def test_an_unsupported_pair_is_not_protected(case: dict[str, Any], why: str) ->
     assert len(list(SqlServer().refusals("protect", planning(**case, **silenced)))) < len(refused)
 
 
-@pytest.mark.covers("AM-33")
 def test_a_pair_of_clusters_is_not_protected_and_says_who_brings_it_online() -> None:
     both = {"platform": "windows", "ours": {"clustered": True}, "theirs": {"clustered": True}}
     assert any("brought online by a person" in one for one in SqlServer().refusals("protect", planning(**both)))

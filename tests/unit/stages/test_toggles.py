@@ -94,7 +94,6 @@ def test_scripts_that_lie_on_the_hosts_stay_where_none_are_made(
     assert len(asked) == 1
 
 
-@pytest.mark.covers("AM-33")
 def test_the_cushion_reaches_the_targets_engine_and_dtam_serve(tmp_path: Path) -> None:
     paces = [{"address": "10.0.0.1", "interval_s": 1, "missed": 2}]
     watch = {"addresses": ["10.0.0.1"], "interval_s": 5, "missed": 5, "cushion_s": 60, "paces": paces}
