@@ -150,8 +150,12 @@ def tempdb_folder(view: View) -> Iterator[Finding]:
 
 
 def _absent(view: View, instance: str, path: str, facts: PathFacts | None, why: str) -> Iterator[Finding]:
-    server = name(view, TARGET)
-    if facts is None or facts.exists:
+    server, carried = name(view, TARGET), view.settings.connection.replication == "storage_replica"
+    if (
+        facts is None
+        or facts.exists
+        or (carried and any(inside(path, root.on_target) for root in view.settings.connection.roots))
+    ):
         return
     by_hand = (
         f"New-Item -ItemType Directory -Path '{path}'"

@@ -168,7 +168,7 @@ def target_login(view: View) -> Iterator[Finding]:
         ("failover.sql.login.target_keytab_file", login.target_keytab_file),
     ]
     given = [(setting, path) for setting, path in wanted if path is not None]
-    if not given:
+    if not given and view.settings.failover.directory is None:
         yield view.error(
             f"{name(view, TARGET)} has no log-in of its own for SQL Server",
             where=view.place("failover.sql.login"),
