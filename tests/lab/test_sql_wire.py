@@ -397,6 +397,23 @@ def test_many_rows_and_large_values(served: Wire, driver: str) -> None:
     assert sum(len(one.text or "") for one in found) == 20 * len(LONG_TEXT)
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        *({"TDS_Version": one} for one in ("7.2", "7.3", "auto")),
+        *({"PacketSize": one} for one in ("512", "32767")),
+        {"PacketSize": "32000", "Encryption": "require"},
+    ],
+    ids=lambda more: " ".join(more.values()),
+)
+def test_older_protocols_and_other_sizes_of_packets(served: Wire, more: dict[str, str]) -> None:
+    types = {"n": INT, "text": SqlType("nvarchar", -1), "nothing": INT}
+    served.instance.replies["many"] = lambda *_: table(types, *((at, "ä" * at, None) for at in range(500)))
+    with connect(served, FREETDS, **more) as connection:
+        assert all(len(one.text) == one.n for one in connection.execute("many").fetchall())
+        assert connection.execute("SELECT ?", LONG_TEXT).fetchval() == LONG_TEXT
+
+
 def test_a_large_batch(served: Wire, driver: str) -> None:
     text = "SELECT 2 -- " + "ä" * 200_000
     served.instance.replies[text] = lambda *_: table({"": INT}, (2,))
