@@ -31,7 +31,7 @@ def test_continue_or_stop_monitoring(
     def carried(*_: Any, wish: Wish, **_more: Any) -> None:
         wishes.append(wish)
 
-    settings = SimpleNamespace(monitoring=SimpleNamespace(enabled=True))
+    settings = SimpleNamespace(is_watched=True)
     desk = SimpleNamespace(protection=lambda _name, _command: SimpleNamespace(settings=settings))
     monkeypatch.setattr(failback, "carry", carried)
     monkeypatch.setattr(failback, "sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: terminal)))
