@@ -124,7 +124,7 @@ def _way(known: Server | None, name: str, instance: str, sql: SqlSettings, acces
         server=known.name if known else name,
         host=known.address if known else name,
         instance=instance,
-        full_name=f"{known.name.lower()}.{access.domain}" if known and access else "",
+        full_name=".".join(filter(None, (known.name.lower(), access.domain if access else ""))) if known else "",
         port=one.source_port if one and one.source_port else DEFAULT_PORT if is_default(instance) else None,
         user=sql.login.user,
         password_file=sql.login.password_file,

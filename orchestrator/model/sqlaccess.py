@@ -74,12 +74,12 @@ def access_of(pair: Pair, settings: Settings, where: Where, instance: str, *, by
 
 
 def _full_name(server: Server, directory: DirectorySettings | None, given: str | None) -> str:
-    """A host that was given by its name is known by it; else the server's name in its domain."""
+    """A host that was given by its name is known by it; else the server's name, in its domain where one is told."""
     if given and not _is_address(given):
         return given
     if server.winrm is not None and server.winrm.host_name:
         return server.winrm.host_name
-    return f"{server.name.lower()}.{directory.domain}" if directory else ""
+    return f"{server.name.lower()}.{directory.domain}" if directory else server.name.lower()
 
 
 def _is_address(host: str) -> bool:
@@ -98,6 +98,8 @@ def _of_target(login: SqlLoginSettings, directory: DirectorySettings | None, tar
     user = login.target_user or login.user
     if user is not None and login.target_password_file is not None:
         return {"user": user, "password_file": login.target_password_file}
-    principal = login.target_principal or (directory.target_principal if directory else None) or f"{target.name.upper()}$"
+    principal = (
+        login.target_principal or (directory.target_principal if directory else None) or f"{target.name.upper()}$"
+    )
     keytab = login.target_keytab_file or (directory.target_keytab_file if directory else "/etc/krb5.keytab")
     return {"principal": principal, "keytab": keytab}
