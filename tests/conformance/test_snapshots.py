@@ -157,6 +157,21 @@ def test_copied_out(shelf: Shelf, tmp_path: Path) -> None:
         shelf.copy_out(made.id, tmp_path / "out", nothing)
 
 
+@pytest.mark.covers("AM-20")
+def test_only_a_copy_is_removed_again(shelf: Shelf, tmp_path: Path) -> None:
+    made, to = shelf.take(wanted(shelf), nothing), tmp_path / "out"
+    shelf.copy_out(made.id, to, nothing)
+    for _ in range(2):  # twice is harmless
+        shelf.drop_copy(to)
+        assert not to.exists()
+    to.mkdir()
+    (to / "file").write_text("of somebody else")
+    with pytest.raises(SnapshotFailed, match="no copy of a snapshot"):
+        shelf.drop_copy(to)
+    assert (to / "file").exists()
+    assert [one.id for one in shelf.listed()] == [made.id]
+
+
 @pytest.mark.covers("ENG-SNAP-01")
 def test_mounted_read_only_and_kept_while_it_is(shelf: Shelf, tmp_path: Path, needs) -> None:
     needs("root")

@@ -38,15 +38,19 @@ class SnapshotActionKind(StrEnum):
     DELETE = "delete"
     REVERT = "revert"
     COPY_OUT = "copy_out"
+    DROP_COPY = "drop_copy"
     MOUNT = "mount"
     UNMOUNT = "unmount"
     SCHEDULE = "schedule"
 
 
+_WITHOUT_ID = frozenset({SnapshotActionKind.TAKE, SnapshotActionKind.SCHEDULE, SnapshotActionKind.DROP_COPY})
+
+
 class SnapshotAction(Request):
     """Ask something of the snapshots of one replica, or of all of a protection; those taken together share their id.
 
-    ``to``: where a snapshot is copied or mounted; with several replicas each has a directory of its replication set's name in it.
+    ``to``: where a snapshot is copied or mounted, or lies as a copy that is removed (drop_copy); with several replicas each has a directory of its replication set's name in it.
     ``settings``: with schedule; None goes back to what the protection says. ``wait_s``: answer after so long even when it goes on.
     """
 
@@ -65,10 +69,14 @@ class SnapshotAction(Request):
         if (self.replica is None) == (self.protection is None):
             msg = "give either replica or protection"
             raise ValueError(msg)
-        if self.id is None and self.action not in {SnapshotActionKind.TAKE, SnapshotActionKind.SCHEDULE}:
+        if self.id is None and self.action not in _WITHOUT_ID:
             msg = f"{self.action} needs id"
             raise ValueError(msg)
-        if self.to is None and self.action in {SnapshotActionKind.COPY_OUT, SnapshotActionKind.MOUNT}:
+        if self.to is None and self.action in {
+            SnapshotActionKind.COPY_OUT,
+            SnapshotActionKind.DROP_COPY,
+            SnapshotActionKind.MOUNT,
+        }:
             msg = f"{self.action} needs to"
             raise ValueError(msg)
         return self

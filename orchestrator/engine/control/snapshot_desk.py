@@ -64,7 +64,8 @@ class SnapshotDesk:
         if action.action is SnapshotActionKind.SCHEDULE:
             self._snapshots.schedule(record, action.settings)
             return
-        if action.action is not SnapshotActionKind.TAKE and shelf.find(snapshot) is None:
+        free = {SnapshotActionKind.TAKE, SnapshotActionKind.DROP_COPY}
+        if action.action not in free and shelf.find(snapshot) is None:
             raise Unknown(kind="snapshot", name=snapshot, listing="snapshots list")
         deed = self._deed(replica, shelf, action, snapshot, alone=alone)
         says = f"{action.action} of snapshot {snapshot} of {record.root}"
@@ -85,6 +86,8 @@ class SnapshotDesk:
                     self._snapshots.set_back(replica, snapshot)
                 case SnapshotActionKind.COPY_OUT:
                     shelf.copy_out(snapshot, self._to(replica, action, alone=alone), nothing)
+                case SnapshotActionKind.DROP_COPY:
+                    shelf.drop_copy(self._to(replica, action, alone=alone))
                 case SnapshotActionKind.MOUNT:
                     shelf.mount(snapshot, self._to(replica, action, alone=alone))
                 case SnapshotActionKind.UNMOUNT:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from orchestrator.engine.snapshot import exchange, record, trees, ways
+from orchestrator.engine.snapshot import copies, exchange, record, trees, ways
 from orchestrator.engine.snapshot.errors import SnapshotFailed
 from orchestrator.engine.snapshot.exchange import SetBack
 from orchestrator.engine.snapshot.record import Kind, SnapshotRecord
@@ -248,12 +248,29 @@ class Shelf:
             raise SnapshotFailed(deed=deed, root=self.root, why=f"{to} must be a new directory in one that exists")
         try:
             ways.refuse_without_space(self.place(snapshot_id), to.parent, check)
+            copies.note(self._directory, to, whole=False)
             copying = trees.Copying(self.place(snapshot_id), to, clone=True, check=check)
             copying.run()
             ways.sync(to)
+            copies.note(self._directory, to, whole=True)
         except OSError as error:
             raise self._failed(deed, error) from error
         return copying.size_bytes
+
+    def drop_copy(self, to: Path) -> None:
+        """Remove a directory that ``copy_out`` made, with all in it; its absence is fine.
+
+        Raises:
+            SnapshotFailed: something else lies there.
+        """
+        try:
+            if to.exists() and not copies.is_noted(self._directory, to):
+                why = "it is no copy of a snapshot that was made here"
+                raise SnapshotFailed(deed=f"cannot remove {to}, a copy out of", root=self.root, why=why)
+            trees.remove(to)
+            copies.forget(self._directory, to)
+        except OSError as error:
+            raise self._failed(f"cannot remove {to}, a copy out of", error) from error
 
     def mount(self, snapshot_id: str, at: Path) -> None:
         """Show a snapshot read-only at a directory. Raises SnapshotFailed."""
