@@ -126,7 +126,7 @@ def _with_paths(
 
 
 def _paths(settings: Settings, where: Where, source: SideInventory, *, windows: bool) -> Iterable[str]:
-    """The directories of all protected files on a side, those of tempdb on the target, and what opens the service master key on Linux."""
+    """The directories of all protected files on a side, those of tempdb on the target; on Linux also what opens keys and doors there."""
     placing, sql = Placing(settings), told.settings_of(settings)
     for one in source.sql.instances if source.sql else ():
         yield from placing.folders(where, one.name, chosen(sql, one))
@@ -135,3 +135,5 @@ def _paths(settings: Settings, where: Where, source: SideInventory, *, windows: 
             yield from (folder_of(file.path) for file in tempdb.files)
     if not windows:
         yield from LINUX_PLACES
+        keys = (sql.login.target_password_file, sql.login.target_keytab_file) if where is TARGET else ()
+        yield from (path for path in keys if path is not None)
