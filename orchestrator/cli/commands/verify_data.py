@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -10,9 +11,11 @@ import click
 from orchestrator.cli.desk import Desk
 from orchestrator.cli.errors import NotVerifiable
 from orchestrator.cli.examples import Command
+from orchestrator.cli.opening import Opening, opened_at
 from orchestrator.cli.options import json_option, protection_option
 from orchestrator.cli.screen import Bar, Screen, in_units
 from orchestrator.engine.client import ConnectionStatus, EngineClient, schema
+from orchestrator.model.protections import Protection
 
 LOOK_S = 0.5
 SILENT_S = 60.0
@@ -26,20 +29,47 @@ SILENT_S = 60.0
         "dtam --fileprint verify-data",
         "dtam --fileprint verify-data --remirror",
         "dtam --fileprint verify-data --json",
+        "dtam --sql verify-data --open",
     ),
 )
 @protection_option
 @click.option("--remirror", is_flag=True, help="Send what differs.")
 @click.option("--only-newer", is_flag=True, help="Of that only what is newer on the source. Not for databases.")
 @click.option("--checksum/--no-checksum", default=True, show_default=True, help="Compare all files by blocks.")
+@click.option(
+    "--open",
+    "opens",
+    is_flag=True,
+    help="SQL Server: compare nothing, but attach each database of a snapshot under another name, run DBCC CHECKDB, take it off again.",
+)
+@click.option(
+    "--at",
+    metavar="HOST[:PORT]",
+    help="With --open: an instance on the target's machine that opens them, if its own is stopped.",
+)
 @json_option
 @click.pass_obj
-def command(desk: Desk, /, *, name: str | None, remirror: bool, as_json: bool, **how: Any) -> None:
+def command(
+    desk: Desk,
+    /,
+    *,
+    name: str | None,
+    remirror: bool,
+    opens: bool,
+    at: str | None,
+    as_json: bool,
+    **how: Any,
+) -> None:
     """Compare the target's data with the source's and wait for the result; exit with 1 if they are not the same.
 
     Nothing is changed without --remirror. The verification log of the set, on the source, names each file.
+
+    With --open the databases of a protected SQL Server are proved to open: protection goes on meanwhile, and nothing is mirrored.
     """
     screen, protection = Screen(as_json), desk.protection(name, "verify-data")
+    if opens:
+        _open(desk, screen, protection, at)
+        return
     engine = desk.pipeline.reach.client(protection.pair.source)
     options = schema.MirrorOptions(kind="difference", orphans=schema.Orphans(action="log"), **how)
     found = []
@@ -53,6 +83,30 @@ def command(desk: Desk, /, *, name: str | None, remirror: bool, as_json: bool, *
     same = all(one["same"] for one in found)
     screen.document({"protection": protection.id, "same": same, "sets": found})
     if not same:
+        raise click.exceptions.Exit(1)
+
+
+def _open(desk: Desk, screen: Screen, protection: Protection, at: str | None) -> None:
+    """Each database of a snapshot, on a copy, under another name."""
+    sql, reach = protection.settings.failover.sql, desk.pipeline.reach
+    if sql is None or protection.pair.target.engine is None:
+        why = "only databases of a SQL Server are opened, on a target with an engine, whose snapshots are used"
+        raise NotVerifiable(protection=protection.id, why=why)
+    if sql.mode == "instance" and at is None:
+        why = "the target's own instance is stopped while its files come in: name another one there that may open copies, --at HOST:PORT"
+        raise NotVerifiable(protection=protection.id, why=why)
+    document = reach.host(protection.pair.target).protection_document(protection.id) or {}
+    told = ((document.get("takeover") or {}).get("sql") or {}).get("databases") or []
+    servers = reach.sql(protection.pair, opened_at(protection.settings, at) if at else protection.settings)
+    engine = reach.client(protection.pair.target)
+    with screen.bar(f"opening {len(told)} databases of a snapshot"):
+        found = Opening(protection.id, told, engine, servers).run()
+    desk.pipeline.store.audit(desk.pipeline.by, protection.id, "verify-data", "databases opened on a snapshot")
+    for one in found:
+        screen.say(f"{one.instance} {one.name}: {one.says}", mark="ok" if one.good else "warning")
+    good = all(one.good for one in found)
+    screen.document({"protection": protection.id, "same": good, "databases": [asdict(one) for one in found]})
+    if not good:
         raise click.exceptions.Exit(1)
 
 
