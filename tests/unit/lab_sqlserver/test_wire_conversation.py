@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.lab.sqlserver.engine.port import Done, Failure, Info, ReturnStatus, ReturnValue, SqlType
 from tests.lab.sqlserver.wire import requests, tokens
@@ -285,3 +289,35 @@ def test_a_slow_reader_keeps_nothing_in_memory(served: Wire) -> None:
             time.sleep(0.2)
         assert 0 < given < 5_000
     until("the session is closed", lambda: served.instance.sessions[0].closed)
+
+
+# -- noise ------------------------------------------------------------------------------------------------------------
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    kind=st.sampled_from([Kind.BATCH, Kind.RPC, Kind.TRANSACTION, Kind.SSPI, Kind.BULK]),
+    noise=st.binary(max_size=80),
+    headed=st.booleans(),
+)
+def test_noise_of_a_guest_is_answered_or_ends_the_connection(
+    served: Wire, kind: Kind, noise: bytes, headed: bool
+) -> None:
+    with served.guest() as caller:
+        caller.say(kind, with_headers(noise) if headed else noise)
+        answer = caller.hear()
+        if answer is not None:
+            assert not status_of(answer.body) & tokens.MORE
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(at=st.integers(0, 200), noise=st.binary(min_size=1, max_size=4), which=st.sampled_from(["prelogin", "login"]))
+def test_bent_messages_on_the_way_in(served: Wire, at: int, noise: bytes, which: str) -> None:
+    messages = {"prelogin": prelogin_message(), "login": login_message("sa", PASSWORD, features={10: b"\1"})}
+    whole = messages[which]
+    messages[which] = (whole[:at] + noise + whole[at + len(noise) :])[: len(whole)]
+    with served.caller() as caller:
+        caller.say(Kind.PRELOGIN, messages["prelogin"])
+        if caller.hear() is not None:
+            with contextlib.suppress(OSError):
+                caller.say(Kind.LOGIN7, messages["login"])
+            caller.socket.shutdown(socket.SHUT_WR)
+            caller.hear()

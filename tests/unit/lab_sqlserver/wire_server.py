@@ -19,7 +19,7 @@ from tests.unit.lab_sqlserver.wire_client import RawCaller
 from tests.unit.lab_sqlserver.wire_engine import PASSWORD, FakeInstance
 
 
-@dataclass
+@dataclass(repr=False)
 class Wire:
     """What is behind the wire, and how to reach it."""
 

@@ -96,11 +96,13 @@ def is_bulk_insert(text: str) -> bool:
 
 
 def calls(body: bytes) -> tuple[int | None, list[Call]]:
-    """The transaction's descriptor, and the calls in their order."""
+    """The transaction's descriptor, and the calls in their order. Raises Malformed."""
     fields = Fields(body)
     descriptor, found = headers(fields), []
     while fields.left:
         found.append(_call(fields))
+    if not found:
+        raise Malformed("a message of calls without a call")
     return descriptor, found
 
 
