@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.lab.sqlserver import control
 from tests.lab.sqlserver.browsing import Entry
-from tests.lab.sqlserver.engine.port import Instance, Settings, open_instance
+from tests.lab.sqlserver.engine.port import Instance, InstanceDoesNotStart, Settings, open_instance
 from tests.lab.sqlserver.wire.certificate import tls_context
 from tests.lab.sqlserver.wire.connection import Surroundings
 from tests.lab.sqlserver.wire.listener import Listener
@@ -37,7 +37,7 @@ class ServiceSettings:
 
 
 class Service:
-    """Runs from when it is made; ``close`` ends it in good order."""
+    """Runs from when it is made; ``close`` ends it in good order. Raises InstanceDoesNotStart."""
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.settings = settings
@@ -46,7 +46,14 @@ class Service:
         if settings.keytab is not None:
             os.environ["KRB5_KTNAME"] = f"FILE:{settings.keytab}"
         self.instance = open_instance(settings.engine)
-        self._listener = self._listen()
+        try:
+            self._listener = self._listen()
+        except OSError as error:
+            self.instance.close()
+            where = f"{settings.engine.address} {settings.engine.port}"
+            raise InstanceDoesNotStart(
+                f"Server TCP provider failed to listen on [ {where} ]: {error.strerror}"
+            ) from error
         self._stop_control = control.serve(self, self.control_path)
         self._listener.start()
 
