@@ -8,13 +8,10 @@ python docs/generate.py --check   # exit with 1 if a page is not what would be w
 
 from __future__ import annotations
 
-import ast
 import importlib
-import inspect
 import pkgutil
 import sys
-import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
@@ -30,6 +27,9 @@ from orchestrator.sdk.checks import Check
 from plugins.fileserver.application import FileServer
 from plugins.sql.application import SqlServer
 from plugins.sql.matrix import COLUMNS, FIRST_ON_LINUX, FIRST_REACHABLE, Column
+
+sys.path.append(str(Path(__file__).parent))
+from check_words import spoken
 
 PAGES = Path(__file__).parent / "reference"
 PROGRAMS = (
@@ -276,72 +276,6 @@ def supported_page() -> str:
 
 def _row(one: Check) -> str:
     return f"| `{one.id}` | {', '.join(sorted(one.sets))} | {one.passed} | {_plain((one.find.__doc__ or '').strip())} |"
-
-
-def spoken(check: Check) -> list[dict[str, str]]:
-    """What a check may say, out of its source and that of the functions beside it that it calls: why, remedy, and what its fix does."""
-    found: list[dict[str, str]] = []
-    module = sys.modules[check.find.__module__]
-    seen: set[str] = set()
-
-    def read(function: Callable[..., object]) -> None:
-        seen.add(function.__name__)
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-        calls = [one for one in ast.walk(tree) if isinstance(one, ast.Call)]
-        for call in calls:
-            words = {one.arg: one.value for one in call.keywords}
-            if {"why", "remedy"} <= words.keys():
-                why, remedy = (_sentence(words[word]) for word in ("why", "remedy"))
-                found.append({"why": why, "remedy": remedy, "fix": _mends(module, tree) if "fix" in words else ""})
-        for call in calls:
-            name = call.func.id if isinstance(call.func, ast.Name) else ""
-            beside = getattr(module, name, None)
-            if name not in seen and inspect.isfunction(beside) and beside.__module__ == module.__name__:
-                read(beside)
-
-    read(check.find)
-    return found
-
-
-def _sentence(node: ast.expr) -> str:
-    """The words of an expression, with what is computed in angle brackets."""
-    if isinstance(node, ast.Constant):
-        return str(node.value).replace("<", "&lt;")
-    if isinstance(node, ast.JoinedStr):
-        return "".join(_sentence(one) for one in node.values)
-    if isinstance(node, ast.IfExp):
-        return f"{_sentence(node.body)}; or: {_sentence(node.orelse)}"
-    if isinstance(node, ast.BoolOp):
-        return "; or: ".join(_sentence(one) for one in node.values)
-    inner = node.value if isinstance(node, ast.FormattedValue) else node
-    name = next(
-        (one.id for one in ast.walk(inner) if isinstance(one, ast.Name) and one.id not in {"view", "called", "name"}),
-        "",
-    )
-    return f"&lt;{name.lower() or 'name'}&gt;"
-
-
-def _mends(module: ModuleType, tree: ast.AST) -> str:
-    """What the steps do that a function makes, by the first line of their own words."""
-    said: list[str] = []
-    for call in (one for one in ast.walk(tree) if isinstance(one, ast.Call)):
-        room = (
-            call.func.value.id if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name) else ""
-        )
-        if room in {"steps", "sql_mending"} and isinstance(call.func, ast.Attribute):
-            said.append(_first_line(getattr(getattr(module, room), call.func.attr)))
-        beside = getattr(module, call.func.id, None) if isinstance(call.func, ast.Name) else None
-        if (
-            inspect.isfunction(beside)
-            and beside.__module__ == module.__name__
-            and beside.__annotations__.get("return") == "Step"
-        ):
-            said.append(_mends(module, ast.parse(textwrap.dedent(inspect.getsource(beside)))))
-    return "; or: ".join(dict.fromkeys(said))
-
-
-def _first_line(function: Callable[..., object]) -> str:
-    return (function.__doc__ or "").strip().splitlines()[0].rstrip(".").replace("``", "`")
 
 
 def error_classes() -> tuple[type[DtamError], ...]:
