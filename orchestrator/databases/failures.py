@@ -36,6 +36,8 @@ _USUAL_LOGIN = (
     "its error log names the state of error 18456"
 )
 
+_UNKNOWN_ACCOUNT = "let that account in there: CREATE LOGIN [DOMAIN\\account] FROM WINDOWS; ALTER SERVER ROLE sysadmin ADD MEMBER [...]"
+
 
 def numbers(text: str) -> tuple[int, ...]:
     """SQL Server's error numbers in a driver's message.
@@ -90,9 +92,9 @@ def _kerberos(server: str, who: str, says: str, _number: int) -> SqlError:
 
 
 def _refused(server: str, who: str, says: str, number: int) -> SqlError:
-    return SqlLoginRefused(
-        server=server, who=who, reason=_with(says, number), advice=_ADVICE_LOGIN.get(number, _USUAL_LOGIN)
-    )
+    usual = _UNKNOWN_ACCOUNT if "\\" in says else _USUAL_LOGIN
+    advice = _ADVICE_LOGIN.get(number, usual)
+    return SqlLoginRefused(server=server, who=who, reason=_with(says, number), advice=advice)
 
 
 def _not_allowed(server: str, who: str, says: str, number: int) -> SqlError:
