@@ -25,6 +25,9 @@ from orchestrator.model.outcomes import GiveUp, TryAgain
 from orchestrator.model.shares import Samba
 from orchestrator.model.windows import USUAL, Windows, WindowsAsk
 
+PLACE = ("At ", "+ ", "    + ")
+SENTENCE_LINES = 3
+"""As many lines as one of PowerShell's sentences may be broken into."""
 SILENCE_WAIT_S = 2.0
 STARTS_S = 900.0
 ACTIONS = {
@@ -253,6 +256,17 @@ def _view(line: Line) -> ProtectionView:
 def _run(run_id: str, line: Line) -> ScriptRun:
     lines = [json.loads(text) for text in line["lines"] if text.startswith("{") and text.endswith("}")]
     sentences = [str(one["says"]) for one in lines if one.get("says")]
-    last_words = str(line["output"]).strip().splitlines()[-1:] if line["state"] == "failed" else []
+    last_words = _last_words(str(line["output"])) if line["state"] == "failed" else []
     says = " | ".join([*sentences[-1:], *last_words])
     return ScriptRun(run_id, str(line["state"]), steps(lines), says, outcomes(lines))
+
+
+def _last_words(output: str) -> list[str]:
+    """What a script said last. Windows PowerShell ends an error with its place and ids, which tell a person nothing: what stands before them does."""
+    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
+    before = list(lines)
+    while before and before[-1].startswith(PLACE):
+        before.pop()
+    if not before or len(before) == len(lines):
+        return lines[-1:]
+    return [" ".join(line.strip() for line in before[-SENTENCE_LINES:] if not line.startswith("{"))]

@@ -18,6 +18,7 @@ from importlib import resources
 PROGRAM = "powershell.exe"
 COMMAND_LINE_MAX = 8191
 """What cmd.exe takes, in characters."""
+SIGNED = b"# SIG # Begin signature block"
 ENTRY = "call.ps1"
 ALWAYS = (ENTRY, "state.ps1")
 LOADER, INSTALLER = "loader.ps1", "installer.ps1"
@@ -41,7 +42,13 @@ def is_sent(name: str) -> bool:
 
 @cache
 def installed_bytes(name: str) -> bytes:
-    """A script as it lies on a host: UTF-8 with a byte order mark, as Windows PowerShell 5.1 wants it, lines ended by CR LF."""
+    """A script as it lies on a host: UTF-8 with a byte order mark, as Windows PowerShell 5.1 wants it, lines ended by CR LF.
+
+    One that somebody signed in this installation is laid as it was signed, byte for byte.
+    """
+    held = (resources.files("scripts") / "windows" / name).read_bytes()
+    if SIGNED in held:
+        return held
     return ("\ufeff" + scripts()[name].replace("\n", "\r\n")).encode()
 
 

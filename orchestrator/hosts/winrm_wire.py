@@ -39,6 +39,19 @@ class NotReached(Exception):
     """No connection, so the host has seen nothing of the message."""
 
 
+class _NamedHttps(http.client.HTTPSConnection):
+    """HTTPS to an address whose certificate is for a name, which may be another: an IP address is reached, a name is proved."""
+
+    def __init__(self, address: str, port: int, name: str, *, timeout_s: float, tls: ssl.SSLContext) -> None:
+        super().__init__(address, port, timeout=timeout_s, context=tls)
+        self._name, self._tls = name, tls
+
+    def connect(self) -> None:
+        """Raises OSError; ssl.SSLError where the certificate is another's."""
+        http.client.HTTPConnection.connect(self)
+        self.sock = self._tls.wrap_socket(self.sock, server_hostname=self._name)
+
+
 class Wire:
     """The transport of a pywinrm ``Protocol``. ``timeout_s`` is for one answer, ``connect_s`` for a connection. Used by one thread at a time."""
 
@@ -131,7 +144,8 @@ class Wire:
         address, port = self._address.address, self._address.port
         if self._address.tls:
             tls = _verifying(self._address.ca_file, self._login.certificate)
-            connection: Connection = http.client.HTTPSConnection(address, port, timeout=self._connect_s, context=tls)
+            name = self._address.host_name or address
+            connection: Connection = _NamedHttps(address, port, name, timeout_s=self._connect_s, tls=tls)
         else:
             connection = http.client.HTTPConnection(address, port, timeout=self._connect_s)
         connection.auto_open = 0

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from cryptography import x509
 
 from orchestrator.errors import DtamError
 from orchestrator.hosts import errors
@@ -17,7 +19,9 @@ from orchestrator.hosts.winrm_shell import Shell, TooLate
 from orchestrator.hosts.winrm_wire import LinkLost, NotReached, Wire
 from orchestrator.model.servers import Transport, WinRmAddress
 from tests.lab.certificates import Authority
-from tests.lab.windows.starting import WindowsHost, windows_host
+from tests.lab.windows.starting import WindowsHost, windows_host, write_secret
+
+FQDN = "alpha.lab.example"
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +102,26 @@ def test_a_certificate_for_another_name_is_refused(host: WindowsHost) -> None:
     elsewhere = f"127.{int(host.address.split('.')[1]) + 1}.0.1"
     found = refusal(host, msgspec.structs.replace(ways(host)["basic-https"], address=elsewhere))
     assert isinstance(found, errors.WinRmCertificateRefused | errors.WinRmUnreachable)
+
+
+def test_a_host_is_reached_by_its_address_and_proved_by_its_name(tmp_path: Path) -> None:
+    """Its certificate knows the name only, as those of a domain's authority do."""
+    named = WindowsHost(tmp_path, settings={"max_shells_per_user": 5})
+    key, certificate = named.authority.issue_for(x509.SubjectAlternativeName([x509.DNSName(FQDN)]), FQDN)
+    named.key, named.certificate = write_secret(tmp_path / "key", key), write_secret(tmp_path / "pem", certificate)
+    named.boot()
+    try:
+        by_address = ways(named)["ntlm-https"]
+        assert isinstance(refusal(named, by_address), errors.WinRmCertificateRefused)
+        for name, fits in ((FQDN, True), ("beta.lab.example", False)):
+            address = msgspec.structs.replace(by_address, host_name=name)
+            if fits:
+                with shell_at(named, address) as shell:
+                    assert shell.run("hostname", (), b"", 30.0).out == b"ALPHA\r\n"
+            else:
+                assert isinstance(refusal(named, address), errors.WinRmCertificateRefused)
+    finally:
+        named.close()
 
 
 def test_nobody_listens(host: WindowsHost) -> None:

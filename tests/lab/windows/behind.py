@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tests.lab.places import PLACES
 from tests.lab.windows.machine.machine import Machine
 from tests.lab.windows.machine.settings import AddressSettings, Hooks, MachineSettings, VolumeSettings
+from tests.lab.windows.machine.task_runs import policy
 from tests.lab.windows.powershell import run
 from tests.lab.windows.powershell.commands import PROGRAMS, ProgramCall, Session
 from tests.lab.windows.powershell.convert import to_text
@@ -31,9 +32,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 REPLICA_PORT = 5445  # Storage Replica goes over SMB; the simulation's own words go over a port of their own
 SHELLS = {"powershell", "powershell.exe"}
-GROUP_POLICY = r"SOFTWARE\Policies\Microsoft\Windows\PowerShell"
 SYSTEM_VARIABLES = r"SYSTEM\CurrentControlSet\Control\Session Manager\Environment"
-SHELL_ID = r"SOFTWARE\Microsoft\PowerShell\1\ShellIds\Microsoft.PowerShell"
 
 
 def machine_settings(settings: HostSettings) -> MachineSettings:
@@ -84,15 +83,6 @@ def _know_local_accounts(machine: Machine, settings: HostSettings) -> None:
             f"{machine.computer.name}\\{name}", f"{machine.accounts.data['machine_sid']}-{one.get('rid', 1000)}"
         )
     machine.accounts.save()
-
-
-def policy(machine: Machine) -> str:
-    """The execution policy: that of group policy, else that of the machine, else RemoteSigned as on a server."""
-    value = machine.registry.value
-    enabled = value(GROUP_POLICY, "EnableScripts", None)
-    if enabled is not None:
-        return str(value(GROUP_POLICY, "ExecutionPolicy", "Restricted")) if int(enabled) else "Restricted"
-    return str(value(SHELL_ID, "ExecutionPolicy", "RemoteSigned"))
 
 
 def language_mode(machine: Machine) -> str:

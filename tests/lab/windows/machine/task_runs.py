@@ -17,6 +17,8 @@ SYSTEM = {"system", "nt authority\\system", "localsystem", "s-1-5-18"}
 SYSTEM_SID = "S-1-5-18"
 NOT_FOUND = 0x80070002
 LOOK_S = 0.05
+GROUP_POLICY = r"SOFTWARE\Policies\Microsoft\Windows\PowerShell"
+SHELL_ID = r"SOFTWARE\Microsoft\PowerShell\1\ShellIds\Microsoft.PowerShell"
 
 
 def run_action(machine: Machine, action: dict[str, Any], task: dict[str, Any], cancelled: Callable[[], bool]) -> int:
@@ -59,13 +61,16 @@ def _session(machine: Machine, task: dict[str, Any], directory: str) -> Session:
         user="NT AUTHORITY\\SYSTEM" if is_system else user,
         elevated=is_system or task["principal"].get("run_level") == "Highest",
         is_network_logon=False,
-        execution_policy=_policy(machine),
+        execution_policy=policy(machine),
         location=directory,
         user_sid=SYSTEM_SID if is_system else "S-1-5-21-0-0-0-500",
     )
 
 
-def _policy(machine: Machine) -> str:
-    """The machine's own execution policy, RemoteSigned on servers unless the registry says otherwise."""
-    key = r"SOFTWARE\Microsoft\PowerShell\1\ShellIds\Microsoft.PowerShell"
-    return str(machine.registry.value(key, "ExecutionPolicy", "RemoteSigned"))
+def policy(machine: Machine) -> str:
+    """The execution policy: that of group policy, else that of the machine, else RemoteSigned as on a server."""
+    value = machine.registry.value
+    enabled = value(GROUP_POLICY, "EnableScripts", None)
+    if enabled is not None:
+        return str(value(GROUP_POLICY, "ExecutionPolicy", "Restricted")) if int(enabled) else "Restricted"
+    return str(value(SHELL_ID, "ExecutionPolicy", "RemoteSigned"))

@@ -40,9 +40,12 @@ def sid_object(shell: Interpreter, text: Any) -> PsObject:
         if "NTAccount" not in to_text(kind):
             return made
         try:
-            return account_object(shell, shell.machine.accounts.account(sid))
+            name = shell.machine.accounts.account(sid)
         except Exception as error:
             raise not_mapped() from error
+        if name == sid:
+            raise not_mapped()
+        return account_object(shell, name)
 
     made.methods = {
         "Translate": translate,

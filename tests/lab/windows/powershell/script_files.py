@@ -6,6 +6,7 @@ import ntpath
 import re
 from typing import TYPE_CHECKING
 
+from tests.lab.windows.machine import signatures
 from tests.lab.windows.powershell import tree as t
 from tests.lab.windows.powershell.netfiles import decoded
 from tests.lab.windows.powershell.reading import read_script
@@ -68,10 +69,10 @@ class ScriptFiles(Base):
             message = f"File {path} cannot be loaded because running scripts is disabled on this system. For more information, see {POLICY_HELP}"
         elif "# SIG # Begin signature block" not in text:
             message = f"File {path} cannot be loaded. The file {path} is not digitally signed. You cannot run this script on the current system. For more information about running scripts and setting execution policy, see {POLICY_HELP}"
-        elif (trusts := getattr(self.machine, "trusts_signature", None)) is not None and trusts(path, text):
-            return
+        elif why := signatures.complaint(self.machine, path):
+            message = f"File {path} cannot be loaded. {why}"
         else:
-            message = f"File {path} cannot be loaded. A certificate chain processed, but terminated in a root certificate which is not trusted by the trust provider."
+            return
         raise Terminating(
             ErrorRecord(
                 "UnauthorizedAccess", message, "SecurityError", None, "System.Management.Automation.PSSecurityException"
