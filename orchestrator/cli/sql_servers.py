@@ -82,7 +82,7 @@ def show(desk: Desk, screen: Screen, search: Search) -> None:
         screen.table(("server", "instances", "ports", "accounts", "found by", "is"), rows)
     else:
         screen.say("no SQL Server was found")
-    for problem in problems:
+    for problem in (*problems, *(f"{one.host}: {one.silence}" for one in hosts if one.silence)):
         screen.say(problem, "warning")
     screen.say(ADVICE)
     screen.document(
