@@ -44,7 +44,8 @@ class PairStage:
         self.admin, self.dc1 = lab.host("witness"), lab.host("dc1")
         self.operator_keytab = str(lab.keytab("operator"))
         self.is_cut = False
-        self._before = {host: host.services for host in (self.alpha, self.beta)}
+        self.hosts: tuple[LabHost, ...] = (self.alpha, self.beta)
+        self._before = {host: host.services for host in self.hosts}
 
     # -- setting up
 
@@ -52,7 +53,18 @@ class PairStage:
         """Everything that an administrator would find: the application, engines, a witness that knows them."""
         self.prepare()
         self._start_witness()
-        for host in (self.alpha, self.beta):
+        self.start_engines()
+
+    def join(self, other: PairStage) -> None:
+        """Begin as a second source of another pair's target, whose witness and administrator are this one's, too."""
+        self.hosts = (self.alpha,)
+        assert (self.beta, self.admin) == (other.beta, other.admin)
+        self.prepare()
+        self.start_engines()
+
+    def start_engines(self) -> None:
+        """Each is started at every boot, and known to the witness and the administrator."""
+        for host in self.hosts:
             host.run(["sh", "-c", "kill $(cat /run/samba/smbd.pid)"])
             address = self.beside if host is self.alpha else ""
             host.services = partial(self.boot, beside=address)
@@ -93,7 +105,7 @@ class PairStage:
 
     def end(self) -> None:
         """The lab is as it was: nobody protected, Samba's daemon started by the lab itself."""
-        for host in (self.alpha, self.beta):
+        for host in self.hosts:
             host.services = self._before[host]
             host.run(
                 [

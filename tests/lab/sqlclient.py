@@ -168,7 +168,7 @@ def main() -> None:
     parser.add_argument("--writers", type=int, default=8)
     parser.add_argument("--rate", type=float, default=200.0)
     parser.add_argument("statement", nargs="?", default="")
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     pyodbc.pooling = False
     door = Door(given.connection.read_text().strip(), given.keytab, given.principal)
     if given.what == "ask":

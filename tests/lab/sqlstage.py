@@ -20,26 +20,27 @@ from tests.lab.certificates import Authority
 from tests.lab.domain import Lab
 from tests.lab.hosts import PROJECT, LabHost
 from tests.lab.pairstage import PairStage
-from tests.lab.places import REVERSE_ZONES, WORKGROUP
+from tests.lab.places import DOMAIN, REVERSE_ZONES, WORKGROUP
 from tests.lab.sqlclient import TABLES
 from tests.lab.sqlconf import DATA
 from tests.lab.sqljournal import Promised
 from tests.lab.sqlserver.process import FREETDS
 from tests.lab.waiting import until
 
-DATABASE, APPLICATION = "shop", "shopper"
 SA_FILE, CA_FILE = "/etc/dtam/sa.password", "/etc/lab/sql.pem"
-JOURNAL, LOAD_PID = "/var/log/orders.journal", "/run/orders.pid"
+NAMES = tuple(f"{name}.{DOMAIN}" for name in ("alpha", "beta", "gamma"))
+"""Of whom each certificate speaks, as every server may answer by every name."""
 USERS = ("Administrator", "operator", "writer", "reader")
 
 
 class Shop:
     """The application and people at the lab's client, who know one name of a server. Passwords come from the lab's own."""
 
-    def __init__(self, lab: Lab, name: str, instance: str = "") -> None:
+    def __init__(self, lab: Lab, name: str, instance: str = "", database: str = "shop") -> None:
         self.lab, self.name, self.instance = lab, name, instance
         self.client = lab.host("client")
-        self.password = lab.user_password
+        self.database, self.login, self.password = database, f"{database}_app", lab.user_password
+        self._journal, self._pid = f"/var/log/{database}.journal", f"/run/{database}.pid"
 
     def connection(self, database: str, user: str, password: str, *, driver: str = FREETDS, server: str = "") -> str:
         """A file of the client with a connection string."""
@@ -56,10 +57,10 @@ class Shop:
         self.client.write(path, ";".join(f"{key}={value}" for key, value in words.items() if value), 0o600)
         return path
 
-    def ask(self, statement: str, *, database: str = DATABASE, server: str = "", user: str = "sa") -> list[list[Any]]:
+    def ask(self, statement: str, *, database: str = "", server: str = "", user: str = "sa") -> list[list[Any]]:
         """Rows of a statement, asked at the client of whom the name leads to, or of ``server``."""
         password = self.lab.admin_password if user == "sa" else self.password
-        path = self.connection(database, user, password, server=server)
+        path = self.connection(database or self.database, user, password, server=server)
         said = self.run("ask", "--connection", path, statement)
         return [json.loads(line) for line in said.splitlines()]
 
@@ -71,13 +72,13 @@ class Shop:
     def furnish(self, server: str = "") -> None:
         """The application's database, its log-in and its tables."""
         for statement in (
-            f"CREATE DATABASE [{DATABASE}]",
-            f"CREATE LOGIN [{APPLICATION}] WITH PASSWORD = '{self.password}', DEFAULT_DATABASE = [{DATABASE}]",
+            f"CREATE DATABASE [{self.database}]",
+            f"CREATE LOGIN [{self.login}] WITH PASSWORD = '{self.password}', DEFAULT_DATABASE = [{self.database}]",
         ):
             self.ask(statement, database="master", server=server)
         for statement in (
-            f"CREATE USER [{APPLICATION}] FOR LOGIN [{APPLICATION}]",
-            f"ALTER ROLE db_owner ADD MEMBER [{APPLICATION}]",
+            f"CREATE USER [{self.login}] FOR LOGIN [{self.login}]",
+            f"ALTER ROLE db_owner ADD MEMBER [{self.login}]",
             *(one.strip() for one in TABLES.split(";") if one.strip()),
         ):
             self.ask(statement, server=server)
@@ -85,21 +86,23 @@ class Shop:
     # -- the application
     def start(self, writers: int = 8, rate: float = 200) -> None:
         """It places orders from now on."""
-        path = self.connection(DATABASE, APPLICATION, self.password)
-        self.client.path(JOURNAL).unlink(missing_ok=True)
-        words = [sys.executable, "-m", "tests.lab.sqlclient", "load", "--connection", path, "--journal", JOURNAL]
+        path = self.connection(self.database, self.login, self.password)
+        self.client.path(self._journal).unlink(missing_ok=True)
+        words = [sys.executable, "-m", "tests.lab.sqlclient", "load", "--connection", path, "--journal", self._journal]
         line = shlex.join([*words, "--writers", str(writers), "--rate", str(rate)])
-        quiet = "</dev/null >>/var/log/orders.log 2>&1"
-        self.client.run(["sh", "-c", f"PYTHONPATH={PROJECT} setsid {line} {quiet} & echo $! >{LOAD_PID}"])
-        until("the application places orders", lambda: self.client.path(JOURNAL).exists() and self.promised().rows)
+        quiet = f"</dev/null >>/var/log/{self.database}.log 2>&1"
+        self.client.run(["sh", "-c", f"PYTHONPATH={PROJECT} setsid {line} {quiet} & echo $! >{self._pid}"])
+        until(
+            "the application places orders", lambda: self.client.path(self._journal).exists() and self.promised().rows
+        )
 
     def promised(self) -> Promised:
         """What was acknowledged up to now."""
-        return Promised.read(self.client.path(JOURNAL))
+        return Promised.read(self.client.path(self._journal))
 
     def stop(self) -> None:
         """It places no more orders; safe to say twice."""
-        pid = self.client.path(LOAD_PID)
+        pid = self.client.path(self._pid)
         if pid.exists():
             number = pid.read_text().strip()
             self.client.run(["kill", number], check=False)
@@ -127,7 +130,7 @@ class Shop:
 
     def check(self, server: str = "") -> None:
         """DBCC CHECKDB says nothing, which is what it says of a database without errors."""
-        assert self.ask(f"DBCC CHECKDB ([{DATABASE}]) WITH NO_INFOMSGS", server=server) == []
+        assert self.ask(f"DBCC CHECKDB ([{self.database}]) WITH NO_INFOMSGS", server=server) == []
 
 
 class SqlStage(PairStage, Shop):
@@ -135,16 +138,11 @@ class SqlStage(PairStage, Shop):
 
     application = "sql"
 
-    def __init__(self, lab: Lab, mode: str = "instance", source: str = "alpha") -> None:
+    def __init__(self, lab: Lab, mode: str = "instance", source: str = "alpha", database: str = "shop") -> None:
         super().__init__(lab, source)
-        Shop.__init__(self, lab, self.alpha.fqdn)
+        Shop.__init__(self, lab, self.alpha.fqdn, database=database)
         self.mode = mode
         self.authority = Authority()
-
-    @property
-    def hosts(self) -> tuple[LabHost, LabHost]:
-        """Both servers."""
-        return (self.alpha, self.beta)
 
     def prepare(self) -> None:
         """SQL Server runs on both hosts; the source's has the application's database."""
@@ -152,7 +150,7 @@ class SqlStage(PairStage, Shop):
             host.write(CA_FILE, self.authority.text)
             host.write(SA_FILE, self.lab.admin_password, 0o600)
         for host in self.hosts:
-            sqlhost.install(host, self.lab.admin_password, self.authority, (self.name,))
+            sqlhost.install(host, self.lab.admin_password, self.authority, NAMES)
             sqlhost.join(self.lab, host, (*USERS, f"{self.beta.name.upper()}$"))
             sqlhost.start(host)
         for host in self.hosts:
