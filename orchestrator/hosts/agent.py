@@ -269,4 +269,5 @@ def _run(status: RunStatus) -> ScriptRun:
         steps=steps(status.lines),
         says=" | ".join([*sentences[-1:], *last_words]),
         outcomes=outcomes(status.lines),
+        ended_at_s=status.finished_ns / 1e9 if status.finished_ns is not None else None,
     )

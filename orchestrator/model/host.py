@@ -52,7 +52,7 @@ class ProtectionView(msgspec.Struct, frozen=True):
 class ScriptRun(msgspec.Struct, frozen=True):
     """One run of a script on its host: running, done, failed or interrupted; ``steps`` maps step id to its last event.
 
-    ``outcomes`` is what became of each step, in order, with what it said and how long it took.
+    ``outcomes`` is what became of each step, in order, with what it said and how long it took. ``ended_at_s``: when it ended, by its host's clock.
     """
 
     run_id: str
@@ -60,6 +60,7 @@ class ScriptRun(msgspec.Struct, frozen=True):
     steps: dict[str, str] = {}
     says: str = ""
     outcomes: tuple[Outcome, ...] = ()
+    ended_at_s: float | None = None
 
 
 class Host(Protocol):

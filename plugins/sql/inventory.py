@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import partial
 
 import msgspec
 
-from orchestrator.model.host import HostFacts
+from orchestrator.model.host import Host, HostFacts
 from orchestrator.model.inventory import Inventory, Query, SideInventory
 from orchestrator.model.servers import Where
 from orchestrator.model.settings import Settings
@@ -94,15 +95,43 @@ def _with_sql(side: SideInventory, ports: Ports, settings: Settings, where: Wher
     by_name = [one for one in sql.instances if not is_default(one.name) and one.port(where) is None]
     browser = ports.sql.browse(where) if by_name else SqlBrowser()
     query = Query("facts of its SQL Server instances", side.name, ports.now())
-    known = {
-        one.name: at_s for one in sql.instances if (at_s := ports.sql.kept_at_s(_id(settings), one.name)) is not None
-    }
-    told_of = SqlSide(found, browser, kept_at_s=known if where is TARGET else {})
+    told_of = SqlSide(found, browser, kept_at_s=_kept(side, ports, settings) if where is TARGET else {})
     return msgspec.structs.replace(side, sql=told_of, queries=side.queries | {"sql": query})
 
 
-def _id(settings: Settings) -> str:
-    return f"{settings.application}_{settings.source}_{settings.target}"
+def _kept(side: SideInventory, ports: Ports, settings: Settings) -> dict[str, float]:
+    """When the log-ins were gathered that wait for a failover: here on Windows pairs, by the target's engine on its own elsewhere."""
+    protection = _id(side, settings)
+    if side.engine is not None:
+        at_s = _gathered_there(ports.host(TARGET), protection)
+        return {one.name: at_s for one in told.settings_of(settings).instances} if at_s is not None else {}
+    names = [one.name for one in told.settings_of(settings).instances]
+    known = {name: ports.sql_servers.kept_at_s(protection, name) for name in names}
+    return {name: at_s for name, at_s in known.items() if at_s is not None}
+
+
+def _gathered_there(host: Host, protection: str) -> float | None:
+    """The end of the last run that gathered them well."""
+    document = host.protection_document(protection)
+    if document is None:
+        return None
+    run = host.script_run(gathering(protection, int(document.get("epoch", 0))), "post_failover")
+    return run.ended_at_s if run is not None and run.state == "done" else None
+
+
+def gathering(protection: str, epoch: int) -> str:
+    """The id of the runs by which a target's engine gathers log-ins."""
+    return f"keep-logins-{re.sub(r'[^A-Za-z0-9_-]', '_', protection)[:40]}-{epoch}"
+
+
+def _id(side: SideInventory, settings: Settings) -> str:
+    """The protection's id, as the host knows it; before it does, the usual one."""
+    ours = (one.id for one in side.parts or () if (one.application, one.source, one.target) == _pair(settings))
+    return next(ours, "_".join(_pair(settings)))
+
+
+def _pair(settings: Settings) -> tuple[str, str, str]:
+    return settings.application, settings.source, settings.target
 
 
 def _instance(ports: Ports, settings: Settings, where: Where, one: InstanceSettings) -> SqlInstance:

@@ -369,7 +369,7 @@ class DiskHost:
         if run is None:
             return None
         state = "interrupted" if run["state"] == "running" else run["state"]
-        return ScriptRun(run_id, state, run["steps"])
+        return ScriptRun(run_id, state, run["steps"], ended_at_s=run.get("ended_at_s"))
 
 
 def _names(record: State) -> list[str]:

@@ -11,10 +11,13 @@ from orchestrator.model.servers import Where
 from orchestrator.sdk.application import Planning
 from orchestrator.sdk.conformance import ApplicationConformance, silent
 from plugins.sql.application import SqlServer
+from plugins.sql.inventory import gathering
 from tests.faults.rehearsal import scripts
 from tests.faults.sql_rehearsal import SqlPair, rehearsals
 
 PAIRS = [SqlPair(platform, mode) for platform in ("linux", "windows") for mode in ("instance", "database")]
+
+ALONE = [of for of in PAIRS if of.mode == "database"]
 
 
 def planned(of: SqlPair, stage: Stage = Stage.ENABLED, epoch: int = 1) -> Planning:
@@ -60,10 +63,9 @@ def test_databases_alone_are_attached_with_their_log_ins_and_what_attaching_take
 
 
 @pytest.mark.covers("SQL-02", "AM-35")
+@pytest.mark.parametrize("of", ALONE, ids=lambda of: of.platform)
 def test_a_failover_without_its_source_makes_what_the_target_was_told(of: SqlPair) -> None:
     """The same deeds with the same documents, whether the source answers or not."""
-    if of.mode == "instance":
-        pytest.skip("whole instances carry their databases along")
     given = planned(of)
     attach = "sql-attach-target" if of.windows else "sql-attach"
     with_it, without = (
@@ -98,3 +100,18 @@ def test_the_engine_cannot_be_left_out_of_the_services(of: SqlPair) -> None:
     protection = msgspec.structs.replace(given.protection, settings=settings)
     said = [*SqlServer().refusals("protect", msgspec.structs.replace(given, protection=protection))]
     assert any("cannot be left out" in one for one in said)
+
+
+@pytest.mark.covers("AM-35")
+@pytest.mark.parametrize("of", ALONE, ids=lambda of: of.platform)
+def test_how_old_kept_log_ins_are_is_known_whoever_keeps_them(of: SqlPair) -> None:
+    """On Linux the target's engine gathers them, in runs of its own; on Windows this machine keeps them."""
+    state = rehearsals(of)["protect"].after
+    run = gathering("sql_alpha_beta", 1)
+    state["sides"]["target"]["runs"][f"{run}.post_failover"] = {"state": "done", "steps": {}, "ended_at_s": 900.0}
+    side = of.inventory(state).target.sql
+    assert side is not None
+    assert side.kept_at_s == {"MSSQLSERVER": 1000.0 if of.windows else 900.0}
+    bare = of.inventory(of.fresh()).target.sql
+    assert bare is not None
+    assert bare.kept_at_s == {}

@@ -143,6 +143,11 @@ def run_id(document: Protection, chore: Chore = NAMES) -> str:
     return f"{chore.name}{own}-{document.epoch}"
 
 
+def first_after(interval_s: float | None) -> int:
+    """How long ago a chore began to be due, in nanoseconds, so that its first run comes in a minute where none is known."""
+    return int(max(0.0, (interval_s or 0.0) - LOOK_S) * NS)
+
+
 def is_due(known: RunStatus | None, since_ns: int, interval_s: float, now_ns: int) -> bool:
     """Whether it is time: an interval after the last run of this epoch began, or after the failover; sooner after one that failed."""
     if known is None or known.started_ns < since_ns:

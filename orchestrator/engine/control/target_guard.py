@@ -20,7 +20,7 @@ from orchestrator.engine.control.errors import Conflict
 from orchestrator.engine.control.following import Following
 from orchestrator.engine.control.guard import Rooms
 from orchestrator.engine.control.observing import Signs
-from orchestrator.engine.control.refreshing import LOGINS, Refreshing
+from orchestrator.engine.control.refreshing import LOGINS, Refreshing, first_after
 from orchestrator.engine.control.schema import ProtectionAction, ProtectionActionKind
 from orchestrator.engine.control.target_state import (
     details_of,
@@ -88,7 +88,7 @@ class TargetGuard:
         self._watch.enabled = rooms.documents.record(protection).monitor_enabled
         self._refreshing = Refreshing(protection, rooms, self._serving_since_ns)
         self._gathering = Refreshing(protection, rooms, self._waiting_since_ns, LOGINS)
-        self._since_ns = time.time_ns()
+        self._since_ns = time.time_ns() - first_after(document.failover.refresh_logins_s)
         self._following = Following(protection, rooms, self._is_waiting)
         self._asking = Asking(protection, rooms, self._is_waiting, lambda: self._watch.enabled)
         self._stop = asyncio.Event()
