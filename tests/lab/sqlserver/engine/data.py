@@ -1,0 +1,521 @@
+"""SELECT, INSERT, UPDATE, DELETE, TRUNCATE."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlglot import exp
+
+from tests.lab.sqlserver.engine import functions, queries
+from tests.lab.sqlserver.engine.catalogue import Document
+from tests.lab.sqlserver.engine.compiling import Access, Plan, column_type, read
+from tests.lab.sqlserver.engine.database import Database
+from tests.lab.sqlserver.engine.messages import fail
+from tests.lab.sqlserver.engine.port import Column, Columns, Done, Event, Row, SqlFailure
+from tests.lab.sqlserver.engine.rewriting import Rewriter, Scope, Source
+from tests.lab.sqlserver.engine.running import Frame, handles
+from tests.lab.sqlserver.engine.session import Session
+from tests.lab.sqlserver.engine.statements import Simple
+from tests.lab.sqlserver.engine.values import cast, type_text
+
+
+def result(
+    session: Session, columns: Sequence[Column], rows: Sequence[tuple[Any, ...]], command: str = "SELECT"
+) -> Iterator[Event]:
+    """A result, its rows given as kept."""
+    yield Columns(tuple(columns))
+    for row in queries.outgoing(columns, rows):
+        yield Row(row)
+    session.rowcount = len(rows)
+    yield Done(None if session.options["nocount"] and command != "SELECT" else len(rows), command)
+
+
+@handles("SELECT", "WITH")
+def select(session: Session, frame: Frame, statement: Simple) -> Iterator[Event]:
+    """A query, an assignment, SELECT INTO, or what follows WITH."""
+    if statement.kind == "WITH":
+        tree = read(statement.text)
+        if not isinstance(tree, exp.Query):
+            yield from _write(session, frame, statement, tree)
+            return
+    if any(word.value == "INTO" for word in statement.words):
+        tree = read(statement.text)
+        if isinstance(tree, exp.Create) or tree.args.get("into") is not None:
+            from tests.lab.sqlserver.engine.tables import select_into
+
+            yield from select_into(session, frame, tree)
+            return
+    plan, columns, rows = queries.select(session, frame, statement.text)
+    if plan.assigned:
+        _assign(frame, plan, rows)
+        session.rowcount = len(rows)
+        return
+    if session.options["fmtonly"]:
+        rows = []
+    yield from result(session, columns, rows)
+
+
+def _assign(frame: Frame, plan: Plan, rows: Sequence[tuple[Any, ...]]) -> None:
+    for name in plan.assigned:
+        if name not in frame.variables:
+            raise fail(137, name)
+    if rows:
+        for name, value in zip(plan.assigned, rows[-1], strict=True):
+            variable = frame.variables[name]
+            variable.value = cast(value, variable.type)
+
+
+@handles("INSERT", "UPDATE", "DELETE")
+def write(session: Session, frame: Frame, statement: Simple) -> Iterator[Event]:
+    """The three that write."""
+    yield from _write(session, frame, statement, None)
+
+
+@handles("MERGE")
+def merge(session: Session, frame: Frame, statement: Simple) -> Iterator[Event]:
+    """The simulation has no MERGE."""
+    raise fail(156, "MERGE")
+    yield  # pragma: no cover
+
+
+@handles("TRUNCATE")
+def truncate(session: Session, frame: Frame, statement: Simple) -> Iterator[Event]:
+    """TRUNCATE TABLE: as DELETE, and the identity begins again."""
+    tree = read("DELETE FROM " + " ".join(word.text for word in statement.words[2:]))
+    list(_write(session, frame, Simple("DELETE", statement.words, tree.sql(dialect="tsql"), statement.line), tree))
+    target = _target(session, tree.this)
+    if target.database is not None:
+        with session.writing(target.database) as connection:
+            connection.execute("DELETE FROM sqlite_sequence WHERE name = ?", (target.real,))
+    yield Done(None, "TRUNCATE")
+
+
+class _Target:
+    """The table that is written."""
+
+    def __init__(self, database: Database | None, document: Document, number: int) -> None:
+        self.database = database
+        self.document = document
+        self.number = number
+        self.real = document["table"] if database is None else queries.table_name(document["schema"], document["name"])
+
+    @property
+    def shown(self) -> str:
+        """As messages name it."""
+        return (
+            f"{self.database.name}.{self.document['schema']}.{self.document['name']}"
+            if self.database
+            else f"tempdb.dbo.{self.document['name']}"
+        )
+
+
+def _target(session: Session, node: exp.Expression) -> _Target:
+    table = node.this if isinstance(node, exp.Schema) else node
+    if not isinstance(table, exp.Table):
+        raise fail(102, table.key)
+    found = queries.Planner(session, Plan()).find_table(table)
+    if found is None:
+        from tests.lab.sqlserver.engine import views
+
+        if table.db.lower() == "sys" or views.find(session.current, table.db, table.name, table.catalog):
+            raise SqlFailure(259, "Ad hoc updates to system catalogs are not allowed.")
+        raise fail(208, queries.shown(table))
+    return _Target(*found)
+
+
+def _write(session: Session, frame: Frame, statement: Simple, tree: exp.Expression | None) -> Iterator[Event]:
+    key = (
+        statement.text,
+        session.current.number,
+        session.current.name,
+        session.login_id,
+        session.options["identity_insert"],
+        tuple(sorted(frame.types.items())),
+    )
+    kept = session.instance.plans.get(key) if tree is None else None
+    if kept is not None and kept[0] == queries._versions(kept[1]):
+        plan: Plan = kept[1]
+    else:
+        tree = tree if tree is not None else read(statement.text)
+        plan = _compile(session, frame, statement, tree)
+        if plan.cacheable and not plan.needs and plan.home is not None:
+            session.instance.plans[key] = (queries._versions(plan), plan)
+    queries.check(session, plan)
+    count, last, rows = _run(session, frame, plan)
+    if plan.identity and last is not None and statement.kind == "INSERT":
+        session.identity = last
+    session.rowcount = count
+    if plan.columns:
+        yield from result(session, plan.columns, rows, statement.kind)
+        session.rowcount = count
+    else:
+        yield Done(None if session.options["nocount"] else count, statement.kind)
+
+
+def _compile(session: Session, frame: Frame, statement: Simple, tree: exp.Expression) -> Plan:
+    if isinstance(tree, exp.Insert):
+        return _insert(session, frame, tree, statement)
+    if isinstance(tree, exp.Update | exp.Delete):
+        return _change(session, frame, tree)
+    raise fail(102, statement.words[-1].text)
+
+
+def _run(session: Session, frame: Frame, plan: Plan) -> tuple[int, int | None, list[tuple[Any, ...]]]:
+    copies = [(need, list(need.rows())) for need in plan.needs]
+    if plan.home is None:
+        with queries.copied(session.scratch, copies):
+            return _execute(session, session.scratch, plan, frame)
+    with session.writing(plan.home) as connection, queries.copied(connection, copies):
+        return _execute(session, connection, plan, frame)
+
+
+def _execute(
+    session: Session, connection: sqlite3.Connection, plan: Plan, frame: Frame
+) -> tuple[int, int | None, list[tuple[Any, ...]]]:
+    functions.current.failure = None
+    try:
+        cursor = connection.execute(plan.sql, frame.binds())
+        rows = cursor.fetchall() if plan.columns else []
+        return (len(rows) if plan.columns else cursor.rowcount), cursor.lastrowid, rows
+    except sqlite3.Error as error:
+        raise functions.current.failure or _refused(connection, error, plan, frame) from error
+
+
+# -- INSERT ------------------------------------------------------------------------------------------------------------------------
+
+
+def _insert(session: Session, frame: Frame, tree: exp.Insert, statement: Simple) -> Plan:
+    target = _target(session, tree.this)
+    plan = _plan_for(target, "INSERT")
+    listed = [name.name for name in tree.this.expressions] if isinstance(tree.this, exp.Schema) else None
+    columns = _inserted(session, target, listed)
+    planner = queries.Planner(session, plan)
+    rewriter = Rewriter(planner.resolve, frame.types)
+    names = [column["name"] for column in columns]
+    source = tree.expression
+    defaults = {column["name"]: column for column in target.document["columns"] if column.get("default") is not None}
+    missing = [name for name in defaults if name not in names]
+    into = ", ".join(f'"{name}"' for name in [*names, *missing])
+    if tree.args.get("default") or source is None:
+        into = ", ".join(f'"{name}"' for name in missing)
+        body = (
+            f"VALUES ({', '.join(_default(rewriter, defaults[name], target) for name in missing)})" if missing else ""
+        )
+        plan.sql = (
+            f'INSERT INTO "{target.real}" ({into}) {body}' if missing else f'INSERT INTO "{target.real}" DEFAULT VALUES'
+        )
+    elif isinstance(source, exp.Values):
+        body = _value_rows(rewriter, source, columns, [defaults[name] for name in missing], target)
+        plan.sql = f'INSERT INTO "{target.real}" ({into}) VALUES {body}'
+    else:
+        body = _selected(rewriter, source, columns, [defaults[name] for name in missing], target)
+        plan.sql = f'INSERT INTO "{target.real}" ({into}) {body}'
+    _returning(rewriter, tree, target, plan)
+    plan.identity = next((column["name"] for column in target.document["columns"] if column.get("identity")), None)
+    return plan
+
+
+def _plan_for(target: _Target, permission: str) -> Plan:
+    plan = Plan(
+        home=target.database, table=target.document, table_name=target.shown, cacheable=target.database is not None
+    )
+    if target.database is not None:
+        plan.accesses.append(
+            Access(permission, target.database, target.document["schema"], target.document["name"], target.number)
+        )
+    return plan
+
+
+def _inserted(session: Session, target: _Target, listed: list[str] | None) -> list[Document]:
+    allowed = (session.options["identity_insert"] or "").lower() == target.shown.lower()
+    every = target.document["columns"]
+    if listed is None:
+        if allowed:
+            raise fail(8101, target.document["name"])
+        return [column for column in every if not column.get("identity")]
+    chosen = []
+    for name in listed:
+        column = next((column for column in every if column["name"].lower() == name.lower()), None)
+        if column is None:
+            raise fail(207, name)
+        if column.get("identity") and not allowed:
+            raise fail(544, target.document["name"])
+        if column in chosen:
+            raise SqlFailure(
+                264,
+                f"The column name '{name}' is specified more than once in the SET clause or column list of an INSERT.",
+            )
+        chosen.append(column)
+    return chosen
+
+
+def _value_rows(
+    rewriter: Rewriter, source: exp.Values, columns: list[Document], more: list[Document], target: _Target
+) -> str:
+    rows = []
+    for row in source.expressions:
+        items = row.expressions if isinstance(row, exp.Tuple) else [row]
+        if len(items) != len(columns):
+            raise fail(109 if len(items) < len(columns) else 110) if columns else fail(213)
+        made = [_stored(rewriter, item, column, target) for item, column in zip(items, columns, strict=True)]
+        rows.append(f"({', '.join([*made, *(_default(rewriter, column, target) for column in more)])})")
+    return ", ".join(rows)
+
+
+def _stored(rewriter: Rewriter, item: exp.Expression, column: Document, target: _Target) -> str:
+    if isinstance(item, exp.Var | exp.Column) and item.name.upper() == "DEFAULT":
+        if column.get("identity"):
+            raise fail(339)
+        return _default(rewriter, column, target)
+    made = rewriter.expression(item, Scope(), {})
+    return _conversion(made, made.sql(dialect="sqlite"), column, target)
+
+
+def _conversion(made: exp.Expression | None, text: str, column: Document, target: _Target) -> str:
+    source = made.meta.get("type") if made is not None else None
+    kind = column_type(column)
+    if isinstance(made, exp.Null):
+        return "NULL"
+    if (
+        source is not None
+        and source.name == kind.name
+        and kind.name in {"int", "bigint", "smallint", "tinyint", "bit", "float"}
+    ):
+        return text
+    column_name = column["name"].replace("'", "''")
+    table = target.shown.replace("'", "''")
+    return f"t_store({text}, '{type_text(kind)}', '{source.name if source else ''}', '{table}', '{column_name}')"
+
+
+def _default(rewriter: Rewriter, column: Document, target: _Target) -> str:
+    if column.get("default") is None:
+        return "NULL"
+    made = rewriter.expression(read("SELECT " + column["default"]).expressions[0], Scope(), {})
+    return _conversion(made, made.sql(dialect="sqlite"), column, target)
+
+
+def _selected(
+    rewriter: Rewriter, source: exp.Expression, columns: list[Document], more: list[Document], target: _Target
+) -> str:
+    found = rewriter.query(source, None, {})
+    if len(found) != len(columns):
+        raise (
+            fail(120)
+            if len(found) < len(columns)
+            else SqlFailure(
+                121,
+                "The select list for the INSERT statement contains more items than the insert list. The number of SELECT values must match the number of INSERT columns.",
+                severity=15,
+            )
+        )
+    names = [f"c{at}" for at in range(len(columns))]
+    made = []
+    for name, column, (one, sure) in zip(names, columns, found, strict=True):
+        typed = exp.Column(this=exp.to_identifier(name))
+        if sure:
+            typed.meta["type"] = one.type
+        made.append(_conversion(typed, name, column, target))
+    made += [_default(rewriter, column, target) for column in more]
+    return f"WITH source({', '.join(names)}) AS ({queries._text(source)}) SELECT {', '.join(made)} FROM source"
+
+
+def _returning(rewriter: Rewriter, tree: exp.Expression, target: _Target, plan: Plan) -> None:
+    clause = tree.args.get("returning")
+    if clause is None:
+        return
+    if clause.args.get("into"):
+        raise fail(156, "INTO")
+    word = "deleted" if isinstance(tree, exp.Delete) else "inserted"
+    columns = tuple(Column(one["name"], column_type(one)) for one in target.document["columns"])
+    select_ = exp.Select(expressions=list(clause.expressions))
+    found = rewriter._projections(select_, Scope(None, [Source(word, columns)]), {})
+    for column in select_.find_all(exp.Column):
+        column.set("table", None)
+    plan.columns = tuple(column for column, _ in found)
+    plan.sql += " RETURNING " + ", ".join(item.sql(dialect="sqlite") for item in select_.expressions)
+
+
+# -- UPDATE and DELETE -------------------------------------------------------------------------------------------------------------
+
+
+def _change(session: Session, frame: Frame, tree: exp.Update | exp.Delete) -> Plan:
+    deleting = isinstance(tree, exp.Delete)
+    node = tree.this if isinstance(tree.this, exp.Expression) else (tree.args.get("tables") or [None])[0]
+    if node is None:
+        raise fail(156, "DELETE")
+    source = tree.args.get("from_") or tree.args.get("from")
+    scope = Scope()
+    if deleting and isinstance(tree.this, exp.Expression) and tree.args.get("tables"):
+        raise fail(102, "TOP")
+    target = _target(session, _aliased(node, source))
+    plan = _plan_for(target, "DELETE" if deleting else "UPDATE")
+    planner = queries.Planner(session, plan)
+    rewriter = Rewriter(planner.resolve, frame.types)
+    columns = tuple(Column(one["name"], column_type(one)) for one in target.document["columns"])
+    ctes: dict[str, Source] = dict(rewriter._with(tree, None, {}))
+    if source is None:
+        scope.sources.append(Source(target.document["name"], columns))
+        where = _where(rewriter, tree, scope, ctes)
+        for column in [*tree.find_all(exp.Column)]:
+            if column.table.lower() == target.document["name"].lower() and column.find_ancestor(exp.Select) is None:
+                column.set("table", exp.to_identifier(target.real, quoted=True))
+        where = _where_text(tree)
+        changes = "" if deleting else _assignments(rewriter, tree, scope, ctes, target)
+    else:
+        changes, where = _joined(rewriter, tree, source, node, scope, ctes, target, deleting=deleting)
+    prefix = (
+        f"WITH {', '.join(cte.sql(dialect='sqlite') for cte in tree.args['with_'].expressions)} "
+        if tree.args.get("with_")
+        else ""
+    )
+    plan.sql = prefix + (
+        f'DELETE FROM "{target.real}"{where}' if deleting else f'UPDATE "{target.real}" SET {changes}{where}'
+    )
+    _returning(rewriter, tree, target, plan)
+    return plan
+
+
+def _aliased(node: exp.Expression, source: exp.Expression | None) -> exp.Expression:
+    """UPDATE a ... FROM t AS a: the table of the alias."""
+    if source is not None and isinstance(node, exp.Table) and not node.db:
+        for table in source.find_all(exp.Table):
+            if table.alias.lower() == node.name.lower():
+                return exp.Table(this=table.this.copy(), db=table.args.get("db"), catalog=table.args.get("catalog"))
+        for join in (source.parent.args.get("joins") or []) if source.parent is not None else []:
+            if isinstance(join.this, exp.Table) and join.this.alias.lower() == node.name.lower():
+                return exp.Table(
+                    this=join.this.this.copy(), db=join.this.args.get("db"), catalog=join.this.args.get("catalog")
+                )
+    return node
+
+
+def _where(rewriter: Rewriter, tree: exp.Expression, scope: Scope, ctes: dict[str, Source]) -> str:
+    if tree.args.get("where") is not None:
+        rewriter._children(tree.args["where"], scope, ctes)
+    return _where_text(tree)
+
+
+def _where_text(tree: exp.Expression) -> str:
+    return " " + tree.args["where"].sql(dialect="sqlite") if tree.args.get("where") is not None else ""
+
+
+def _assignments(
+    rewriter: Rewriter, tree: exp.Expression, scope: Scope, ctes: dict[str, Source], target: _Target
+) -> str:
+    made = []
+    for change in tree.expressions:
+        if not isinstance(change, exp.EQ) or not isinstance(change.this, exp.Column):
+            raise fail(102, change.sql(dialect="tsql").split()[0])
+        column = next(
+            (one for one in target.document["columns"] if one["name"].lower() == change.this.name.lower()), None
+        )
+        if column is None:
+            raise fail(207, change.this.name)
+        if column.get("identity"):
+            raise SqlFailure(8102, f"Cannot update identity column '{column['name']}'.")
+        if isinstance(change.expression, exp.Column) and change.expression.name.upper() == "DEFAULT":
+            made.append(f'"{column["name"]}" = {_default(rewriter, column, target)}')
+            continue
+        value = rewriter.expression(change.expression, scope, ctes)
+        for inner in [*value.find_all(exp.Column)] if not isinstance(value, exp.Column) else [value]:
+            if inner.table.lower() == target.document["name"].lower() and inner.find_ancestor(exp.Select) is None:
+                inner.set("table", exp.to_identifier(target.real, quoted=True))
+        made.append(f'"{column["name"]}" = {_conversion(value, value.sql(dialect="sqlite"), column, target)}')
+    return ", ".join(made)
+
+
+def _joined(
+    rewriter: Rewriter,
+    tree: exp.Expression,
+    source: exp.Expression,
+    node: exp.Expression,
+    scope: Scope,
+    ctes: dict[str, Source],
+    target: _Target,
+    *,
+    deleting: bool,
+) -> tuple[str, str]:
+    """With FROM and joins: through the rows' own numbers."""
+    alias = next(
+        (
+            table.alias or table.name
+            for table in source.find_all(exp.Table)
+            if (table.alias or table.name).lower() == node.name.lower()
+        ),
+        node.name,
+    )
+    inner = exp.Select(expressions=[exp.Literal.number(1)])
+    inner.set("from_", source.copy())
+    joins = tree.args.get("joins") or source.this.args.get("joins") or []
+    if tree.args.get("joins"):
+        inner.set("joins", [join.copy() for join in joins])
+    if tree.args.get("where") is not None:
+        inner.set("where", tree.args["where"].copy())
+    values = []
+    if not deleting:
+        for change in tree.expressions:
+            values.append((change.this.name, change.expression.copy()))
+    inner.set(
+        "expressions",
+        [exp.alias_(value, f"u{at}") for at, (_, value) in enumerate(values)]
+        or [exp.alias_(exp.Literal.number(1), "u0")],
+    )
+    found = rewriter.query(inner, None, ctes)
+    inner.append(
+        "expressions",
+        exp.alias_(exp.Column(this=exp.to_identifier("rowid"), table=exp.to_identifier(alias, quoted=True)), "r"),
+    )
+    text = queries._text(inner)
+    rows = f"rowid IN (SELECT r FROM ({text}))"
+    changes = []
+    for at, (name, _) in enumerate(values):
+        column = next((one for one in target.document["columns"] if one["name"].lower() == name.lower()), None)
+        if column is None:
+            raise fail(207, name)
+        typed = exp.Column(this=exp.to_identifier("x"))
+        if found[at][1]:
+            typed.meta["type"] = found[at][0].type
+        sub = f'(SELECT u{at} FROM ({text}) AS joined WHERE joined.r = "{target.real}".rowid LIMIT 1)'
+        changes.append(f'"{column["name"]}" = {_conversion(typed, sub, column, target)}')
+    return ", ".join(changes), f" WHERE {rows}"
+
+
+# -- what the tables refuse --------------------------------------------------------------------------------------------------------
+
+
+def _refused(connection: sqlite3.Connection, error: sqlite3.Error, plan: Plan, frame: Frame) -> SqlFailure:
+    text = str(error)
+    table = plan.table or {}
+    shown = f"{table.get('schema', 'dbo')}.{table.get('name', '')}"
+    verb = plan.sql.split(maxsplit=1)[0].upper()
+    if text.startswith("NOT NULL"):
+        column = text.rpartition(".")[2]
+        return fail(515, column, plan.table_name, verb, state=2)
+    if text.startswith("UNIQUE"):
+        names = [part.rpartition(".")[2] for part in text.partition(": ")[2].split(", ")]
+        return duplicate(table, names, shown)
+    if text.startswith("FOREIGN KEY"):
+        foreign = (table.get("foreign") or [{}])[0]
+        database = plan.home.name if plan.home else "tempdb"
+        kind = "REFERENCE" if verb == "DELETE" or not foreign else "FOREIGN KEY"
+        return fail(547, verb, kind, foreign.get("name", "FK"), database, foreign.get("to", shown), state=0)
+    if text.startswith("CHECK"):
+        name = text.partition(": ")[2]
+        return fail(547, verb, "CHECK", name, plan.home.name if plan.home else "tempdb", shown, state=0)
+    return queries.said(error, plan)
+
+
+def duplicate(table: Document, names: list[str], shown: str) -> SqlFailure:
+    """2627 for a constraint, 2601 for an index."""
+    wanted = [name.lower() for name in names]
+    for key in table.get("keys", ()):
+        if [name.lower() for name in key["columns"]] == wanted:
+            kind = "PRIMARY KEY" if key["kind"] == "PK" else "UNIQUE KEY"
+            return fail(2627, kind, key["name"], shown, "...")
+    for index in table.get("indexes", ()):
+        if index["unique"] and [name.lower() for name in index["columns"]] == wanted:
+            return fail(2601, shown, index["name"], "...")
+    return fail(2627, "PRIMARY KEY", re.sub(r"\W", "_", f"PK_{table.get('name', '')}"), shown, "...")

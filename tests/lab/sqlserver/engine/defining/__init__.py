@@ -1,0 +1,1 @@
+"""Definitions that are not tables: databases, principals, keys."""
