@@ -32,7 +32,7 @@ from orchestrator.model.protections import Protection
 from orchestrator.model.runs import Run
 from orchestrator.pipeline import Pipeline
 from orchestrator.running import Tell
-from orchestrator.service import looking
+from orchestrator.service import gathering, looking
 from orchestrator.service.application import as_kept, ask_application, health_of
 from orchestrator.service.deciding import Act, Choice, Watched, decide, may_give_leases
 from orchestrator.service.hand import Hand, Opened
@@ -71,6 +71,7 @@ class _Memory:
     lease: _Job = field(default_factory=_Job)
     life: _Job = field(default_factory=_Job)
     facts: _Job = field(default_factory=_Job)
+    logins: _Job = field(default_factory=_Job)
     fence: _Job = field(default_factory=_Job)
     run: _Job = field(default_factory=_Job)
     application: _Job = field(default_factory=_Job)
@@ -237,13 +238,13 @@ class Watch:
             taken = self._leased if protection.stage in OVER else self._leased_source
             job = lambda pipeline: looking.give_lease(pipeline, protection, kept)  # noqa: E731
             self._go(memory.lease, self._leases, job, every_s, taken)
-        if (
-            not seen.verdict.failed
-            and protection.stage is Stage.ENABLED
-            and seen.run is None
-            and looking.facts_are_due(now)
-        ):
-            self._go(memory.facts, self._facts, lambda pipeline: pipeline.inventory(protection), 60.0, lambda _: None)
+        if not seen.verdict.failed and protection.stage is Stage.ENABLED and seen.run is None:
+            if looking.facts_are_due(now):
+                facts = lambda pipeline: pipeline.inventory(protection)  # noqa: E731
+                self._go(memory.facts, self._facts, facts, 60.0, lambda _: None)
+            if gathering.is_wanted(protection):
+                logins = lambda pipeline: gathering.gather(pipeline, protection)  # noqa: E731
+                self._go(memory.logins, self._facts, logins, gathering.LOOK_S, lambda _: None)
         if seen.verdict.colour != "green" and protection.stage is Stage.ENABLED:
             self._go(
                 memory.life, self._leases, lambda pipeline: looking.sign_of_life(pipeline, protection), 1.0, self._lives
@@ -258,7 +259,6 @@ class Watch:
         if protection.stage in OVER and seen.run is None and seen.verdict.colour == "green":
             fence = lambda pipeline: looking.fence_old_source(pipeline, protection)  # noqa: E731
             self._go(memory.fence, self._leases, fence, FENCE_AGAIN_S, self._fenced)
-
         self._ask_application(protection, seen)
 
     def _ask_application(self, protection: Protection, seen: Watched) -> None:

@@ -98,13 +98,18 @@ def renamed(planning: Planning, where: Where, one: ToldInstance) -> SqlDeed:
 def kept(planning: Planning, one: ToldInstance, max_age_s: float = 0.0) -> SqlDeed:
     """The source's log-ins lie with whoever will make them, sealed, gathered anew where they are older."""
     sentence = f"keep the log-ins of {_at(planning, SOURCE, one)} for {parts.server(planning, TARGET)}, sealed"
-    return _deed(planning, one, "keep-logins", sentence, {"max_age_s": max_age_s}, downtime=False)
+    return _deed(planning, one, "keep-logins", sentence, _gathered(planning, max_age_s), downtime=False)
 
 
 def kept_for_return(planning: Planning, one: ToldInstance) -> SqlDeed:
     """The target's log-ins lie with whoever carries the plan out, apart from the source's."""
     sentence = f"keep the log-ins of {_at(planning, TARGET, one)} for {parts.server(planning, SOURCE)}, sealed"
-    return _for_return(planning, _deed(planning, one, "keep-logins", sentence, {"max_age_s": FRESH_S}))
+    return _for_return(planning, _deed(planning, one, "keep-logins", sentence, _gathered(planning, FRESH_S)))
+
+
+def _gathered(planning: Planning, max_age_s: float) -> dict[str, Any]:
+    transfer = told.settings_of(planning.protection.settings).logins
+    return {"max_age_s": max_age_s, "exclude": list(transfer.exclude)}
 
 
 def _for_return(planning: Planning, deed: SqlDeed) -> SqlDeed:
