@@ -1,5 +1,6 @@
 """Log-ins that this machine keeps are gathered when they are too old, and nobody is asked before."""
 
+# ruff: noqa: ARG002 - the port's signatures
 from __future__ import annotations
 
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ NOW_S = 10_000.0
 class Servers:
     """The port; ``ages_s`` of what is kept, None: nothing."""
 
-    def __init__(self, age_s):
+    def __init__(self, age_s) -> None:
         self.age_s = age_s
         self.asked = []
 
