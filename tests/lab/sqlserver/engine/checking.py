@@ -115,7 +115,9 @@ def check(session: Session, database: Database) -> list[SqlFailure]:
     with session.reading(database) as connection:
         if database in session.enlisted:
             raise fail(226, "DBCC CHECKDB", state=6)
-        for page in database.data.differing_pages()[:100]:
+        with session.instance.moments.held():
+            differing = database.data.differing_pages()[:100]
+        for page in differing:
             problems.append(fail(8939, page, state=98))
         for (line,) in connection.execute("PRAGMA integrity_check(100)").fetchall():
             if line != "ok":

@@ -342,7 +342,8 @@ def checkpoint(session: Session, frame: Frame, statement: Simple) -> Iterator[Ev
         raise fail(262, "CHECKPOINT", session.current.name)
     with session.reading(session.current):
         if session.current not in session.enlisted:
-            session.current.data.checkpoint()
+            with session.instance.moments.held():
+                session.current.data.checkpoint()
     return iter(())
     yield  # pragma: no cover
 

@@ -16,6 +16,7 @@ from tests.lab.sqlserver.engine.catalogue import Catalogue, Document
 from tests.lab.sqlserver.engine.datafile import Broken, DataFile, log_path
 from tests.lab.sqlserver.engine.locks import Lock
 from tests.lab.sqlserver.engine.messages import fail
+from tests.lab.sqlserver.engine.moments import Moments
 from tests.lab.sqlserver.engine.paths import NoSuchVolume, Volumes
 from tests.lab.sqlserver.engine.port import SqlFailure
 from tests.lab.sqlserver.engine.values import to_storage
@@ -67,7 +68,7 @@ class Database:
     boot: Document = field(default_factory=dict)
     files: list[Document] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
-    only: int | None = None  # the session that has it in SINGLE_USER
+    moments: Moments = field(default_factory=lambda: Moments(contextlib.nullcontext))
     _objects: dict[tuple[str, str], tuple[int, Document]] = field(default_factory=dict)
     _objects_of: int = -1
 
@@ -107,6 +108,11 @@ class Database:
         holder = Nobody()
         self.lock.acquire(holder)
         try:
+            self.moments.enter()
+        except BaseException:
+            self.lock.release(holder)
+            raise
+        try:
             self.data.before_writing()
             self.data.connection.execute("BEGIN IMMEDIATE")
             try:
@@ -120,6 +126,7 @@ class Database:
             self.refresh()
         finally:
             self.lock.release(holder)
+            self.moments.leave()
 
     def objects(self) -> dict[tuple[str, str], tuple[int, Document]]:
         """Tables, views and procedures by schema and name in lower case."""

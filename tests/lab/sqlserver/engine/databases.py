@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.lab.sqlserver.engine import functions
 from tests.lab.sqlserver.engine.accounts import SA
@@ -29,6 +30,17 @@ class FileSpec:
     path: str
     name: str = ""
     log: bool = False
+
+
+def in_a_moment(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The whole of it is one moment of change on the disk."""
+
+    @functools.wraps(method)
+    def call(self: Databases, *arguments: Any, **named: Any) -> Any:
+        with self.server.moments.held():
+            return method(self, *arguments, **named)
+
+    return call
 
 
 class Databases:
@@ -59,7 +71,7 @@ class Databases:
         return found
 
     def _make(self, number: int, name: str, path: str) -> Database:
-        return Database(number, name, path, self.server.volumes, functions.register)
+        return Database(number, name, path, self.server.volumes, functions.register, moments=self.server.moments)
 
     # -- start and stop -----------------------------------------------------------------------------------------------------------
 
@@ -70,6 +82,7 @@ class Databases:
     def _options(self, **changes: object) -> Document:
         return {**OPTIONS, "compatibility": self.server.personality.compatibility, **changes}
 
+    @in_a_moment
     def make_system(self, fill_master: Callable[[Catalogue], None], fill_msdb: Callable[[Catalogue], None]) -> None:
         """The four of a new instance."""
         for number, name in SYSTEM.items():
@@ -101,6 +114,7 @@ class Databases:
             "name": database.name, "path": database.primary, "wanted": "ONLINE", "options": database.options, "boot": database.boot, "files": database.files,
         }  # fmt: skip
 
+    @in_a_moment
     def open_all(self) -> None:
         """As the files say. SqlFailure when master, model or tempdb cannot be had."""
         self.failed = "master"
@@ -155,6 +169,7 @@ class Databases:
                 one.unlink(missing_ok=True)
         database.create(self._boot(SA), self._options(recovery="SIMPLE", chaining=True), [], ("tempdev", "templog"))
 
+    @in_a_moment
     def close_all(self) -> None:
         """Orderly, master last."""
         for database in reversed(self.all()):
@@ -199,6 +214,7 @@ class Databases:
     def _new_number(self) -> int:
         return next(number for number in range(5, 32768) if number not in self.by_number)
 
+    @in_a_moment
     def create(self, session: Session, name: str, files: Sequence[FileSpec], options: Document, boot: Document) -> None:
         """CREATE DATABASE. SqlFailure 1801, 5170, 5133."""
         data = [one for one in files if not one.log]
@@ -232,6 +248,7 @@ class Databases:
             database.close()
             raise
 
+    @in_a_moment
     def attach(
         self, session: Session, name: str, files: Sequence[FileSpec], options: Document, *, rebuild_log: bool = False
     ) -> list[Info]:
@@ -302,6 +319,7 @@ class Databases:
 
     # -- taken away ---------------------------------------------------------------------------------------------------------------
 
+    @in_a_moment
     def detach(self, session: Session, database: Database) -> None:
         """sp_detach_db. SqlFailure 3703, 3707, 3724, 3743, 3752, 7940."""
         if database.system:
@@ -325,6 +343,7 @@ class Databases:
         if snapshot is not None:
             raise fail(3709, verb, snapshot.name)
 
+    @in_a_moment
     def take_away(self, session: Session, database: Database) -> None:
         """Closes it and forgets it; the files stay."""
         database.lock.acquire(session)
@@ -337,6 +356,7 @@ class Databases:
         with session.changing(self.by_number[1]) as master:
             master.drop("database", database.number)
 
+    @in_a_moment
     def drop(self, session: Session, database: Database) -> None:
         """DROP DATABASE: the files of one that was open go too. SqlFailure 3702, 3708, 3724..."""
         if database.system:
@@ -353,6 +373,7 @@ class Databases:
 
     # -- kept beside --------------------------------------------------------------------------------------------------------------
 
+    @in_a_moment
     def remember(self, session: Session, database: Database, wanted: str | None = None) -> None:
         """Master's copy of what a database is, for when it is not open."""
         with session.changing(self.by_number[1]) as master:

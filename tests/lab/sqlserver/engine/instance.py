@@ -17,6 +17,7 @@ from tests.lab.sqlserver.engine.errorlog import ErrorLog
 from tests.lab.sqlserver.engine.fresh import fill_master, fill_msdb
 from tests.lab.sqlserver.engine.logins import Logins
 from tests.lab.sqlserver.engine.messages import fail
+from tests.lab.sqlserver.engine.moments import Moments
 from tests.lab.sqlserver.engine.paths import NoSuchVolume, Volumes
 from tests.lab.sqlserver.engine.port import InstanceDoesNotStart, LoginRequest, Settings, SqlFailure
 from tests.lab.sqlserver.engine.session import Session
@@ -37,6 +38,7 @@ class Server:
             raise InstanceDoesNotStart(f"{old} is older than TDS 7.4: no driver of today speaks with it") from old
         self.version = self.personality.build
         self.stopping = False
+        self.moments = Moments(settings.writing)
         self.started_at = now()
         self.volumes = _volumes(settings, self.root_path)
         self.data_path = settings.data_path or self.root_path + self.volumes.separator + (
@@ -59,6 +61,11 @@ class Server:
     def is_default(self) -> bool:
         """Without a name of its own?"""
         return self.name == "MSSQLSERVER"
+
+    @property
+    def edition(self) -> str:
+        """As installed."""
+        return str(self.registry().get("edition") or self.settings.edition)
 
     @property
     def actual_name(self) -> str:
@@ -113,7 +120,7 @@ class Server:
         _many_files()
         self.errorlog.rotate()
         self.errorlog.write(
-            banner(self.personality, self.platform, self.settings.edition).replace(
+            banner(self.personality, self.platform, self.edition).replace(
                 "\n", "\r\n" if self.platform == "windows" else "\n"
             )
         )

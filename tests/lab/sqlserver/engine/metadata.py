@@ -34,7 +34,7 @@ def global_variable(session: Session, name: str) -> Any:
     """@@name, the name without the signs."""
     instance = session.instance
     known: dict[str, Callable[[], Any]] = {
-        "VERSION": lambda: banner(instance.personality, instance.platform, instance.settings.edition), "SERVERNAME": lambda: instance.server_name or None, "SERVICENAME": lambda: instance.name,
+        "VERSION": lambda: banner(instance.personality, instance.platform, instance.edition), "SERVERNAME": lambda: instance.server_name or None, "SERVICENAME": lambda: instance.name,
         "SPID": lambda: session.spid, "ROWCOUNT": lambda: session.rowcount, "ERROR": lambda: session.error, "TRANCOUNT": lambda: session.trancount, "IDENTITY": lambda: session.identity,
         "LANGUAGE": lambda: session.language, "LOCK_TIMEOUT": lambda: session.lock_timeout_ms, "MAX_PRECISION": lambda: 38, "NESTLEVEL": lambda: session.nesting, "DATEFIRST": lambda: session.options["datefirst"],
         "TEXTSIZE": lambda: session.options["textsize"], "MICROSOFTVERSION": lambda: _number_of(instance.version), "MAX_CONNECTIONS": lambda: 32767, "OPTIONS": lambda: 5432,
@@ -52,7 +52,7 @@ def _number_of(version: str) -> int:
 
 def _properties(instance: Server) -> dict[str, Any]:
     person, registry = instance.personality, instance.registry()
-    edition = instance.settings.edition
+    edition = instance.edition
     engine = 4 if "Express" in edition else 2 if edition.startswith(("Standard", "Web")) else 3
     separator = instance.volumes.separator
     identifiers = {

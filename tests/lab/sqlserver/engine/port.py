@@ -6,6 +6,7 @@ in which TDS sends them. Values are Python's: int, bool (bit), str, bytes, Decim
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -150,6 +151,8 @@ class Settings:
     volumes: Mapping[str, Path] = field(default_factory=dict)
     data_path: str = ""  # as reported; "" = the platform's default
     log_path: str = ""
+    # held around every moment in which bytes of the volumes change; entering may raise OSError, leaving may wait
+    writing: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
     account_sid: Callable[[str], bytes | None] | None = (
         None  # the SID of a Windows account DOM\name; None = an account nobody knows
     )

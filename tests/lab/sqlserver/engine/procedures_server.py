@@ -359,6 +359,14 @@ REGISTRY = {
 }
 
 
+def _known(key: str, name: str) -> str:
+    """The protocols' Enabled by their keys, the others by name."""
+    end = key.rstrip("\\").rpartition("\\")[2].lower()
+    if name.lower() == "enabled" and end in {"np", "tcp"}:
+        return end
+    return REGISTRY.get(name.lower(), name)
+
+
 def _registry_value(session: Session, name: str) -> Any:
     instance = session.instance
     known = {
@@ -374,7 +382,7 @@ def xp_instance_regread(session: Session, frame: Frame, arguments: list[Argument
     if len(arguments) < 2 or str(arguments[0].value).upper() not in {"HKEY_LOCAL_MACHINE", "HKLM"}:
         raise SqlFailure(22001, "xp_regread() returned error 87, 'The parameter is incorrect.'", state=1)
     name = str(arguments[2].value) if len(arguments) > 2 else ""
-    value = _registry_value(session, REGISTRY.get(name.lower(), name))
+    value = _registry_value(session, _known(str(arguments[1].value), name))
     if len(arguments) > 3 and arguments[3].variable.output:
         arguments[3].variable.value = value
     elif value is None:
@@ -394,7 +402,7 @@ def xp_instance_regwrite(session: Session, frame: Frame, arguments: list[Argumen
     if len(arguments) < 5:
         raise SqlFailure(22002, "xp_regwrite() returned error 87, 'The parameter is incorrect.'", state=1)
     name, value = str(arguments[2].value), arguments[4].value
-    known = REGISTRY.get(name.lower(), name)
+    known = _known(str(arguments[1].value), name)
     if known == "LoginMode" and int(value) not in {1, 2}:
         raise SqlFailure(22002, "xp_regwrite() returned error 87, 'The parameter is incorrect.'", state=1)
     session.instance.set_registry(**{known: value})

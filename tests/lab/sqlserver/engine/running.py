@@ -122,7 +122,6 @@ def variables_of(parameters: Iterable[Parameter]) -> dict[str, Variable]:
 
 def run_batch(session: Session, sql: str, parameters: Sequence[Parameter] = ()) -> Iterator[Event]:
     """All events of a batch."""
-    session.cancelled = False
     try:
         frame = Frame(variables_of(parameters))
         block = statements.parse(sql)
@@ -139,7 +138,6 @@ def run_call(session: Session, procedure: str, parameters: Sequence[tuple[str, S
     """An RPC by name."""
     from tests.lab.sqlserver.engine.calling import Argument, call_procedure
 
-    session.cancelled = False
     functions.current.session = session
     arguments = [Argument(name, Variable(kind, to_storage(value), output)) for name, kind, value, output in parameters]
     status = 0

@@ -134,12 +134,14 @@ class Session:
         """A batch."""
         from tests.lab.sqlserver.engine.running import run_batch
 
+        self.cancelled = False
         return run_batch(self, sql, parameters)
 
     def call(self, procedure: str, parameters: Sequence[tuple[str, SqlType, Any, bool]]) -> Iterator[Event]:
         """An RPC by name."""
         from tests.lab.sqlserver.engine.running import run_call
 
+        self.cancelled = False
         return run_call(self, procedure, parameters)
 
     def describe(self, sql: str, parameters: Sequence[Parameter] = ()) -> tuple[Column, ...]:
@@ -178,12 +180,16 @@ class Session:
         if self.trancount > 1:
             self.trancount -= 1
             return []
-        with self.busy:
-            for database in list(self.enlisted):
-                connection = database.data.connection
-                connection.execute("COMMIT")
-                database.data.after_commit()
-                self._leave(database)
+        moments = self.instance.moments
+        moments.enter()
+        try:
+            with self.busy:
+                for database in list(self.enlisted):
+                    database.data.connection.execute("COMMIT")
+                    database.data.after_commit()
+                    self._leave(database)
+        finally:
+            moments.leave()  # the locks are free before this waits for a replica
         self.trancount = 0
         return [Changed("commit", 0, self.descriptor)]
 
@@ -236,6 +242,11 @@ class Session:
         database.lock.acquire(self)
         kept = False
         try:
+            self.instance.moments.enter()
+        except BaseException:
+            database.lock.release(self)
+            raise
+        try:
             data = database.data
             data.before_writing()
             data.connection.execute("BEGIN IMMEDIATE")
@@ -258,6 +269,7 @@ class Session:
         finally:
             if not kept:
                 database.lock.release(self)
+            self.instance.moments.leave()
 
     @contextlib.contextmanager
     def _savepoint(self, database: Database) -> Iterator[sqlite3.Connection]:

@@ -364,7 +364,8 @@ def _state(session: Session, database: Database, state: str, how: str) -> Iterat
             _send_away(session, database, how)
             database.lock.acquire(session)
             try:
-                database.close()
+                with database.moments.held():
+                    database.close()
             finally:
                 database.lock.release(session)
         database.state, database.reasons = "OFFLINE", []
@@ -374,8 +375,9 @@ def _state(session: Session, database: Database, state: str, how: str) -> Iterat
         return
     database.lock.acquire(session)
     try:
-        database.open()
-        said = databases._upgrade(database)
+        with database.moments.held():
+            database.open()
+            said = databases._upgrade(database)
     except SqlFailure as failure:
         session.instance.errorlog.error(failure)
         databases.remember(session, database, "ONLINE")
