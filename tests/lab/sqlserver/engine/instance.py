@@ -9,7 +9,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.lab.sqlserver.engine import accounts, checking, control, data, definitions, granting, metadata, planting
+from tests.lab.sqlserver.engine import (
+    accounts,
+    calling,
+    checking,
+    control,
+    data,
+    definitions,
+    granting,
+    metadata,
+    planting,
+    procedures,
+)
 from tests.lab.sqlserver.engine.catalogue import Catalogue
 from tests.lab.sqlserver.engine.database import Database, now
 from tests.lab.sqlserver.engine.databases import Databases
@@ -281,7 +292,7 @@ def _many_files() -> None:
 
 
 # what runs statements and answers functions registers itself when it is imported
-REGISTERED = (checking, control, data, definitions, granting, metadata)
+REGISTERED = (calling, checking, control, data, definitions, granting, metadata, procedures)
 
 
 def start(settings: Settings) -> Server:

@@ -26,7 +26,9 @@ class Moments:
             try:
                 context.__enter__()
             except OSError as error:
-                raise fail(823, f"21(The device is not ready: {error})", "write", "0x0000000000000000", "the volume") from error
+                raise fail(
+                    823, f"21(The device is not ready: {error})", "write", "0x0000000000000000", "the volume"
+                ) from error
             self._here.context = context
         self._here.depth = depth + 1
 
