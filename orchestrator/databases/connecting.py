@@ -19,7 +19,7 @@ from orchestrator.databases.browser import ask_port
 from orchestrator.databases.cells import number
 from orchestrator.databases.drivers import Driver, chosen
 from orchestrator.databases.errors import DriverMissing, SqlError, SqlSecretUnusable, SqlTooOld, SqlUnreachable
-from orchestrator.databases.failures import explained
+from orchestrator.databases.failures import explained, unexplained, without_ticket, without_trust
 from orchestrator.databases.odbc import connection_string, freetds_settings, named_host
 from orchestrator.databases.session import OdbcSession
 from orchestrator.directory.errors import DirectoryError
@@ -60,6 +60,9 @@ def connect(access: SqlAccess, passwords: Passwords | None = None) -> OdbcSessio
     except DirectoryError as error:
         raise SqlSecretUnusable(server=access.label, who=who, reason=error, advice=error.hint) from error
     except odbc.Error as error:
+        if unexplained(error):
+            looks = access.encrypt and not access.trust_server_certificate
+            raise (without_trust(access.label) if looks else without_ticket(access.label, who)) from None
         raise explained(error, access.label, who) from None  # its arguments are the driver's words, never ours
     session = OdbcSession(connection, access.label, who)
     version = str(connection.getinfo(odbc.SQL_DBMS_VER))

@@ -66,6 +66,23 @@ def explained(error: Exception, server: str, who: str) -> SqlError | TryAgain:
     return SqlError(server=server, reason=_with(sentence(text), first))
 
 
+def unexplained(error: Exception) -> bool:
+    """Whether FreeTDS gave up between connecting and logging in, of which it says nothing."""
+    _, text = _parts(error)
+    return "[FreeTDS]" in text and "Unable to connect to data source" in text
+
+
+def without_ticket(server: str, who: str) -> SqlError:
+    """Kerberos gave nothing to log in with."""
+    return _kerberos(server, who, "there is no ticket for it", 0)
+
+
+def without_trust(server: str) -> SqlError:
+    """TLS came to nothing."""
+    reason = "FreeTDS ends the session before the log-in: the certificate is of another authority or name, or TLS is not offered"
+    return SqlCertificateRefused(server=server, reason=reason)
+
+
 def _parts(error: Exception) -> tuple[str, str]:
     given = [str(one) for one in error.args]
     return (given[0], given[1]) if len(given) > 1 else ("", given[0] if given else type(error).__name__)
@@ -77,11 +94,6 @@ def _with(reason: str, number: int) -> str:
 
 def _certificate(server: str, _who: str, says: str, _number: int) -> SqlError:
     return SqlCertificateRefused(server=server, reason=says)
-
-
-def _freetds_trust(server: str, _who: str, _says: str, _number: int) -> SqlError:
-    reason = "FreeTDS ends the session before the log-in: the certificate is of another authority or name, or TLS is not offered"
-    return SqlCertificateRefused(server=server, reason=reason)
 
 
 def _kerberos(server: str, who: str, says: str, _number: int) -> SqlError:
@@ -125,7 +137,6 @@ _Makes = Callable[[str, str, str, int], SqlError | TryAgain]
 _KINDS: tuple[tuple[_Fits, _Makes], ...] = (
     (lambda state, text, _n: state in {"IM002", "IM003", "IM004", "IM005"} or "Can't open lib" in text, _missing),
     (lambda _s, text, _n: "certificate" in text.lower() and "ertificate file" not in text, _certificate),
-    (lambda _s, text, _n: "[FreeTDS]" in text and "Unable to connect to data source" in text, _freetds_trust),
     (lambda _s, text, _n: bool(re.search(r"unsupported protocol|wrong version number|TDS version", text)), _too_old),
     (lambda _s, text, _n: bool(re.search(r"SSPI|GSSAPI|Kerberos", text)), _kerberos),
     (lambda _s, _t, found: bool(found & LATER), _later),
