@@ -123,10 +123,12 @@ class Shop:
         found = self.ask("SELECT writer, number, life FROM dbo.orders", server=server)
         return [(int(writer), int(number), int(life)) for writer, number, life in found]
 
-    def totals(self, server: str = "") -> list[tuple[int, int]]:
-        """Of each writer."""
-        found = self.ask("SELECT writer, orders FROM dbo.totals", server=server)
-        return [(int(writer), int(orders)) for writer, orders in found]
+    def standing(self, server: str = "") -> tuple[list[tuple[int, int, int]], list[tuple[int, int]]]:
+        """Orders and totals of one moment, whatever is placed meanwhile."""
+        words = "SELECT o.writer, o.number, o.life, t.orders FROM dbo.orders o JOIN dbo.totals t ON t.writer = o.writer"
+        found = [tuple(map(int, row)) for row in self.ask(words, server=server)]
+        totals = dict.fromkeys((writer, total) for writer, _, _, total in found)
+        return [(writer, number, life) for writer, number, life, _ in found], list(totals)
 
     def check(self, server: str = "") -> None:
         """DBCC CHECKDB says nothing, which is what it says of a database without errors."""
