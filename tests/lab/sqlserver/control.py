@@ -11,12 +11,22 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tests.lab.sqlserver.service import Service
+
+
+@contextlib.contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """A name for the socket that is never too long for an address."""
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{directory}/{path.name}"
+    finally:
+        os.close(directory)
 
 
 def obey(service: Service, wish: dict[str, Any]) -> Any:
@@ -43,7 +53,8 @@ def serve(service: Service, path: Path) -> Callable[[], None]:
     listening = socket.socket(socket.AF_UNIX)
     before = os.umask(0o177)
     try:
-        listening.bind(str(path))
+        with _short(path) as name:
+            listening.bind(name)
     finally:
         os.umask(before)
     listening.listen()
@@ -66,7 +77,8 @@ def serve(service: Service, path: Path) -> Callable[[], None]:
 def ask(path: Path, wish: dict[str, Any]) -> Any:
     """The other end, for tests. Raises AssertionError with what it said."""
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(path))
+        with _short(path) as name:
+            connection.connect(name)
         connection.sendall((json.dumps(wish) + "\n").encode())
         with connection.makefile(encoding="utf-8") as lines:
             answer = json.loads(lines.readline())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import ssl
-import threading
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,8 @@ from tests.lab.sqlserver.wire.principals import Accounts
 from tests.lab.sqlserver.wire.welcoming import Welcome
 
 LOG = logging.getLogger(__name__)
+TCP = "tcp"
+"""The key of the port in what SQL Browser says; it is not there where the protocol is disabled."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,13 @@ class Service:
     def __init__(self, settings: ServiceSettings) -> None:
         self.settings = settings
         self.failures: list[str] = []
-        self.over = threading.Event()
         if settings.keytab is not None:
             os.environ["KRB5_KTNAME"] = f"FILE:{settings.keytab}"
         self.instance = open_instance(settings.engine)
+        self._listener: Listener | None = None
         try:
-            self._listener = self._listen()
+            if TCP in self.instance.browser_entry():  # the protocol was enabled when it started
+                self._listener = self._listen()
         except OSError as error:
             self.instance.close()
             where = f"{settings.engine.address} {settings.engine.port}"
@@ -55,7 +57,8 @@ class Service:
                 f"Server TCP provider failed to listen on [ {where} ]: {error.strerror}"
             ) from error
         self._stop_control = control.serve(self, self.control_path)
-        self._listener.start()
+        if self._listener is not None:
+            self._listener.start()
 
     @property
     def control_path(self) -> Path:
@@ -64,8 +67,8 @@ class Service:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
-        return self._listener.port
+        """Where it listens, 0 for nowhere."""
+        return self._listener.port if self._listener is not None else 0
 
     def _listen(self) -> Listener:
         settings = self.settings
@@ -90,12 +93,13 @@ class Service:
     def entry(self) -> Entry:
         """What SQL Browser says of it."""
         said = {name: str(value) for name, value in self.instance.browser_entry().items()}
-        hidden = self.settings.hidden or said.pop("hidden", "") == "True"
-        return Entry({**said, "tcp": str(self.port)}, hidden)
+        hidden = said.pop("hidden", "") == "True" or self.settings.hidden
+        return Entry(said | ({TCP: str(self.port)} if self.port else {}), hidden)
 
     def close(self) -> None:
         """No more connections, then the instance's own orderly end."""
-        self._listener.close()
+        if self._listener is not None:
+            self._listener.close()
         self.instance.close()
         self._stop_control()
 
