@@ -14,7 +14,7 @@ from tests.benchmarks.measure import Comparison, save
 from tests.benchmarks.memory import memory
 from tests.benchmarks.mirrors import big, checksum, small, unchanged
 from tests.benchmarks.setting import Setting, machine
-from tests.benchmarks.sql_cost import databases, service_names
+from tests.benchmarks.sql_cost import databases, facts, service_names
 from tests.benchmarks.writes import pgbench, random_writes
 
 MEASUREMENTS: dict[str, Callable[[Setting], list[Comparison]]] = {
@@ -28,6 +28,7 @@ MEASUREMENTS: dict[str, Callable[[Setting], list[Comparison]]] = {
     "flushes": flushes,
     "memory": memory,
     "databases": databases,
+    "facts": facts,
     "service-names": service_names,
 }
 

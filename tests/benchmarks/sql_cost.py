@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 
 from orchestrator.databases.finding import FILTER, FoundSql, by_spn, spns, together
+from orchestrator.databases.port import OdbcServers
 from orchestrator.model.inventory import Inventory
 from orchestrator.model.protections import Protection
+from orchestrator.model.servers import Where
+from orchestrator.model.sql import SqlAsk, SqlInstance
+from orchestrator.model.sqlaccess import SqlAccess
 from orchestrator.validate import fixes, validate
 from plugins.sql.checks import CHECKS
 from tests.benchmarks.measure import Comparison, Taken, compare
 from tests.benchmarks.setting import Setting
+from tests.lab.sqlserver.process import SqlServer, sql_server
 from tests.unit.sql.sound_pair import NOW_S, inventory, protection
 
 HOSTS_OF_AN_ACCOUNT = 20
@@ -97,6 +103,29 @@ def service_names(setting: Setting) -> list[Comparison]:
     counts = (setting.service_names // 4, setting.service_names)
     turns = {f"{count} service names": partial(_cost, partial(discovered, Accounts(count))) for count in counts}
     return [compare("discovery by service names, own processor seconds", "s", turns, setting.rounds)]
+
+
+def facts(setting: Setting) -> list[Comparison]:
+    """Facts of a running instance over TDS, with what is asked of each database: those are few statements, however many there are."""
+    counts = (setting.databases // 4, setting.databases)
+    with setting.room("sql") as place, ExitStack() as stack:
+        turns: dict[str, Callable[[], Taken]] = {}
+        for count in counts:
+            server = stack.enter_context(sql_server(place / str(count)))
+            server.lab({"do": "many", "count": count, "prefix": "shop"})
+            turns[f"{count} databases"] = partial(_cost, partial(asked, server))
+        return [compare("facts of an instance over TDS, own processor seconds", "s", turns, setting.rounds)]
+
+
+def asked(server: SqlServer) -> SqlInstance:
+    """All that a server says, features and users of each database included."""
+    access = SqlAccess("alpha", server.address, port=server.port, user="sa", trust_server_certificate=True)
+    port = OdbcServers(lambda _where, _name: access, lambda *_: server.sa_password, None)
+    plain = port.facts(Where.SOURCE, "MSSQLSERVER")
+    names = tuple(one.name for one in plain.databases if not one.system)
+    found = port.facts(Where.SOURCE, "MSSQLSERVER", SqlAsk(databases=names))
+    assert not found.silence, found.silence
+    return found
 
 
 def _cost(deed: Callable[[], object]) -> Taken:
