@@ -11,6 +11,7 @@ from orchestrator.model.sql import SqlDatabase, SqlInstance
 from plugins.sql.placing import folder_of
 
 LINUX_TREE = "/var/opt/mssql"
+SYSTEM_DRIVE = "C:\\"
 DIRECTORIES = frozenset({"filestream", "fulltext"})
 """Kinds of files that are directories."""
 
@@ -37,15 +38,15 @@ def of_instances(settings: SqlSettings, found: Iterable[SqlInstance]) -> list[di
     for one in found:
         base = tree(one)
         wanted += [base] if base else []
-        wanted += [_error_log(one)] if _error_log(one) else []
+        wanted += _error_log(one)
         wanted += [folder_of(file.path) for database in chosen(settings, one) for file in database.files]
     return [{"source_path": path} for path in outermost([path for path in wanted if path])]
 
 
-def _error_log(instance: SqlInstance) -> str:
-    """Where the error log lies, as the start parameters say."""
+def _error_log(instance: SqlInstance) -> list[str]:
+    """Where the error log lies, as the start parameters say; one beside Windows itself stays there, whose volume is never replicated."""
     given = next((one[2:] for one in instance.startup_parameters if one.lower().startswith("-e")), "")
-    return folder_of(given) if given else ""
+    return [folder_of(given)] if given and not given.upper().startswith(SYSTEM_DRIVE) else []
 
 
 def of_databases(settings: SqlSettings, found: Iterable[SqlInstance]) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ FOLLOWERS = (
 EVERYBODYS = ("SQLServerReportingServices",)
 """Of a whole machine, and a client of the default instance."""
 NEVER = frozenset({"disabled"})
+RUNNING = "running"
 
 
 def engine_unit(instance: str) -> str:
@@ -45,14 +46,15 @@ def on_linux(*, whole: bool) -> list[dict[str, Any]]:
 def on_windows(
     instances: Iterable[InstanceSettings], found: Sequence[WindowsService], *, whole: bool
 ) -> list[dict[str, Any]]:
-    """Each instance's engine, then what follows it and is installed there. SQL Browser and the VSS writer go on by themselves."""
+    """Each instance's engine, then what follows it and is in use there. SQL Browser and the VSS writer go on by themselves."""
     known = {one.name.lower(): one for one in found}
     listed: list[dict[str, Any]] = []
     for instance in instances:
         listed.append(_service(engine_unit(instance.name), required=True, stopped=whole))
-        listed += [
-            _service(unit, required=False, stopped=whole) for unit in _followers(instance.name) if _runs(known, unit)
-        ]
+        engine = known.get(engine_unit(instance.name).lower())
+        live = engine is not None and engine.state == RUNNING
+        followers = (unit for unit in _followers(instance.name) if _serves(known.get(unit.lower()), live=live))
+        listed += [_service(unit, required=False, stopped=whole) for unit in followers]
     return listed
 
 
@@ -62,9 +64,11 @@ def _followers(instance: str) -> list[str]:
     return [f"{prefix}{instance}" for _, prefix in FOLLOWERS]
 
 
-def _runs(known: dict[str, WindowsService], unit: str) -> bool:
-    service = known.get(unit.lower())
-    return service is not None and service.start_type.lower() not in NEVER
+def _serves(service: WindowsService | None, *, live: bool) -> bool:
+    """Whether a service that follows the engine is in use: it runs beside it, or would where the engine itself is down."""
+    if service is None or service.start_type.lower() in NEVER:
+        return False
+    return service.state == RUNNING or not live
 
 
 def required(platform_is_windows: bool, instances: Iterable[InstanceSettings]) -> list[str]:  # noqa: FBT001  one word says it

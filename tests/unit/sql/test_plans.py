@@ -61,6 +61,10 @@ def test_a_whole_instance_is_its_tree_and_every_directory_of_its_files() -> None
     assert [one["source_path"] for one in found] == ["/data", "/log", "/var/opt/mssql"]
     outside = msgspec.structs.replace(LINUX, startup_parameters=("-d/x", "-e/srv/errors/errorlog"))
     assert {"source_path": "/srv/errors"} in roots.of_instances(SqlSettings(), [outside])
+    beside_windows = SqlInstance(
+        databases=(database("master", r"E:\SQL\DATA\master.mdf"),), startup_parameters=(r"-eC:\SQL\Log\ERRORLOG",)
+    )
+    assert roots.of_instances(SqlSettings(), [beside_windows]) == [{"source_path": r"E:\SQL"}]
 
 
 @pytest.mark.covers("SQL-01")
@@ -135,16 +139,17 @@ def test_directories_of_databases_lie_where_people_say_on_the_target() -> None:
 
 
 @pytest.mark.covers("AM-07")
-def test_services_of_each_instance_in_order_as_far_as_they_are_installed() -> None:
+def test_services_of_each_instance_in_order_as_far_as_they_are_in_use() -> None:
     installed = [
-        WindowsService(name, start_type=start)
-        for name, start in (
-            ("MSSQLSERVER", "automatic"),
-            ("SQLSERVERAGENT", "automatic"),
-            ("SQLBrowser", "automatic"),
-            ("MSSQL$SALES", "automatic"),
-            ("SQLAgent$SALES", "disabled"),
-            ("MSSQLFDLauncher$SALES", "manual"),
+        WindowsService(name, start_type=start, state=state)
+        for name, start, state in (
+            ("MSSQLSERVER", "automatic", "running"),
+            ("SQLSERVERAGENT", "automatic", "running"),
+            ("MSSQLLaunchpad", "automatic", "stopped"),
+            ("SQLBrowser", "automatic", "running"),
+            ("MSSQL$SALES", "automatic", "stopped"),
+            ("SQLAgent$SALES", "disabled", "stopped"),
+            ("MSSQLFDLauncher$SALES", "manual", "stopped"),
         )
     ]
     instances = (InstanceSettings(), InstanceSettings(name="SALES"))
