@@ -86,7 +86,8 @@ def server(lab: Lab) -> Iterator[Server]:
     lab.keytab("BETA$")
     lab.host("dc1").run(["samba-tool", "spn", "add", *spn])
     sid = host.run(["wbinfo", "-n", f"{WORKGROUP}\\writer"]).stdout.split()[0]
-    account = {f"{WORKGROUP}\\writer": {"sid": sid, "password": lab.user_password}}
+    account: dict[str, object] = {f"{WORKGROUP}\\writer": {"sid": sid, "password": lab.user_password}}
+    account[f"{WORKGROUP}\\operator"] = {"sid": "S-1-5-21-0", "groups": {"BUILTIN\\Administrators": "S-1-5-32-544"}}
     host.run(["mkdir", "-p", ROOT])
     host.write(f"{ROOT}/accounts.json", json.dumps(account), 0o600)
     made = Server(lab, host)
@@ -101,6 +102,20 @@ def server(lab: Lab) -> Iterator[Server]:
 def test_a_ticket(server: Server, driver: str, encrypted: str) -> None:
     words = server.words(driver, Trusted_Connection="yes")
     assert server.ask(words, WHO, ticket_of="writer") == [[f"{WORKGROUP}\\writer", "KERBEROS", encrypted]]
+
+
+@pytest.mark.parametrize("driver", [FREETDS, DRIVER_18])
+def test_a_ticket_for_a_name_at_an_address(server: Server, driver: str) -> None:
+    words = server.words(driver, server=server.host.address, ServerSPN=f"MSSQLSvc/{server.host.fqdn}:{PORT}")
+    found = server.ask(words | {"Trusted_Connection": "yes"}, WHO, ticket_of="writer")
+    assert isinstance(found, list), found
+    assert found[0][:2] == [f"{WORKGROUP}\\writer", "KERBEROS"]
+
+
+def test_a_group_of_the_machine_counts_too(server: Server) -> None:
+    server.as_sa("CREATE LOGIN [BUILTIN\\Administrators] FROM WINDOWS")
+    words = server.words(FREETDS, Trusted_Connection="yes")
+    assert server.ask(words, WHO, ticket_of="operator") == [[f"{WORKGROUP}\\operator", "KERBEROS", "FALSE"]]
 
 
 def test_a_group_of_the_ticket_lets_in(server: Server) -> None:

@@ -84,4 +84,6 @@ class Exchange:
             return self._known(principal)
         names = self._accounts
         groups = tuple((names.name_of(sid), sid) for sid in info.groups)
-        return WindowsIdentity(f"{info.domain}\\{info.user}", info.sid, groups)
+        name = f"{info.domain}\\{info.user}"
+        local = known.groups if (known := names.identity(name)) else ()  # groups of the machine are not in the ticket
+        return WindowsIdentity(name, info.sid, groups + local)
