@@ -203,7 +203,7 @@ class Database:
     def _give_up(self, state: str, error: SqlFailure) -> None:
         self.state, self.reasons = state, [error]
         if self.file is not None:
-            self.file.abandon()
+            self.file.close()
         self.file = self.contents = None
 
     def _read(self) -> None:

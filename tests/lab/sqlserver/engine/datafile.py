@@ -137,11 +137,12 @@ class DataFile:
         log = self._read_log(closed=sealed and mark[:4] == DONE, mark=mark)
         if not log.frames and not sealed:
             raise Broken("torn", page=1)
-        self._connect()
-        self.connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # takes the lock, replays the log
-        self._proved = self._read_proof()
         if log.frames:
             self._compare(log, sealed=sealed)
+        self._connect()
+        self.connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # takes the lock, replays the log
+        self._proved = self._read_proof(self.connection)
+        if log.frames:
             self.checkpoint()
 
     def _read_log(self, *, closed: bool, mark: bytes) -> pages.Log:
@@ -151,7 +152,7 @@ class DataFile:
             if not closed:
                 raise Broken("log-missing") from error
             self.log_was_rebuilt = True
-            return pages.Log(frozenset(), 0, valid_header=False)
+            return pages.EMPTY
         except OSError as error:
             raise Broken("denied", "log") from error
         with os.fdopen(descriptor, "rb") as stream:
@@ -161,21 +162,30 @@ class DataFile:
                     raise Broken("log-of-another")
                 if not closed:
                     raise Broken("torn", page=1)
-                return pages.Log(frozenset(), 0, valid_header=False)
+                return pages.EMPTY
             log = pages.read_log(descriptor, os.fstat(descriptor).st_size)
         if not log.valid_header and not closed:
             raise Broken("no-fit")
         self.log_was_rebuilt = not log.valid_header
         return log
 
-    def _read_proof(self) -> array[int]:
+    def _read_proof(self, connection: sqlite3.Connection) -> array[int]:
         proof = array("Q")
-        for (row,) in self.connection.execute('SELECT hashes FROM "sys.page_proof" ORDER BY chunk'):
+        for (row,) in connection.execute('SELECT hashes FROM "sys.page_proof" ORDER BY chunk'):
             proof.frombytes(row)
         return proof
 
     def _compare(self, log: pages.Log, *, sealed: bool) -> None:
-        wrong = pages.differing(self._hashes, self._proved, log.pages)
+        """Before anything is carried from the log into the file: files that do not fit are left as they are."""
+        descriptor = os.open(self.log, os.O_RDONLY)
+        reader = sqlite3.connect(":memory:")
+        try:
+            reader.deserialize(pages.image(self._fd, descriptor, log))
+            proof = self._read_proof(reader)
+        finally:
+            reader.close()
+            os.close(descriptor)
+        wrong = pages.differing(self._hashes, proof, log.pages)
         if wrong:
             raise Broken("no-fit" if sealed else "torn", page=wrong[0])
 
@@ -256,12 +266,19 @@ class DataFile:
             os.fsync(out.fileno())
         temporary.rename(self.log)
         _fsync_directory(self.path.parent)
-        self.abandon()
+        self._let_go()
 
     def abandon(self) -> None:
-        """Lets everything go without a word on the disk."""
-        with contextlib.suppress(AttributeError, sqlite3.Error):
-            self.connection.close()
+        """Lets everything go; SQLite would take the log away, which stays as it was."""
+        if hasattr(self, "connection"):
+            with contextlib.suppress(sqlite3.Error):
+                kept = self.log.read_bytes() if self.log.exists() else None
+                self.connection.close()
+                if kept is not None and not self.log.exists():
+                    self.log.write_bytes(kept)
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

@@ -161,7 +161,7 @@ class Server:
             )
         last = fail(3417) if self.databases.failed in {"", "master"} else fail(945, self.databases.failed)
         self.errorlog.error(last)
-        self.databases.abandon()
+        self.databases.close_all()
         raise InstanceDoesNotStart(f"{failure.message} {last.message}")
 
     def _make(self) -> None:

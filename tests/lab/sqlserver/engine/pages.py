@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import struct
 from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import xxhash
@@ -28,9 +29,18 @@ CHUNK = 256  # pages whose hashes stand in one row of the proof
 class Log:
     """The frames of a log up to its last whole commit."""
 
-    pages: frozenset[int]
+    latest: Mapping[int, int]  # page -> where its last committed content stands in the log
     frames: int
+    size: int  # of the database after the last commit, in pages
     valid_header: bool
+
+    @property
+    def pages(self) -> frozenset[int]:
+        """The pages that it holds."""
+        return frozenset(self.latest)
+
+
+EMPTY = Log({}, 0, 0, valid_header=False)
 
 
 def page_hash(number: int, content: bytes) -> int:
@@ -71,7 +81,7 @@ def _checksum(data: bytes, order: str, first: int, second: int) -> tuple[int, in
 
 def read_log(descriptor: int, size_bytes: int) -> Log:
     """The log as recovery sees it: it ends at the first frame that does not fit."""
-    nothing = Log(frozenset(), 0, valid_header=False)
+    nothing = EMPTY
     header = os.pread(descriptor, LOG_HEADER, 0)
     if len(header) < LOG_HEADER:
         return nothing
@@ -82,10 +92,10 @@ def read_log(descriptor: int, size_bytes: int) -> Log:
     first, second = _checksum(header[:24], order, 0, 0)
     if (first, second) != (sum1, sum2):
         return nothing
-    pages: set[int] = set()
-    committed: frozenset[int] = frozenset()
-    frames, count = 0, 0
-    for at in range(LOG_HEADER, size_bytes - FRAME_HEADER - PAGE + 1, FRAME_HEADER + PAGE):
+    seen: dict[int, int] = {}
+    committed: dict[int, int] = {}
+    frames = size = 0
+    for count, at in enumerate(range(LOG_HEADER, size_bytes - FRAME_HEADER - PAGE + 1, FRAME_HEADER + PAGE), 1):
         frame = os.pread(descriptor, FRAME_HEADER + PAGE, at)
         number, commit, frame_salt1, frame_salt2, want1, want2 = struct.unpack(">6I", frame[:FRAME_HEADER])
         if (frame_salt1, frame_salt2) != (salt1, salt2) or not number:
@@ -94,11 +104,20 @@ def read_log(descriptor: int, size_bytes: int) -> Log:
         first, second = _checksum(frame[FRAME_HEADER:], order, first, second)
         if (first, second) != (want1, want2):
             break
-        count += 1
-        pages.add(number)
+        seen[number] = at + FRAME_HEADER
         if commit:
-            committed, frames = frozenset(pages), count
-    return Log(committed, frames, valid_header=True)
+            committed, frames, size = dict(seen), count, commit
+    return Log(committed, frames, size, valid_header=True)
+
+
+def image(data: int, log_descriptor: int, log: Log) -> bytes:
+    """The database as recovery would leave it, without touching a file; it says of itself that it has no log."""
+    made = bytearray(os.pread(data, log.size * PAGE, 0).ljust(log.size * PAGE, b"\0"))
+    for page, at in log.latest.items():
+        if page <= log.size:
+            made[(page - 1) * PAGE : page * PAGE] = os.pread(log_descriptor, PAGE, at)
+    made[18:20] = b"\1\1"
+    return bytes(made)
 
 
 def frame_pages(descriptor: int, frames: int) -> set[int]:
