@@ -20,7 +20,7 @@ from orchestrator.databases.cells import number
 from orchestrator.databases.drivers import Driver, chosen
 from orchestrator.databases.errors import DriverMissing, SqlError, SqlSecretUnusable, SqlTooOld, SqlUnreachable
 from orchestrator.databases.failures import explained, unexplained, without_ticket, without_trust
-from orchestrator.databases.odbc import connection_string, freetds_settings, named_host
+from orchestrator.databases.odbc import connection_string, freetds_settings
 from orchestrator.databases.session import OdbcSession
 from orchestrator.directory.errors import DirectoryError
 from orchestrator.directory.port import DirectoryAccess
@@ -161,7 +161,7 @@ def _told(driver: Driver, access: SqlAccess, port: int) -> Iterator[dict[str, st
     place = new_directory("freetds-")
     try:
         path = place / "freetds.conf"
-        path.write_text(freetds_settings(access, port, named_host(access)), encoding="utf-8")
+        path.write_text(freetds_settings(access, port), encoding="utf-8")
         yield {"FREETDSCONF": str(path)}
     finally:
         shutil.rmtree(place, ignore_errors=True)

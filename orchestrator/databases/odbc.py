@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import socket
 
 from orchestrator.databases.drivers import Driver
 from orchestrator.model.sqlaccess import SqlAccess
@@ -37,27 +36,19 @@ def _freetds() -> dict[str, str]:
     return {"Servername": SECTION, "ClientCharset": "UTF-8"}
 
 
-def freetds_settings(access: SqlAccess, port: int, host: str) -> str:
-    """FreeTDS's file for one connection to ``host``. It knows a server by what it is connected to, and looks at a certificate only where an authority is named.
+def freetds_settings(access: SqlAccess, port: int) -> str:
+    """FreeTDS's file for one connection. It knows a server by what it is connected to, and looks at a certificate only where an authority is named.
 
-    Connected by address it verifies the authority, not the name, unless the server is known by its address.
+    Connected by address it verifies the authority, not the name, unless the server is known by its address. Names are not asked for
+    here: during a failover nobody may be there who knows them.
     """
-    lines = [f"[{SECTION}]", f"host = {host}", f"port = {port}", "tds version = 7.4"]
+    lines = [f"[{SECTION}]", f"host = {access.host}", f"port = {port}", "tds version = 7.4"]
     lines.append(f"encryption = {'require' if access.encrypt else 'request'}")
     if access.encrypt and not access.trust_server_certificate:
-        by_name = host == access.known_as or not _is_address(host)
+        by_name = access.host == access.known_as or not _is_address(access.host)
         lines.append(f"ca file = {access.ca_file or 'system'}")
         lines.append(f"check certificate hostname = {'yes' if by_name else 'no'}")
     return "\n".join(lines) + "\n"
-
-
-def named_host(access: SqlAccess) -> str:
-    """The server's full name where it leads to the address that is meant; else that address."""
-    try:
-        found = socket.getaddrinfo(access.known_as, None, type=socket.SOCK_STREAM)
-    except OSError:
-        return access.host
-    return access.known_as if access.host in {str(one[4][0]) for one in found} else access.host
 
 
 def _is_address(host: str) -> bool:

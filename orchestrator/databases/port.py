@@ -69,9 +69,9 @@ class OdbcServers:
         return None if self._folder is None else kept.kept_at_s(self._place(protection), instance)
 
     def look(self, where: Where, deed: str, document: Mapping[str, Any]) -> SqlLook:
-        """How a deed stands there."""
+        """How a deed stands there; what was found is JSON, as a journal keeps it."""
         seen: SqlLook = self._with(where, deed, document, lambda one: one.look())
-        return seen
+        return msgspec.json.decode(msgspec.json.encode(seen), type=SqlLook)
 
     def do(self, where: Where, deed: str, document: Mapping[str, Any], found: Mapping[str, Any]) -> None:
         """Do it."""

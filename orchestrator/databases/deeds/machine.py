@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 from orchestrator.databases import quoting
 from orchestrator.databases.cells import flag, number
 from orchestrator.databases.deeds.deed import Asked, Deed, Document
-from orchestrator.databases.errors import DeedRefused
+from orchestrator.databases.errors import DeedRefused, SqlError
 from orchestrator.databases.held import held
 from orchestrator.model.sqlport import SqlLook
 
 _HIVE = "HKEY_LOCAL_MACHINE"
+_MISSING = "(Msg 22001)"
 _KEY = r"Software\Microsoft\MSSQLServer\MSSQLServer"
 
 
@@ -20,6 +21,8 @@ class RegistryDeed(Deed[Asked]):
     """A number of the instance's own part of the registry, in use after its next start. Undo writes the number of before."""
 
     value: ClassVar[str]
+    absent: ClassVar[int]
+    """What counts where the value is not there."""
 
     @property
     def key(self) -> str:
@@ -31,10 +34,15 @@ class RegistryDeed(Deed[Asked]):
         """What it is to be."""
         raise NotImplementedError
 
-    def now(self) -> int | None:
-        """What it is; None where it is not there."""
-        rows = self.session.rows(f"EXEC master.dbo.xp_instance_regread {self._place()}")
-        return number(rows[0].get("data")) if rows else None
+    def now(self) -> int:
+        """What it is."""
+        try:
+            rows = self.session.rows(f"EXEC master.dbo.xp_instance_regread {self._place()}")
+        except SqlError as error:
+            if _MISSING in str(error):
+                return self.absent
+            raise
+        return number(rows[0].get("data")) if rows else self.absent
 
     def do(self, found: Mapping[str, Any]) -> None:  # noqa: ARG002  it is written whatever it was
         """Write it."""
@@ -64,6 +72,7 @@ class LoginMode(RegistryDeed[LoginModeDocument]):
     name = "login-mode"
     document = LoginModeDocument
     value = "LoginMode"
+    absent = 1
 
     @property
     def wanted(self) -> int:
@@ -91,6 +100,7 @@ class Protocol(RegistryDeed[ProtocolDocument]):
     name = "protocol"
     document = ProtocolDocument
     value = "Enabled"
+    absent = 0
 
     @property
     def key(self) -> str:
