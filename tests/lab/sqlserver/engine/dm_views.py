@@ -271,7 +271,24 @@ def replicas(session: Session, _: Database) -> Iterator[Row]:
 
 
 @view(
-    "sys.availability_databases_cluster sys.availability_group_listeners sys.dm_hadr_cluster sys.dm_hadr_cluster_members",
+    "sys.availability_databases_cluster sys.dm_hadr_database_replica_cluster_states",
+    "group_id uniqueidentifier, group_database_id uniqueidentifier, database_name sysname, truncation_lsn decimal(25), replica_id uniqueidentifier, is_database_joined bit=1, is_failover_ready bit=1",
+)
+def availability_databases(session: Session, _: Database) -> Iterator[Row]:
+    """Databases of availability groups."""
+    for one in session.instance.databases.all():
+        group = one.options["availability_group"]
+        if group:
+            yield {
+                "group_id": group["group_id"],
+                "group_database_id": group["group_database_id"],
+                "database_name": one.name,
+                "replica_id": group["replica_id"],
+            }
+
+
+@view(
+    "sys.availability_group_listeners sys.dm_hadr_cluster sys.dm_hadr_cluster_members",
     "group_id uniqueidentifier, group_database_id uniqueidentifier, database_name sysname, dns_name nvarchar(63), port int, cluster_name nvarchar(128), member_name nvarchar(128), quorum_type_desc nvarchar(60), member_type_desc nvarchar(60), member_state_desc nvarchar(60)",
 )
 def hadr_cluster(session: Session, _: Database) -> Iterator[Row]:

@@ -336,6 +336,54 @@ def sp_pkeys(session: Session, frame: Frame, arguments: list[Argument], database
     yield ReturnStatus(0)
 
 
+@procedure("sp_statistics", "sp_statistics_100")
+def sp_statistics(session: Session, frame: Frame, arguments: list[Argument], database: Database) -> Iterator[Event]:
+    """Indexes, as ODBC wants them."""
+    values = taken(
+        "sp_statistics",
+        arguments,
+        "table_name!",
+        "table_owner",
+        "table_qualifier",
+        "index_name",
+        "is_unique",
+        "accuracy",
+    )
+    found = []
+    for _number, one in database.catalogue.all("object"):
+        if one["type"] == "U" and one["name"].lower() == str(values["table_name"]).lower():
+            found.append(
+                (database.name, one["schema"], one["name"], None, None, None, 0, None, None, None, None, None, None)
+            )
+            for index in [*({**key, "unique": True} for key in one["keys"]), *one["indexes"]]:
+                found += [
+                    (
+                        database.name,
+                        one["schema"],
+                        one["name"],
+                        int(not index["unique"]),
+                        one["name"],
+                        index["name"],
+                        1 if index.get("clustered") else 3,
+                        at,
+                        column,
+                        "A",
+                        None,
+                        None,
+                        None,
+                    )
+                    for at, column in enumerate(index["columns"], 1)
+                ]
+    names = "TABLE_QUALIFIER TABLE_OWNER TABLE_NAME NON_UNIQUE INDEX_QUALIFIER INDEX_NAME TYPE SEQ_IN_INDEX COLUMN_NAME COLLATION CARDINALITY PAGES FILTER_CONDITION"
+    yield from rows(
+        session,
+        names,
+        found,
+        "sysname;sysname;sysname;smallint;sysname;sysname;smallint;smallint;sysname;char(1);int;int;varchar(128)",
+    )
+    yield ReturnStatus(0)
+
+
 @procedure("sp_databases")
 def sp_databases(session: Session, frame: Frame, arguments: list[Argument], _: Database) -> Iterator[Event]:
     """Databases and sizes in KB."""
@@ -431,6 +479,6 @@ def sp_getapplock(session: Session, frame: Frame, arguments: list[Argument], _: 
     yield  # pragma: no cover
 
 
-from tests.lab.sqlserver.engine import procedures_databases, procedures_server  # noqa: E402 - they register themselves
+from tests.lab.sqlserver.engine import procedures_agent, procedures_databases, procedures_server  # noqa: E402 - they register themselves
 
-__all__ = ["procedures_databases", "procedures_server", "queries"]
+__all__ = ["procedures_agent", "procedures_databases", "procedures_server", "queries"]
