@@ -7,9 +7,11 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
+from demo.stage import program
 from tests.conftest import require
 from tests.lab.domain import Lab
 from tests.lab.hosts import PROJECT, LabHost
@@ -143,3 +145,28 @@ def test_a_name_without_a_service_of_its_own(server: Server) -> None:
     """The name is there, but nobody holds MSSQLSvc for it: no ticket."""
     words = server.words(DRIVER_18, server=server.host.address, Trusted_Connection="yes")
     assert isinstance(server.ask(words, WHO, ticket_of="writer"), dict)
+
+
+def step(server: Server, driver: str, *, keytab: bool, **environment: str) -> tuple[int, dict[str, Any]]:
+    """The product's own ``dtam step sql ready`` on the lab's client; its exit code and what it says."""
+    host = server.host
+    access: dict[str, Any] = {"server": "BETA", "host": host.address, "full_name": host.fqdn, "port": PORT}
+    access |= {"driver": driver, "trust_server_certificate": True}
+    if keytab:
+        access |= {"principal": "writer", "keytab": "/etc/lab/writer.keytab", "domain": host.fqdn.partition(".")[2]}
+    words = [program("dtam"), "step", "sql", "ready", "--undo", "/var/lib/stepping/ready.json", "--json"]
+    done = server.lab.host("client").run(words, env=environment, input=json.dumps({"access": access}), check=False)
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("driver", [FREETDS, DRIVER_18], ids=["freetds", "driver-18"])
+def test_a_step_of_dtam_logs_in_by_keytab_or_ticket_cache(server: Server, driver: str) -> None:
+    """By address: the ticket is asked for the server's own name all the same."""
+    server.lab.keytab("writer")
+    code, said = step(server, driver, keytab=True)
+    assert (code, said.get("so")) == (0, True), said
+    code, said = step(server, driver, keytab=False, **server.lab.ticket("client", "writer"))
+    assert (code, said.get("so")) == (0, True), said
+    code, said = step(server, driver, keytab=False, KRB5CCNAME="FILE:/run/nobody")
+    assert code != 0
+    assert "kinit" in said["error"]["hint"]
