@@ -9,6 +9,7 @@ import msgspec
 
 from orchestrator.databases import quoting
 from orchestrator.databases.deeds.deed import Deed, Document
+from orchestrator.databases.deeds.settled import OptionsDocument, OwnersAndOptions, Wanted, options_of
 from orchestrator.databases.errors import DeedRefused
 from orchestrator.databases.held import held, same_path
 from orchestrator.model.outcomes import TryAgain
@@ -111,7 +112,10 @@ class Detach(Deed[DetachDocument]):
         _, now = held(self.session)
         there = [now[name.lower()] for name in self.asked.names if name.lower() in now]
         says = f"{', '.join(one.name for one in there)} attached" if there else "none of them is attached"
-        found = {"databases": [{"name": one.name, "files": [file.path for file in in_order(one)]} for one in there]}
+        found = {
+            "databases": [{"name": one.name, "files": [file.path for file in in_order(one)]} for one in there],
+            "options": [msgspec.to_builtins(options_of(one)) for one in there],
+        }
         return SqlLook(done=not there, says=f"{self.session.label}: {says}", found=found)
 
     def do(self, found: Mapping[str, Any]) -> None:  # noqa: ARG002
@@ -128,11 +132,13 @@ class Detach(Deed[DetachDocument]):
             take_off(self, one)
 
     def undo(self, found: Mapping[str, Any]) -> None:
-        """Attach what is gone."""
+        """Attach what is gone; it has its owner and options again, which an attach resets."""
         _, now = held(self.session)
         for one in msgspec.convert(found.get("databases", ()), tuple[Attached, ...]):
             if one.name.lower() not in now:
                 self.session.run(attach_statement(one.name, one.files))
+        options = msgspec.convert(found.get("options", ()), tuple[Wanted, ...])
+        OwnersAndOptions(self.session, OptionsDocument(self.asked.instance, databases=options), self.desk).do({})
 
 
 def attach_statement(name: str, files: tuple[str, ...]) -> str:

@@ -71,6 +71,11 @@ class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     read_only: bool | None = None
 
 
+def options_of(one: SqlDatabase) -> Wanted:
+    """A database's owner and options as they are."""
+    return Wanted(one.name, one.owner or None, one.broker, one.trustworthy, one.chaining, one.read_only)
+
+
 class OptionsDocument(Document, frozen=True):
     """``databases`` as they are to be."""
 
