@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.lab.sqlserver.process import DRIVER_18, FREETDS, SqlServer, sql_server
+from tests.lab.sqlserver.process import DRIVER_18, FREETDS, PROJECT, SqlServer, sql_server
 from tests.lab.waiting import until
+from tests.lab.windows.starting import loopback_address
 
 Needs = Callable[[str], None]
 BROWSER_PORT = 1434
@@ -171,29 +174,29 @@ def test_several_instances_and_one_browser(tmp_path: Path, needs: Needs) -> None
         server.stop()
 
 
+@contextlib.contextmanager
+def browser_of(address: str, entries: Path) -> Iterator[subprocess.Popen[str]]:
+    """SQL Browser in a process of its own."""
+    argv = [sys.executable, "-m", "tests.lab.sqlserver.browser", "--address", address, "--entries", str(entries)]
+    process = subprocess.Popen(argv, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        assert '"ready": true' in process.stdout.readline()
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
 def test_a_browser_of_its_own(tmp_path: Path, needs: Needs) -> None:
     needs("odbc")
-    import subprocess
-    import sys
-
-    from tests.lab.sqlserver.process import PROJECT
-
-    entries = tmp_path / "entries"
-    entries.mkdir()
-    entry = entries / "MSSQLSERVER.json"
-    with sql_server(tmp_path / "it", platform="windows", options=("--browser-entry", str(entry))) as server:
-        argv = [
-            sys.executable,
-            "-m",
-            "tests.lab.sqlserver.browser",
-            "--address",
-            server.address,
-            "--entries",
-            str(entries),
-        ]
-        browser = subprocess.Popen(argv, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
-        assert browser.stdout is not None
-        assert '"ready": true' in browser.stdout.readline()
+    entry = tmp_path / "entries" / "MSSQLSERVER.json"
+    entry.parent.mkdir()
+    with (
+        sql_server(tmp_path / "it", platform="windows", options=("--browser-entry", str(entry))) as server,
+        browser_of(server.address, entry.parent) as browser,
+    ):
         found = browse(server.address, b"\x02")
         assert found is not None
         assert f";tcp;{server.port};;".encode() in found
@@ -202,4 +205,10 @@ def test_a_browser_of_its_own(tmp_path: Path, needs: Needs) -> None:
         assert browse(server.address, b"\x02", 0.5) is None
         browser.terminate()
         assert browser.wait(60) == 0
+
+
+def test_a_browser_ends_with_its_machine(tmp_path: Path) -> None:
+    with browser_of(loopback_address(tmp_path), tmp_path) as browser:
+        assert browser.stdout is not None
         browser.stdout.close()
+        assert browser.wait(60) == 0

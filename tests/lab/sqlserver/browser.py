@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import select
 import signal
 import socket
 import sys
@@ -20,6 +21,7 @@ from pathlib import Path
 from tests.lab.sqlserver.browsing import Entry, answer
 
 PORT = 1434
+LOOK_S = 0.5
 
 
 class Browser:
@@ -82,8 +84,16 @@ def main() -> None:
     browser = Browser(given.address, lambda: read_entries(given.entries), given.port)
     sys.stdout.write(json.dumps({"ready": True, "simulation": True, "port": given.port}) + "\n")
     sys.stdout.flush()
-    over.wait()
+    while not over.wait(LOOK_S) and not _unheard():
+        pass
     browser.close()
+
+
+def _unheard() -> bool:
+    """Whether standard output is a pipe that nobody holds any more: the machine that this service runs on has lost its power."""
+    looking = select.poll()
+    looking.register(sys.stdout.fileno(), select.POLLERR)
+    return any(found & select.POLLERR for _, found in looking.poll(0))
 
 
 if __name__ == "__main__":
