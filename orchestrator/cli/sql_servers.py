@@ -128,6 +128,8 @@ def _way(known: Server | None, name: str, instance: str, sql: SqlSettings, acces
         port=one.source_port if one and one.source_port else DEFAULT_PORT if is_default(instance) else None,
         user=sql.login.user,
         password_file=sql.login.password_file,
+        principal=sql.login.principal,
+        keytab=sql.login.keytab_file,
         encrypt=sql.login.encrypt,
         trust_server_certificate=sql.login.trust_server_certificate,
         ca_file=sql.login.ca_file,

@@ -61,8 +61,9 @@ def connect(access: SqlAccess, passwords: Passwords | None = None) -> OdbcSessio
         raise SqlSecretUnusable(server=access.label, who=who, reason=error, advice=error.hint) from error
     except odbc.Error as error:
         if unexplained(error):
-            looks = access.encrypt and not access.trust_server_certificate
-            raise (without_trust(access.label) if looks else without_ticket(access.label, who)) from None
+            if access.encrypt and not access.trust_server_certificate:
+                raise without_trust(access.label, integrated=access.user is None) from None
+            raise without_ticket(access.label, who) from None
         raise explained(error, access.label, who) from None  # its arguments are the driver's words, never ours
     session = OdbcSession(connection, access.label, who)
     version = str(connection.getinfo(odbc.SQL_DBMS_VER))

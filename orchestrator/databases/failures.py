@@ -77,10 +77,10 @@ def without_ticket(server: str, who: str) -> SqlError:
     return _kerberos(server, who, "there is no ticket for it", 0)
 
 
-def without_trust(server: str) -> SqlError:
-    """TLS came to nothing."""
+def without_trust(server: str, *, integrated: bool) -> SqlError:
+    """TLS came to nothing; or, where tickets are wanted, there was none."""
     reason = "FreeTDS ends the session before the log-in: the certificate is of another authority or name, or TLS is not offered"
-    return SqlCertificateRefused(server=server, reason=reason)
+    return SqlCertificateRefused(server=server, reason=reason + ", or there is no ticket (klist)" * integrated)
 
 
 def _parts(error: Exception) -> tuple[str, str]:
