@@ -22,6 +22,11 @@ from tests.lab.sqlserver.engine.values import make_type
 class Dialect(TSQL):
     """T-SQL whose functions are kept as they are written: their meaning is in ``functions``."""
 
+    class Tokenizer(TSQL.Tokenizer):
+        """Of the dialect: SYSTEM_USER is the login, CURRENT_USER the user."""
+
+        KEYWORDS = {word: kind for word, kind in TSQL.Tokenizer.KEYWORDS.items() if word != "SYSTEM_USER"}  # noqa: RUF012 - as the base class
+
     class Parser(TSQL.Parser):
         """Of the dialect."""
 

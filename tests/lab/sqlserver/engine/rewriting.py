@@ -622,6 +622,11 @@ def _in(self: Rewriter, node: Any, scope: Scope, ctes: Any) -> exp.Expression:
     return node
 
 
+def _extract(self: Rewriter, node: Any, scope: Scope, ctes: Any) -> exp.Expression:
+    value = self.expression(node.expression, scope, ctes)
+    return _call("DATEPART", [exp.Literal.string(node.this.name), value], INT)
+
+
 def _current(name: str) -> Callable[[Rewriter, Any, Scope, Any], exp.Expression]:
     def call(_: Rewriter, __: Any, _scope: Scope, _ctes: Any) -> exp.Expression:
         return _call(name, [], FUNCTIONS[name][1])
