@@ -1,0 +1,158 @@
+"""Misconfigurations planted in a pair of running SQL Servers, one at a time and two at once: each is found with its id, and mended where it can be.
+
+Nothing is touched by looking, and nothing by --fix but what --fix --plan showed. What was mended is so afterwards, and an undo puts it back.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conformance.planted_pair import PlantedPair, PlantedReach, planted
+from tests.lab.sqlserver.process import SqlServer
+
+CASES = yaml.safe_load((Path(__file__).parents[1] / "cases/sql/planted.yaml").read_text())
+MINUTES = float(os.environ.get("TORTURE_MINUTES", "0"))
+Case = Mapping[str, Any]
+
+
+def of_sql(check: str) -> bool:
+    return check.startswith("sql-") or check in {"supported-configuration", "migration-one-way", "cluster-by-hand"}
+
+
+def covering(cases: Sequence[Case]) -> list[tuple[Case, Case]]:
+    """Each case beside one other: those that follow one another, of one mode and with nothing that both of them set."""
+    free = [one for one in cases if not one.get("alone")]
+    pairs = []
+    while len(free) > 1:
+        one = free.pop(0)
+        other = next((each for each in free if fits(one, each)), None)
+        if other is not None:
+            free.remove(other)
+            pairs.append((one, other))
+    return pairs
+
+
+def fits(one: Case, other: Case) -> bool:
+    """Whether both can be at once: they touch other things, and neither hides what the other is found by."""
+    same_mode = one.get("mode", "database") == other.get("mode", "database")
+    return same_mode and not set(one.get("touches", ())) & set(other.get("touches", ()))
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlantedPair]:
+    place = tmp_path_factory.mktemp("planted")
+    both = []
+    try:
+        for side, machine in (("source", "ALPHA"), ("target", "BETA")):
+            (place / side / "volume/secrets").mkdir(parents=True)
+            (place / side / "volume/secrets/machine-key").write_bytes(bytes(44))
+            options = ("--volume", f"/var/opt/mssql={place / side / 'volume'}")
+            both.append(SqlServer(place / side, machine=machine, options=options))
+            both[-1].start()
+        yield PlantedPair(place, *both)
+    finally:
+        for server in both:
+            server.stop()
+
+
+@pytest.fixture
+def pair(servers: PlantedPair, monkeypatch: pytest.MonkeyPatch) -> PlantedPair:
+    monkeypatch.setattr(PlantedReach, "pair", servers, raising=False)
+    monkeypatch.setattr("orchestrator.pipeline.Reach", PlantedReach)
+    return servers
+
+
+def wrong(said: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What was found of SQL Server, by check."""
+    return {one["check"]: one for one in said["findings"] if one["severity"] != "passed" and of_sql(one["check"])}
+
+
+def test_a_sound_pair_has_nothing_of_these(pair: PlantedPair) -> None:
+    for mode in ("database", "instance"):
+        with planted(pair, [{"mode": mode}]):
+            assert {check: one["what"] for check, one in wrong(pair.validated()).items()} == {}
+    assert len(CASES) >= 30
+
+
+@pytest.mark.covers("SQL-04", "SQL-03", "AM-12")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"].replace(" ", "-"))
+def test_planted(pair: PlantedPair, case: Case) -> None:
+    with planted(pair, [case]):
+        before = pair.state()
+        found = wrong(pair.validated())
+        assert case["check"] in found, found
+        assert case["what"] in found[case["check"]]["what"]
+        assert found[case["check"]]["fixable"] is bool(case.get("fixed") or case.get("fixable"))
+        if case.get("also") != "any":
+            assert set(found) == {case["check"], *case.get("also", ())}
+        assert differing(before, pair.state()) == [], "looking touches nothing"
+        mended(pair, [case], before)
+
+
+@pytest.mark.covers("AM-12")
+@pytest.mark.parametrize("two", covering(CASES), ids=lambda two: f"{two[0]['check']}+{two[1]['check']}")
+def test_two_at_once(pair: PlantedPair, two: tuple[Case, Case]) -> None:
+    both_at_once(pair, two)
+
+
+def both_at_once(pair: PlantedPair, two: tuple[Case, Case]) -> None:
+    with planted(pair, two):
+        before = pair.state()
+        found = wrong(pair.validated())
+        assert {one["check"] for one in two} <= set(found), found
+        assert differing(before, pair.state()) == [], "looking touches nothing"
+        mended(pair, two, before)
+
+
+@pytest.mark.skipif(not MINUTES, reason="all pairs are played for as long as TORTURE_MINUTES says")
+@pytest.mark.timeout(0)
+def test_all_pairs(pair: PlantedPair) -> None:
+    free = [one for one in CASES if not one.get("alone")]
+    every = [two for two in itertools.combinations(free, 2) if fits(*two)]
+    random.shuffle(every)
+    until = time.monotonic() + MINUTES * 60
+    for two in every:
+        if time.monotonic() > until:
+            break
+        both_at_once(pair, two)
+
+
+def mended(pair: PlantedPair, cases: Sequence[Case], before: Mapping[str, Any]) -> None:
+    """--fix does what --fix --plan showed and no more; then it is so, and an undo leaves what was."""
+    fixable = [one for one in cases if one.get("fixed")]
+    if not fixable:
+        return
+    words = [word for one in fixable for word in ("--only", one["check"])]
+    shown = pair.validated(*words, "--fix", "--plan")
+    assert differing(before, pair.state()) == [], "a plan touches nothing"
+    again = pair.validated(*words, "--fix", "--yes")
+    assert pair.done_last() == [step["id"] for step in shown["plan"]["steps"]]
+    assert wrong(again) == {}
+    assert pair.state() != before
+    pair.put_back()
+    if not any(one.get("stays") for one in fixable):
+        assert differing(before, pair.state()) == [], "what was mended is put back by an undo"
+
+
+def differing(one: Any, other: Any, place: str = "") -> list[str]:
+    """Where two states are not the same, and how."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return [
+            said for key in sorted({*one, *other}) for said in differing(one.get(key), other.get(key), f"{place}/{key}")
+        ]
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return [
+            said
+            for at, (mine, yours) in enumerate(zip(one, other, strict=True))
+            for said in differing(mine, yours, f"{place}/{at}")
+        ]
+    return [] if one == other else [f"{place}: {one} became {other}"]
