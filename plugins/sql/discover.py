@@ -41,7 +41,7 @@ def defaults(pair: Pair, found: Inventory | None, given: Mapping[str, Any]) -> d
         "target": pair.target.name,
         "monitoring": {"addresses": list(pair.source.addresses)},
         "failover": failover,
-        "connection": {"roots": _roots(sql, found, given, windows=windows)},
+        "connection": {"roots": _roots(sql, found, given, pair, windows=windows)},
         "advanced": {"replication_set": set_name(pair)},
     }
 
@@ -60,11 +60,13 @@ def _services(sql: SqlSettings, found: Inventory | None, *, windows: bool) -> li
 
 
 def _roots(
-    sql: SqlSettings, found: Inventory | None, given: Mapping[str, Any], *, windows: bool
+    sql: SqlSettings, found: Inventory | None, given: Mapping[str, Any], pair: Pair, *, windows: bool
 ) -> list[dict[str, Any]]:
     instances = _instances(sql, found.source) if found else []
     make = roots.of_instances if sql.mode == "instance" else roots.of_databases
     proposed = make(sql, instances)
+    if sql.mode == "database" and not windows:
+        proposed = roots.apart(proposed, _instances(sql, found.target) if found else [], pair.source.name)
     if not proposed and not windows:
         proposed = [{"source_path": roots.LINUX_TREE if sql.mode == "instance" else f"{roots.LINUX_TREE}/data"}]
     volumes = dict(given.get("connection") or {}).get("volumes") or ()

@@ -59,6 +59,21 @@ def of_databases(settings: SqlSettings, found: Iterable[SqlInstance]) -> list[di
     return [{"source_path": one, "target_path": places[one]} for one in kept]
 
 
+def apart(proposed: Iterable[dict[str, Any]], theirs: Iterable[SqlInstance], source: str) -> list[dict[str, Any]]:
+    """Directories in which the target's own instances have files get a place beside them, named after the source.
+
+    A target's directory is captured when it takes over: not one whose files are open.
+    """
+    taken = {folder_of(file.path) for one in theirs for database in one.databases for file in database.files}
+    found: list[dict[str, Any]] = []
+    for one in proposed:
+        path = str(one["source_path"])
+        clash = one.get("target_path") is None and any(inside(other, path) for other in taken)
+        above, _, name = path.rstrip("/").rpartition("/")
+        found.append(one | {"target_path": f"{above}/{source}/{name}"} if clash else one)
+    return found
+
+
 def _placed(settings: SqlSettings, instance: SqlInstance) -> Iterator[tuple[str, str | None]]:
     for database in chosen(settings, instance):
         said = settings.selected(instance.name, database.name)

@@ -138,6 +138,21 @@ def test_directories_of_databases_lie_where_people_say_on_the_target() -> None:
     assert roots.split_folders(both, [beside]) == ["/data/sales", "/log"]
 
 
+@pytest.mark.covers("SQL-02", "SQL-03")
+def test_a_directory_of_the_target_s_own_instance_is_not_shared_with_it() -> None:
+    theirs = SqlInstance(databases=(database("master", "/var/opt/mssql/data/master.mdf"),))
+    given = [
+        {"source_path": "/var/opt/mssql/data", "target_path": None},
+        {"source_path": "/srv/x", "target_path": None},
+    ]
+    assert roots.apart(given, [theirs], "alpha") == [
+        {"source_path": "/var/opt/mssql/data", "target_path": "/var/opt/mssql/alpha/data"},
+        given[1],
+    ]
+    said = [{"source_path": "/var/opt/mssql/data", "target_path": "/data"}]
+    assert roots.apart(said, [theirs], "alpha") == said
+
+
 @pytest.mark.covers("AM-07")
 def test_services_of_each_instance_in_order_as_far_as_they_are_in_use() -> None:
     installed = [
