@@ -229,12 +229,19 @@ def _moving(prefix: str, connection: dict[str, Any] | None, *, in_bytes: bool) -
     return [
         (
             f"{prefix}connection",
-            f"{connection['state']}, target data {connection['target_data_state'].replace('_', ' ')}",
+            f"{connection['state']}{_ends(connection)}, target data {connection['target_data_state'].replace('_', ' ')}",
         ),
         *_flushes(prefix, connection.get("synchrony")),
         (f"{prefix}mirror", mirror + (f" ({percent:.0f} %)" if percent is not None else "")),
         (f"{prefix}replication", replication),
     ]
+
+
+def _ends(connection: dict[str, Any]) -> str:
+    """How the source sends and what the target does, where they say it."""
+    transmit, target = connection.get("transmit_state"), connection.get("target_state")
+    sends = f", transmission {transmit.lower()}" if transmit and transmit != connection["state"] else ""
+    return f"{sends}, target {target.lower()}" if target else sends
 
 
 def _monitor(watch: dict[str, Any]) -> str:

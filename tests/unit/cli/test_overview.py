@@ -34,12 +34,14 @@ def test_everything_that_matters_has_a_line() -> None:
 def test_each_value_of_the_monitor_has_its_line_and_its_field() -> None:
     moving = {
         "state": "Started", "target_data_state": "good", "mirror_state": "Mirroring", "mirror_bytes_sent": 1,
+        "transmit_state": "Paused", "target_state": "Online",
         "mirror_bytes_total": 2, "mirror_percent": 50.0, "replication_state": "Replicating",
         "replication_bytes_sent": 10, "replication_queue_bytes": 3, "lag_s": 1.25,
     }  # fmt: skip
     seen = status(connection=moving, last_error="disk full", condition="mirroring")
     told = dict(lines(seen, Shown(in_bytes=True)))
     assert told["condition"].startswith("mirroring"), "protection status"
+    assert told["connection"] == "Started, transmission paused, target online, target data good"
     assert told["mirror"] == "Mirroring, 1 bytes sent of 2 bytes (50 %)"
     assert told["replication"] == "Replicating, 10 bytes sent, 3 bytes queued, 1.2 s behind"
     assert told["monitor"].startswith("red, 0.0 s to fail"), "time to fail"
