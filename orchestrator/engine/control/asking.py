@@ -84,6 +84,9 @@ class Asking:
                 why=why,
                 hint="give monitoring.application, then dtam enable",
             )
+        if not self._waiting():
+            why = "this target serves, or is about to"
+            raise Conflict(what=f"asking the application of {self._id}", why=why, hint="see dtengine protections show")
         self.look()
 
     def retire(self) -> None:
@@ -92,9 +95,9 @@ class Asking:
 
     @property
     def details(self) -> dict[str, Any]:
-        """What a status says of it; empty where nothing is asked."""
+        """What a status says of it; empty where nothing is asked, and while this target serves."""
         health = self.health
-        if health is None:
+        if health is None or not self._waiting():
             return {}
         told = {"errors": health.errors, "allowed": health.allowed, "alarmed": health.alarmed}
         return {"application": told | {"says": health.sentence}}

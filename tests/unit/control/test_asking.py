@@ -89,6 +89,10 @@ def test_a_person_can_have_it_asked_now_which_tests_its_credentials(tmp_path: Pa
     stage.asking.retire()
     stage.asking.now()
     assert stage.asking.details["application"]["errors"] == 1, "another one counts by now"
+    stage.waits = False
+    assert stage.asking.details == {}, "a target that serves says nothing of its source's application"
+    with pytest.raises(Conflict, match="this target serves"):
+        stage.asking.now()
     nobody = Stage(tmp_path, errors=0)
     assert nobody.asking.details == {}
     with pytest.raises(Conflict, match="says nothing of application monitoring"):
