@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.lab.certificates import Authority
+from tests.lab.sqlserver.process import FREETDS
 from tests.lab.sqlserver.wire.certificate import tls_context
 from tests.lab.sqlserver.wire.connection import Surroundings
 from tests.lab.sqlserver.wire.listener import Listener
@@ -59,3 +60,20 @@ def wire(
     finally:
         listener.close()
     assert failures == []
+
+
+def string(server: Wire, driver: str, **more: str) -> str:
+    """A connection string for sa; ``more`` are keywords of the driver."""
+    words = {"Driver": driver, "UID": "sa", "PWD": PASSWORD}
+    if driver == FREETDS:
+        words |= {"Server": server.address, "Port": str(server.port), "TDS_Version": "7.4", "ClientCharset": "UTF-8"}
+    else:
+        words |= {"Server": f"{server.address},{server.port}", "TrustServerCertificate": "yes"}
+    return ";".join(f"{name}={value}" for name, value in (words | more).items())
+
+
+def connect(server: Wire, driver: str, autocommit: bool = True, **more: str) -> Any:
+    """A connection of pyodbc for sa."""
+    import pyodbc
+
+    return pyodbc.connect(string(server, driver, **more), autocommit=autocommit, timeout=60)
