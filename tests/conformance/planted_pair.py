@@ -6,6 +6,7 @@ processes serves all cases; whoever leaves something behind fails the case after
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -185,6 +186,16 @@ class PlantedPair:
             assert ended.run.state is RunState.UNDONE, ended
 
     # -- what was touched
+
+    def bytes_of(self) -> dict[str, str]:
+        """Checksums of all that both instances keep, but for their logs of errors and tempdb, and of what both hosts keep."""
+        found = {"hosts": json.dumps(self.world.state, sort_keys=True)}
+        for side in self.servers:
+            for one in (self.place / side).rglob("*"):
+                kept = one.is_file() and "log" not in one.parts and not one.name.startswith(("tempdb", "server.log"))
+                if kept:
+                    found[str(one)] = hashlib.sha256(one.read_bytes()).hexdigest()
+        return found
 
     def state(self) -> dict[str, Any]:
         """All that both instances and both hosts say, but for the time and who is connected."""

@@ -87,15 +87,15 @@ def test_a_sound_pair_has_nothing_of_these(pair: PlantedPair) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"].replace(" ", "-"))
 def test_planted(pair: PlantedPair, case: Case) -> None:
     with planted(pair, [case]):
-        before = pair.state()
+        before = pair.bytes_of()
         found = wrong(pair.validated())
         assert case["check"] in found, found
         assert case["what"] in found[case["check"]]["what"]
         assert found[case["check"]]["fixable"] is bool(case.get("fixed") or case.get("fixable"))
         if case.get("also") != "any":
             assert set(found) == {case["check"], *case.get("also", ())}
-        assert differing(before, pair.state()) == [], "looking touches nothing"
-        mended(pair, [case], before)
+        assert differing(before, pair.bytes_of()) == [], "looking touches nothing"
+        mended(pair, [case])
 
 
 @pytest.mark.covers("AM-12")
@@ -106,11 +106,11 @@ def test_two_at_once(pair: PlantedPair, two: tuple[Case, Case]) -> None:
 
 def both_at_once(pair: PlantedPair, two: tuple[Case, Case]) -> None:
     with planted(pair, two):
-        before = pair.state()
+        before = pair.bytes_of()
         found = wrong(pair.validated())
         assert {one["check"] for one in two} <= set(found), found
-        assert differing(before, pair.state()) == [], "looking touches nothing"
-        mended(pair, two, before)
+        assert differing(before, pair.bytes_of()) == [], "looking touches nothing"
+        mended(pair, two)
 
 
 @pytest.mark.skipif(not MINUTES, reason="all pairs are played for as long as TORTURE_MINUTES says")
@@ -126,14 +126,15 @@ def test_all_pairs(pair: PlantedPair) -> None:
         both_at_once(pair, two)
 
 
-def mended(pair: PlantedPair, cases: Sequence[Case], before: Mapping[str, Any]) -> None:
+def mended(pair: PlantedPair, cases: Sequence[Case]) -> None:
     """--fix does what --fix --plan showed and no more; then it is so, and an undo leaves what was."""
     fixable = [one for one in cases if one.get("fixed")]
     if not fixable:
         return
     words = [word for one in fixable for word in ("--only", one["check"])]
+    before, kept = pair.state(), pair.bytes_of()
     shown = pair.validated(*words, "--fix", "--plan")
-    assert differing(before, pair.state()) == [], "a plan touches nothing"
+    assert differing(kept, pair.bytes_of()) == [], "a plan touches nothing"
     again = pair.validated(*words, "--fix", "--yes")
     assert pair.done_last() == [step["id"] for step in shown["plan"]["steps"]]
     assert wrong(again) == {}
