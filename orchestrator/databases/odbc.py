@@ -26,7 +26,7 @@ def _microsoft(access: SqlAccess, port: int) -> dict[str, str]:
     words = {"Server": f"tcp:{access.host},{port}", "Encrypt": "yes" if access.encrypt else "no"}
     if access.trust_server_certificate:
         words["TrustServerCertificate"] = "yes"
-    elif access.encrypt:
+    else:  # a server may insist on encryption, and is looked at then, too
         words["HostNameInCertificate"] = access.known_as
     return words
 

@@ -32,10 +32,9 @@ class Pair:
 
     def access(self, where: Where, instance: str = "MSSQLSERVER", **more: Any) -> SqlAccess:
         one = self.on(where)
-        words: dict[str, Any] = {"user": "sa", "ca_file": str(one.ca_file), "full_name": one.machine.lower()} | more
-        return SqlAccess(
-            one.machine, one.address, instance or "MSSQLSERVER", port=one.port, driver=self.driver, **words
-        )
+        words: dict[str, Any] = {"user": "sa", "ca_file": str(one.ca_file), "port": one.port}
+        words |= {"full_name": one.machine.lower(), "driver": self.driver}
+        return SqlAccess(one.machine, one.address, instance, **words | more)
 
     def as_user(self, user: str, password: str, **more: Any) -> OdbcServers:
         """The port with another log-in."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.sql import SqlAsk
 from tests.conformance.sql_port import PROTECTION, SOURCE, TARGET, Pair, pair
 from tests.lab.sqlserver.process import DRIVER_18, FREETDS, sql_server
+from tests.lab.windows.starting import loopback_address
 
 DATA = "/var/opt/mssql/data"
 
@@ -191,3 +193,29 @@ def test_owners_directories_and_single_log_ins(both: Pair) -> None:
     assert copied["create"] == ["app"]
     both.undone(TARGET, "copy-logins", copied, names=["app"])
     both.run(TARGET, "DROP DATABASE Ops", "DROP LOGIN owner1")
+
+
+@pytest.mark.covers("SQL-01", "SQL-05")
+def test_a_named_instance_is_found_by_sql_browser(both: Pair, tmp_path: Path) -> None:
+    address = loopback_address(tmp_path)
+    words: dict[str, Any] = {
+        "instance": "SALES",
+        "machine": "GAMMA",
+        "platform": "windows",
+        "address": address,
+        "port": 0,
+    }
+    with sql_server(tmp_path, options=("--browser", address), **words) as named:
+        by_name = Pair(named, named, both.driver, both.folder).as_user("sa", named.sa_password, port=None)
+        browser = by_name.browse(SOURCE)
+        assert [(one.instance, one.port) for one in browser.entries] == [("SALES", named.port)], browser.silence
+        found = by_name.facts(SOURCE, "SALES")
+        assert (found.silence, found.name, found.server_name, found.full_name) == (
+            "",
+            "SALES",
+            "GAMMA\\SALES",
+            "GAMMA\\SALES",
+        )
+        assert found.on_windows
+        wrong = by_name.test(SOURCE, "NONESUCH")
+        assert (wrong.ok, "SALES at port" in wrong.says) == (False, True), wrong.says
