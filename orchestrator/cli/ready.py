@@ -34,6 +34,7 @@ MODULES = (
     "orchestrator.naming.adzones",
     "orchestrator.naming.gsstsig",
     "orchestrator.cli.dfo_ask",
+    "orchestrator.databases.step",
 )
 """What is read beforehand, in the order in which a failover asks for it; what is missing here is only read later."""
 ITSELF = "itself"

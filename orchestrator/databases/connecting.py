@@ -26,9 +26,8 @@ from orchestrator.directory.errors import DirectoryError
 from orchestrator.directory.port import DirectoryAccess
 from orchestrator.directory.run_place import new_directory
 from orchestrator.directory.secret_files import read_password
-from orchestrator.directory.tickets import ticket_cache
 from orchestrator.errors import DtamError
-from orchestrator.model.sqlaccess import SqlAccess
+from orchestrator.model.sqlway import SqlAccess
 
 Passwords: TypeAlias = Callable[[str, str], str]
 """Gives the password of (account, server), or raises a DtamError."""
@@ -149,6 +148,8 @@ def _tickets(access: SqlAccess) -> Iterator[dict[str, str]]:
         password_file=Path(access.password_file) if access.password_file else None,
         dns_servers=access.dns_servers,
     )
+    from orchestrator.directory.tickets import ticket_cache  # noqa: PLC0415  it looks controllers up, which others need not
+
     with ticket_cache(given) as tickets:
         yield {"KRB5CCNAME": f"FILE:{tickets.cache}"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 from orchestrator.databases.drivers import Driver
-from orchestrator.model.sqlaccess import SqlAccess
+from orchestrator.model.sqlway import SqlAccess
 
 APPLICATION = "dtam"
 SECTION = "dtam"

@@ -23,8 +23,8 @@ from orchestrator.errors import DtamError
 from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.servers import Where
 from orchestrator.model.sql import DEFAULT_INSTANCE, USUAL, SqlAsk, SqlBrowser, SqlInstance
-from orchestrator.model.sqlaccess import SqlAccess
 from orchestrator.model.sqlport import SqlLook, SqlTest
+from orchestrator.model.sqlway import SqlAccess
 
 Accesses = Callable[[Where, str], SqlAccess]
 """The way to an instance by its side and name."""

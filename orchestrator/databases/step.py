@@ -22,7 +22,7 @@ from orchestrator.databases.deeds.deed import Deed, Desk, Document, read
 from orchestrator.databases.errors import DeedInvalid, SqlUnreachable
 from orchestrator.databases.session import OdbcSession
 from orchestrator.model.outcomes import TryAgain
-from orchestrator.model.sqlaccess import SqlAccess
+from orchestrator.model.sqlway import SqlAccess
 
 POLL_S = 1.0
 

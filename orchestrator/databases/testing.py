@@ -10,8 +10,8 @@ from orchestrator.databases.facts import itself_and_databases
 from orchestrator.databases.session import OdbcSession
 from orchestrator.errors import DtamError
 from orchestrator.model.outcomes import TryAgain
-from orchestrator.model.sqlaccess import SqlAccess
 from orchestrator.model.sqlport import SqlTest
+from orchestrator.model.sqlway import SqlAccess
 
 
 def tested(access: SqlAccess, open_session: Callable[[SqlAccess], OdbcSession]) -> SqlTest:

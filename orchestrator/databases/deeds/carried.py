@@ -17,8 +17,8 @@ from orchestrator.databases.held import held
 from orchestrator.databases.logins import GRANTABLE
 from orchestrator.databases.statements import SQL_2012
 from orchestrator.model.sql import SqlLogin
-from orchestrator.model.sqlaccess import SqlAccess
 from orchestrator.model.sqlport import SqlLook
+from orchestrator.model.sqlway import SqlAccess
 
 
 class KeepDocument(Document, frozen=True):

@@ -13,8 +13,8 @@ import msgspec
 from orchestrator.databases.errors import DeedInvalid
 from orchestrator.databases.session import Session
 from orchestrator.model.sql import DEFAULT_INSTANCE
-from orchestrator.model.sqlaccess import SqlAccess
 from orchestrator.model.sqlport import SqlLook
+from orchestrator.model.sqlway import SqlAccess
 
 
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
