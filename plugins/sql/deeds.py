@@ -39,6 +39,10 @@ def on_serving(planning: Planning, where: Where) -> Iterator[tuple[ToldInstance,
 def _taken_in(planning: Planning, where: Where, one: ToldInstance) -> Iterator[SqlDeed]:
     names, there = [database.name for database in one.databases], _at(planning, where, one)
     yield ready(planning, where, one, ())
+    if (
+        where is SOURCE
+    ):  # its files were replaced under what is registered there, and tell of their places on the target
+        yield replace(detached(planning, where, one), looks_only=True)
     yield from _logins(planning, where, one)
     yield attached(planning, where, one)
     options = {"databases": _options(one)}

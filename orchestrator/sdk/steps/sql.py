@@ -20,7 +20,7 @@ DEFAULT = "MSSQLSERVER"
 
 @dataclass(frozen=True, slots=True)
 class SqlDeed:
-    """A deed and what it is told. ``sentence`` is the step's, ``after`` its lines in a plan; ``looks_only``: there is nothing to undo."""
+    """A deed and what it is told. ``sentence`` is the step's, ``after`` its lines in a plan; ``looks_only``: there is nothing to undo, or another deed's undo does it."""
 
     name: str
     instance: str
