@@ -50,8 +50,9 @@ def _lab_missing() -> str:
 def _odbc_missing() -> str:
     if find_spec("pyodbc") is None or find_spec("mssql_python_odbc") is None:
         return "not installed: pyodbc, mssql-python-odbc"
-    found = any(Path("/usr/lib").glob("*/odbc/libtdsodbc.so"))
-    return "" if found else "not installed: tdsodbc"
+    places = {"tdsodbc": "*/odbc/libtdsodbc.so", "libodbc2": "*/libodbc.so.2"}
+    missing = [name for name, place in places.items() if not any(Path("/usr/lib").glob(place))]
+    return f"not installed: {', '.join(missing)}" if missing else ""
 
 
 def _loop_missing() -> str:

@@ -14,6 +14,7 @@ from orchestrator.databases.port import OdbcServers
 from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.sql import SqlAsk
 from tests.conformance.sql_port import PROTECTION, SOURCE, TARGET, Pair, pair
+from tests.conftest import require
 from tests.lab.sqlserver.process import DRIVER_18, FREETDS, sql_server
 from tests.lab.windows.starting import loopback_address
 
@@ -22,10 +23,8 @@ DATA = "/var/opt/mssql/data"
 
 @pytest.fixture(scope="module", params=[FREETDS, DRIVER_18], ids=["freetds", "driver-18"])
 def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    driver = request.param
-    if not Path(driver).is_file():
-        pytest.fail("no driver: see packaging/system-packages.sh and the dev extra")
-    with pair(tmp_path_factory.mktemp("sql"), driver) as servers:
+    require("odbc")
+    with pair(tmp_path_factory.mktemp("sql"), request.param) as servers:
         servers.run(
             SOURCE,
             "CREATE LOGIN app WITH PASSWORD = 'Corr3ct!', CHECK_POLICY = OFF",

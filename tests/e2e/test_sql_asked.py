@@ -15,6 +15,7 @@ import pytest
 from demo.stage import program
 from orchestrator.model.servers import EngineAddress, Server, ServerName
 from orchestrator.store.store import Store
+from tests.conftest import require
 from tests.lab.sqlserver.process import DRIVER_18, SqlServer, sql_server
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -46,6 +47,7 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    require("odbc")
     directory = tmp_path_factory.mktemp("asked")
     with sql_server(directory / "alpha") as source, sql_server(directory / "beta", machine="BETA") as target:
         connection = source.connect()
