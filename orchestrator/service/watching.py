@@ -337,7 +337,7 @@ class Watch:
             missed=max(
                 (health.missed(now.protection.settings.monitoring.method) for health in verdict.addresses), default=0
             ),
-            allowed=now.protection.settings.monitoring.missed,
+            allowed=now.protection.settings.monitoring.allowed()[1],
             time_to_fail_s=verdict.time_to_fail_s,
             says=says,
             at_s=time.time(),
