@@ -133,7 +133,8 @@ def load(door: Door, journal: Journal, writers: int, rate: float) -> None:
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     pace_s = writers / rate
-    lives = {one: Life(one, 1, door, journal, pace_s) for one in range(1, writers + 1)}
+    first = int(time.time())  # higher than any life of an earlier run
+    lives = {one: Life(one, first, door, journal, pace_s) for one in range(1, writers + 1)}
     while not over.wait(AGAIN_S):
         for writer, life in lives.items():
             if life.is_over.is_set() or life.hangs():

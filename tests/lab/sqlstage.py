@@ -87,7 +87,7 @@ class Shop:
     def start(self, writers: int = 8, rate: float = 200) -> None:
         """It places orders from now on."""
         path = self.connection(self.database, self.login, self.password)
-        self.client.path(self._journal).unlink(missing_ok=True)
+        before = len(self.promised().rows)
         words = [sys.executable, "-m", "tests.lab.sqlclient", "load", "--connection", path, "--journal", self._journal]
         line = shlex.join([*words, "--writers", str(writers), "--rate", str(rate)])
         quiet = f"</dev/null >>/var/log/{self.database}.log 2>&1"
@@ -98,7 +98,13 @@ class Shop:
 
     def promised(self) -> Promised:
         """What was acknowledged up to now."""
-        return Promised.read(self.client.path(self._journal))
+        journal = self.client.path(self._journal)
+        return Promised.read(journal) if journal.exists() else Promised((), ())
+
+    def places(self, more: int) -> None:
+        """It goes on for so many orders."""
+        before = len(self.promised().rows)
+        until(f"{more} more orders are placed", lambda: len(self.promised().rows) >= before + more, 180)
 
     def stop(self) -> None:
         """It places no more orders; safe to say twice."""

@@ -23,8 +23,10 @@ from tests.lab.waiting import until
 from tests.lab.watching_story import owners, watched
 
 LONG_S = 180.0
-ENOUGH = 400
+ENOUGH = 200
 """Orders that are placed before something happens."""
+FEW = (2, 20)
+"""Writers and orders a second while nothing is measured."""
 
 
 @pytest.fixture(scope="module")
@@ -54,21 +56,15 @@ def alone(stage: SqlStage, told: Told) -> Iterator[None]:
     told("service names without an owner, as seen", {"s": seen[0].without_s})
 
 
-def places(stage: SqlStage, more: int = ENOUGH) -> None:
-    """The application goes on for a while."""
-    before = len(stage.promised().rows)
-    until(f"{more} more orders are placed", lambda: len(stage.promised().rows) >= before + more, LONG_S)
-
-
 def lose_alpha(stage: SqlStage, told: Told) -> None:
     """In the midst of it the power goes; the application finds the same name again, and what had arrived is there."""
-    places(stage)
+    stage.places(ENOUGH)
     arrived_ns = stage.acknowledged_ns()
     lost_ns = time.time_ns()
     stage.alpha.power_cut()
     back, *_ = until("the application places orders again", lambda: stage.promised().after(lost_ns + 10**9), LONG_S)
     until("the failover is done", lambda: stage.status()["stage"] == "failed_over", LONG_S)
-    places(stage)
+    stage.places(ENOUGH)
     promised = stage.promised()
     there = stage.orders()
     lost = missing(promised.until(lost_ns), there)
@@ -102,7 +98,7 @@ def go_home(stage: SqlStage) -> None:
     """The application goes on while everything becomes alpha's again; nothing that it was promised meanwhile is lost."""
     since_ns = time.time_ns()
     stage.dtam("failback", "--protection", stage.id, "--yes")
-    places(stage)
+    stage.places(sum(FEW))
     stage.stop()
     promised = stage.promised().after(since_ns)
     assert missing(promised, stage.orders()) == []
@@ -115,12 +111,14 @@ def go_home(stage: SqlStage) -> None:
 @pytest.mark.covers("SQL-01", "SQL-06", "AM-15", "AM-27")
 def test_an_instance_goes_on_under_its_name(stage: SqlStage, told: Told) -> None:
     stage.protect({})
-    with alone(stage, told), stage.open():
-        lose_alpha(stage, told)
+    with alone(stage, told):
+        with stage.open():
+            lose_alpha(stage, told)
         whole(stage)
         return_alpha(stage)
         stage.dtam("restore", "--protection", stage.id, "--yes")
-        go_home(stage)
+        with stage.open(*FEW):
+            go_home(stage)
         whole(stage)
     newest = json.loads(stage.dtam("history", "--protection", stage.id, "--json"))[0]
     assert newest["kind"] == "failback"

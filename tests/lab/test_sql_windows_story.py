@@ -22,8 +22,10 @@ from tests.lab.watching_story import owners, watched
 from tests.lab.windowspairstage import FILE, GRACE_S, LEASE_S
 
 LONG_S = 180.0
-ENOUGH = 300
+ENOUGH = 200
 """Orders that are placed before something happens."""
+FEW = (2, 20)
+"""Writers and orders a second while nothing is measured."""
 
 
 @pytest.fixture(scope="module", params=[{"MSSQLSERVER": 1433}, {"PROD": 50123}], ids=["default", "named"])
@@ -59,20 +61,14 @@ def alone(stage: SqlWindowsStage, told: Told) -> Iterator[None]:
     told("service names without an owner, as seen", {"s": seen[0].without_s})
 
 
-def places(stage: SqlWindowsStage, more: int = ENOUGH) -> None:
-    """The application goes on for a while."""
-    before = len(stage.promised().rows)
-    until(f"{more} more orders are placed", lambda: len(stage.promised().rows) >= before + more, LONG_S)
-
-
 def lose_alpha(stage: SqlWindowsStage, told: Told) -> None:
     """In the midst of it the power goes; the application finds the same name again, and everything promised is there."""
-    places(stage)
+    stage.places(ENOUGH)
     lost_ns = time.time_ns()
     stage.alpha.host.power_cut()
     back, *_ = until("the application places orders again", lambda: stage.promised().after(lost_ns + 10**9), LONG_S)
     until("the failover is done", lambda: stage.status()["stage"] == "failed_over", LONG_S)
-    places(stage)
+    stage.places(ENOUGH)
     promised = stage.promised().until(lost_ns)
     lost = missing(promised, stage.orders())
     run = json.loads(stage.dtam("history", "--protection", stage.id, "--json"))[0]
@@ -93,16 +89,18 @@ def whole(stage: SqlWindowsStage) -> None:
 @pytest.mark.slow
 @pytest.mark.covers("SQL-01", "AM-15", "AM-27", "AM-30")
 def test_an_instance_goes_on_under_its_name(stage: SqlWindowsStage, told: Told) -> None:
-    with alone(stage, told), stage.open():
-        lose_alpha(stage, told)
+    with alone(stage, told):
+        with stage.open():
+            lose_alpha(stage, told)
         whole(stage)
         stage.alpha.host.boot()
         until("winalpha is back, and fenced", lambda: stage.status()["source"].get("fenced"))
         assert not stage.answers(stage.alpha)
-        stage.dtam("failback", "--protection", stage.id, "--yes")
-        places(stage)
-        stage.stop()
-        assert missing([one for one in stage.promised().rows if one.life > 1], stage.orders()) == []
+        since_ns = time.time_ns()
+        with stage.open(*FEW):
+            stage.dtam("failback", "--protection", stage.id, "--yes")
+            stage.places(sum(FEW))
+        assert missing(stage.promised().after(since_ns), stage.orders()) == []
         whole(stage)
         assert not stage.answers(stage.beta)
     status = stage.status()
