@@ -92,9 +92,7 @@ class Shop:
         line = shlex.join([*words, "--writers", str(writers), "--rate", str(rate)])
         quiet = f"</dev/null >>/var/log/{self.database}.log 2>&1"
         self.client.run(["sh", "-c", f"PYTHONPATH={PROJECT} setsid {line} {quiet} & echo $! >{self._pid}"])
-        until(
-            "the application places orders", lambda: self.client.path(self._journal).exists() and self.promised().rows
-        )
+        until("the application places orders", lambda: len(self.promised().rows) > before, 120)
 
     def promised(self) -> Promised:
         """What was acknowledged up to now."""

@@ -30,10 +30,10 @@ FEW = (2, 20)
 
 
 @pytest.fixture(scope="module")
-def stage(lab: Lab) -> Iterator[SqlStage]:
-    """SQL Server on alpha and beta, known to an administrator, not protected yet."""
+def stage(lab: Lab, request: pytest.FixtureRequest) -> Iterator[SqlStage]:
+    """SQL Server on alpha and beta, known to an administrator, not protected yet; the mode is the parameter."""
     lab.reset()
-    made = SqlStage(lab)
+    made = SqlStage(lab, request.param)
     made.begin()
     yield made
     made.end()
@@ -41,10 +41,11 @@ def stage(lab: Lab) -> Iterator[SqlStage]:
 
 @contextmanager
 def alone(stage: SqlStage, told: Told) -> Iterator[None]:
-    """Only one serves from here to there, and in the end everything belongs to alpha."""
+    """Only one serves from here to there, and in the end everything belongs to alpha. Databases alone: beta's own instance listens throughout."""
 
     def has(host: LabHost) -> dict[str, bool]:
-        return {} if host is stage.alpha and stage.is_cut else {"port of SQL Server": listens(host)}
+        heard = host is not stage.alpha or not stage.is_cut
+        return {"port of SQL Server": listens(host)} if heard and stage.mode == "instance" else {}
 
     names = (stage.name, f"{stage.name}:{PORT}")
     with watched(stage.lab, lambda: owners(stage.hosts, has), *names, kinds=("MSSQLSvc",)) as seen:
@@ -108,8 +109,15 @@ def go_home(stage: SqlStage) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.covers("SQL-01", "SQL-06", "AM-15", "AM-27")
-def test_an_instance_goes_on_under_its_name(stage: SqlStage, told: Told) -> None:
+@pytest.mark.parametrize(
+    "stage",
+    [
+        pytest.param("instance", marks=pytest.mark.covers("SQL-01", "SQL-06", "AM-15", "AM-27")),
+        pytest.param("database", marks=pytest.mark.covers("SQL-02", "SQL-06", "AM-15", "AM-27")),
+    ],
+    indirect=True,
+)
+def test_it_goes_on_under_its_name(stage: SqlStage, told: Told) -> None:
     stage.protect({})
     with alone(stage, told):
         with stage.open():
