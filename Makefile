@@ -64,4 +64,4 @@ bench:
 torture:
 	@sh packaging/system-packages.sh test
 	@sh packaging/bootstrap.sh dev
-	TORTURE_MINUTES=$${TORTURE_MINUTES:-30} DTAM_SIMULATION_SCHEDULES=$${DTAM_SIMULATION_SCHEDULES:-100000} $(PY) -m pytest tests/simulation tests/faults tests/properties tests/lab/test_fileserver_story.py --timeout=0 $(PYTEST_ARGS)
+	TORTURE_MINUTES=$${TORTURE_MINUTES:-30} DTAM_SIMULATION_SCHEDULES=$${DTAM_SIMULATION_SCHEDULES:-100000} $(PY) -m pytest tests/simulation tests/faults tests/properties tests/lab/test_fileserver_story.py tests/conformance/test_sql_planted.py --timeout=0 $(PYTEST_ARGS)

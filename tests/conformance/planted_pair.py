@@ -29,7 +29,7 @@ from orchestrator.model.sql import SqlAsk
 from orchestrator.model.sqlaccess import access_of
 from orchestrator.pipeline import Pipeline
 from orchestrator.reaching import Reach
-from tests.conformance.ondisk_sql import SqlDiskHost, SqlReplication, SqlWorld
+from tests.conformance.ondisk_sql import SqlDiskHost, SqlReplication, SqlWindowsHost
 from tests.faults.sql_rehearsal import NAME, SqlPair
 from tests.lab.sqlserver.process import SqlServer
 from tests.unit.sql.sound_pair import laid_over
@@ -59,14 +59,26 @@ class PlantedHost(SqlDiskHost):
         elif not place.exists():
             facts = PathFacts(path, exists=False, free_bytes=10**12)
         else:
-            held = (
-                sum(one.stat().st_size for one in place.rglob("*") if one.is_file())
-                if place.is_dir()
-                else place.stat().st_size
-            )
+            held = sum(one.stat().st_size for one in (place, *place.rglob("*")) if one.is_file())
             kind = "directory" if place.is_dir() else "file"
             facts = PathFacts(path, True, kind, held, 10**12, "ext4", 1, "mssql")
         return msgspec.structs.replace(facts, **self.pair.planted.get("paths", {}).get(self.where, {}).get(path, {}))
+
+
+class PlantedWindowsHost(SqlWindowsHost):
+    """A Windows host whose firewall a case closes, and a fix opens."""
+
+    def call(self, script: str, arguments: Mapping[str, Any], *, deed: bool = True) -> tuple[Mapping[str, Any], ...]:
+        if script != "set_firewall_port":
+            return super().call(script, arguments, deed=deed)
+        door = {
+            "protocol": arguments["protocol"],
+            "port": arguments["port"],
+            "rules": ["dtam"] if arguments["open"] else [],
+        }
+        with self._world.change() as state:
+            self._own(state).setdefault("facts", {})["firewall_ports"] = [door]
+        return ({"changed": True},)
 
 
 class PlantedReach(Reach):
@@ -75,10 +87,13 @@ class PlantedReach(Reach):
     pair: PlantedPair
 
     def host(self, server: Server) -> Any:
-        return PlantedHost(self.pair, Where.SOURCE if server.name == "alpha" else Where.TARGET)
+        where = Where.SOURCE if server.name == "alpha" else Where.TARGET
+        if self.pair.windows:
+            return PlantedWindowsHost(self.pair.world, where)
+        return PlantedHost(self.pair, where)
 
-    def _replication(self, _pair: Pair, _tab: ConnectionTab) -> Any:
-        return SqlReplication(self.pair.world)
+    def _replication(self, pair: Pair, tab: ConnectionTab) -> Any:
+        return super()._replication(pair, tab) if self.pair.windows else SqlReplication(self.pair.world)
 
 
 class PlantedPair:
@@ -87,9 +102,10 @@ class PlantedPair:
     def __init__(self, place: Path, source: SqlServer, target: SqlServer) -> None:
         self.place = place
         self.servers = {"source": source, "target": target}
-        self.world = SqlWorld(place / "world")
+        self.windows = source.platform == "windows"
         self.planted: dict[str, Any] = {}
-        self.shapes = {mode: SqlPair("linux", mode) for mode in ("instance", "database")}
+        self.shapes = {mode: SqlPair(source.platform, mode) for mode in ("instance", "database")}
+        self.world = self.shapes["instance"].world(place / "world")
         self.password_file = place / "dtam.password"
         self.password_file.touch(0o600)
         self.password_file.write_text(PASSWORD)
@@ -139,8 +155,9 @@ class PlantedPair:
         given["failover"]["sql"] |= {"login": login, "rename_server": False}
         given["failover"]["dns"] = {}
         given["monitoring"] = {}
-        root = f"{TREE}/data" if mode == "database" else TREE
-        given["connection"] = {"roots": [{"source_path": root}]}
+        if not self.windows:
+            root = f"{TREE}/data" if mode == "database" else TREE
+            given["connection"] = {"roots": [{"source_path": root}]}
         given = laid_over(given, {word: value for word, value in changes.items() if word != "instance"})
         given["failover"]["sql"]["instances"] = [one | changes.get("instance", {})]
         return Settings.model_validate(given)
@@ -153,7 +170,10 @@ class PlantedPair:
         )
         state = self.shapes[mode].fresh()
         for side in ("source", "target"):
-            state["sides"][side]["start_types"] = {"mssql-server": "manual"}
+            state["sides"][side]["start_types"] |= {self.shapes[mode].service: "manual"}
+            state["sides"][side] |= (
+                {"facts": case.get("host", {}).get("windows", {}).get(side, {})} if self.windows else {}
+            )
             state["sides"][side]["directories"] |= {"/etc/dtam/sql.password": 1}
             state["sides"][side]["records"] |= case.get("records", {}).get(side, {})
         self.world.save(state)
@@ -211,7 +231,8 @@ class PlantedPair:
         told = self.servers[str(where)].lab({"do": "tell"})
         names = tuple(name for name, one in told["databases"].items() if one["state"] == "ONLINE" and one["id"] > 4)
         said = msgspec.to_builtins(port.facts(where, "MSSQLSERVER", SqlAsk(databases=names)))
-        files = [str(one) for one in sorted(self.volume(where, TREE).rglob("*")) if "log" not in one.parts[-2:]]  # type: ignore[union-attr]
+        there = sorted((self.place / str(where) / "volume").rglob("*"))
+        files = [str(one) for one in there if "log" not in one.parts[-2:]]
         for one in said["databases"]:
             one["files"] = [file | {"bytes": 0} for file in one["files"]]
         return said | {"on the volume": files, "registry": told["registry"]}
@@ -238,3 +259,59 @@ def planted(pair: PlantedPair, cases: Sequence[Mapping[str, Any]]) -> Iterator[P
             if "made" in case:
                 shutil.rmtree(str(pair.volume(Where.TARGET, case["made"])), ignore_errors=True)
         pair.planted = {}
+
+
+def of_sql(check: str) -> bool:
+    return check.startswith("sql-") or check in {"supported-configuration", "migration-one-way", "cluster-by-hand"}
+
+
+def wrong(said: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What was found of SQL Server, by check."""
+    return {one["check"]: one for one in said["findings"] if one["severity"] != "passed" and of_sql(one["check"])}
+
+
+def mended(pair: PlantedPair, cases: Sequence[Mapping[str, Any]]) -> None:
+    """--fix does what --fix --plan showed and no more; then it is so, and an undo leaves what was."""
+    fixable = [one for one in cases if one.get("fixed")]
+    if not fixable:
+        return
+    words = [word for one in fixable for word in ("--only", one["check"])]
+    before, kept = pair.state(), pair.bytes_of()
+    shown = pair.validated(*words, "--fix", "--plan")
+    assert differing(kept, pair.bytes_of()) == [], "a plan touches nothing"
+    again = pair.validated(*words, "--fix", "--yes")
+    assert pair.done_last() == [step["id"] for step in shown["plan"]["steps"]]
+    assert wrong(again) == {}
+    assert pair.state() != before
+    pair.put_back()
+    if not any(one.get("stays") for one in fixable):
+        assert differing(before, pair.state()) == [], "what was mended is put back by an undo"
+
+
+def differing(one: Any, other: Any, place: str = "") -> list[str]:
+    """Where two states are not the same, and how."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return [
+            said for key in sorted({*one, *other}) for said in differing(one.get(key), other.get(key), f"{place}/{key}")
+        ]
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return [
+            said
+            for at, (mine, yours) in enumerate(zip(one, other, strict=True))
+            for said in differing(mine, yours, f"{place}/{at}")
+        ]
+    return [] if one == other else [f"{place}: {one} became {other}"]
+
+
+def alone(pair: PlantedPair, case: Mapping[str, Any]) -> None:
+    """One case: it is found, by its id and with its words, nothing else is, and it is mended where it can be."""
+    with planted(pair, [case]):
+        before = pair.bytes_of()
+        found = wrong(pair.validated())
+        assert case["check"] in found, found
+        assert case["what"] in found[case["check"]]["what"]
+        assert found[case["check"]]["fixable"] is bool(case.get("fixed") or case.get("fixable"))
+        if case.get("also") != "any":
+            assert set(found) == {case["check"], *case.get("also", ())}
+        assert differing(before, pair.bytes_of()) == [], "looking touches nothing"
+        mended(pair, [case])
