@@ -435,6 +435,9 @@ for _name, _kind in (
     FUNCTIONS[_name] = (_now(_kind), parse_type(_kind))
 
 PARTS = {
+    "dayofweek": "weekday",
+    "doy": "dayofyear",
+    "weekofyear": "week",
     "yy": "year", "yyyy": "year", "qq": "quarter", "q": "quarter", "mm": "month", "m": "month", "dy": "dayofyear", "y": "dayofyear", "dd": "day",
     "d": "day", "wk": "week", "ww": "week", "dw": "weekday", "w": "weekday", "hh": "hour", "mi": "minute", "n": "minute", "ss": "second",
     "s": "second", "ms": "millisecond", "mcs": "microsecond", "ns": "nanosecond",

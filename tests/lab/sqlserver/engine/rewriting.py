@@ -665,6 +665,6 @@ def _variant(node: exp.Expression) -> exp.Expression:
 
 _SPECIAL: dict[type, Callable[[Rewriter, Any, Scope, Any], exp.Expression]] = {
     exp.Literal: _literal, exp.National: _national, exp.HexString: _hex, exp.Parameter: _parameter, exp.Cast: _cast_node, exp.TryCast: _cast_node,
-    exp.Convert: _cast_node, exp.Case: _case, exp.If: _if, exp.Exists: _exists, exp.In: _in, exp.CurrentTimestamp: _current("GETDATE"),
+    exp.Convert: _cast_node, exp.Case: _case, exp.If: _if, exp.Exists: _exists, exp.In: _in, exp.CurrentTimestamp: _current("GETDATE"), exp.Extract: _extract,
     exp.CurrentUser: _current("USER_NAME"), exp.SessionUser: _current("USER_NAME"), exp.Collate: _collate, exp.Dot: _dot, exp.GroupConcat: _group_concat,
 }  # fmt: skip

@@ -232,6 +232,8 @@ class _Parser:
                 if token.value == ";" and depth == 0:
                     return
             elif token.kind == "word":
+                if token.value == "VALUES" and kind == "INSERT" and not depth:
+                    free.clear()  # a SELECT after it is a statement of its own
                 if token.value == "CASE":
                     cases += 1
                 elif token.value == "END" and cases:
@@ -267,7 +269,7 @@ class _Parser:
         if word == "ROLLBACK":
             return previous in {"WITH", ","} and kind == "ALTER"
         if word == "SET":
-            return kind == "ALTER" or (kind == "DBCC" and False)
+            return kind == "ALTER"
         if word in {"DROP", "ALTER"}:
             return kind == "ALTER" and self.is_word(*ALTERED_PARTS, by=1)
         if word in {"ENABLE", "DISABLE"}:
