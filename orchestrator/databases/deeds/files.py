@@ -17,6 +17,9 @@ from orchestrator.model.sql import SqlDatabase
 from orchestrator.model.sqlport import SqlLook
 
 
+CLOSED = "SINGLE_USER"
+
+
 class Attached(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A database and its files, the primary first, then the others, FILESTREAM directories included; paths as that instance sees them."""
 
@@ -53,10 +56,7 @@ class Attach(Deed[AttachDocument]):
         for one in self.asked.databases:
             self._put(one, before.get(one.name.lower()))
         _, after = held(self.session)
-        for one in self.asked.databases:
-            now = after.get(one.name.lower())
-            if now is not None and now.state == "ONLINE" and now.access != "MULTI_USER":
-                self.session.run(f"ALTER DATABASE {quoting.name(now.name)} SET MULTI_USER")
+        let_in(self, [now for one in self.asked.databases if (now := after.get(one.name.lower()))])
 
     def _put(self, wanted: Attached, now: SqlDatabase | None) -> None:
         if now is None:
@@ -122,10 +122,9 @@ class Detach(Deed[DetachDocument]):
         """Take them off; all are looked at before the first is."""
         _, now = held(self.session)
         there = [now[name.lower()] for name in self.asked.names if name.lower() in now]
+        snapshots = {one.snapshot_of.lower(): one.name for one in now.values() if one.snapshot_of}
         for one in there:
-            for why in _why_not(
-                one, [other for other in now.values() if other.snapshot_of.lower() == one.name.lower()]
-            ):
+            for why in _why_not(one, snapshots.get(one.name.lower(), "")):
                 reason = f"{one.name} of {self.session.label} cannot be detached: {why}"
                 raise DeedRefused(server=self.session.label, reason=reason, advice="end that first, then run again")
         for one in there:
@@ -133,10 +132,13 @@ class Detach(Deed[DetachDocument]):
 
     def undo(self, found: Mapping[str, Any]) -> None:
         """Attach what is gone; it has its owner and options again, which an attach resets."""
+        before = msgspec.convert(found.get("databases", ()), tuple[Attached, ...])
         _, now = held(self.session)
-        for one in msgspec.convert(found.get("databases", ()), tuple[Attached, ...]):
+        for one in before:
             if one.name.lower() not in now:
                 self.session.run(attach_statement(one.name, one.files))
+        _, after = held(self.session)
+        let_in(self, [there for one in before if (there := after.get(one.name.lower()))])
         options = msgspec.convert(found.get("options", ()), tuple[Wanted, ...])
         OwnersAndOptions(self.session, OptionsDocument(self.asked.instance, databases=options), self.desk).do({})
 
@@ -155,6 +157,13 @@ def take_off(deed: Deed[Any], database: SqlDatabase) -> None:
     deed.session.run(f"EXEC sp_detach_db @dbname = {quoting.text(database.name)}, @skipchecks = N'true'")
 
 
+def let_in(deed: Deed[Any], databases: list[SqlDatabase]) -> None:
+    """What was closed to be detached is open again, also where that was cut off."""
+    for one in databases:
+        if one.state == "ONLINE" and one.access == CLOSED:
+            deed.session.run(f"ALTER DATABASE {quoting.name(one.name)} SET MULTI_USER")
+
+
 def in_order(database: SqlDatabase) -> list[Any]:
     """Its files, the primary first, logs last."""
     order = {"rows": 0, "filestream": 1, "fulltext": 2, "log": 3}
@@ -166,10 +175,10 @@ def _same_files(now: SqlDatabase, wanted: Attached) -> bool:
 
 
 def _is_up(now: SqlDatabase | None, wanted: Attached) -> bool:
-    return now is not None and now.state == "ONLINE" and now.access == "MULTI_USER" and _same_files(now, wanted)
+    return now is not None and now.state == "ONLINE" and now.access != CLOSED and _same_files(now, wanted)
 
 
-def _why_not(database: SqlDatabase, snapshots: list[SqlDatabase]) -> Iterator[str]:
+def _why_not(database: SqlDatabase, snapshot: str) -> Iterator[str]:
     if database.system:
         yield "it is a system database"
     if database.published:
@@ -180,7 +189,7 @@ def _why_not(database: SqlDatabase, snapshots: list[SqlDatabase]) -> Iterator[st
         yield f"it belongs to the availability group {database.availability_group}"
     if database.snapshot_of:
         yield f"it is a snapshot of {database.snapshot_of}"
-    if snapshots:
-        yield f"it has the snapshot {snapshots[0].name}"
+    if snapshot:
+        yield f"it has the snapshot {snapshot}"
     if database.state == "SUSPECT":
         yield "it is suspect"

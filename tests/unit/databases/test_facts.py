@@ -185,3 +185,14 @@ def test_owners_that_are_missing_become_sa_and_options_follow() -> None:
         "ALTER DATABASE [Sales] SET DISABLE_BROKER WITH ROLLBACK IMMEDIATE",
         "ALTER DATABASE [Sales] SET TRUSTWORTHY ON",
     ]
+
+
+def test_a_detach_that_was_cut_off_leaves_nobody_shut_out() -> None:
+    closed = [
+        database("Sales", 5, user_access_desc="SINGLE_USER"),
+        database("Ops", 6, user_access_desc="RESTRICTED_USER"),
+    ]
+    session = Canned({MASTER: closed})
+    files = [{"name": name, "files": ["/d/x.mdf"]} for name in ("Sales", "Ops")]
+    looked(Detach, session, databases=["Sales", "Ops"]).undo({"databases": files})
+    assert session.did == ["ALTER DATABASE [Sales] SET MULTI_USER"]
