@@ -191,10 +191,10 @@ def lost(of: SqlPair, enabled: dict[str, Any]) -> dict[str, Any]:
 
 
 def back_again(of: SqlPair, over: dict[str, Any]) -> dict[str, Any]:
-    """The source is up again, set up anew where databases alone are protected; clients wrote on the target meanwhile."""
+    """The source is up again, its log-ins lost where databases alone are protected; clients wrote on the target meanwhile."""
     state: dict[str, Any] = json.loads(json.dumps(over))
     if of.mode == "database":
-        state["sql"]["source"] |= {"attached": [], "logins": [], "options": []}
+        state["sql"]["source"] |= {"logins": [], "options": []}
     if of.windows:
         state["servers"]["alpha"]["down"] = False
         _with_master(of, state, "source", "BETA")
