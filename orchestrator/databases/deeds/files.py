@@ -16,7 +16,6 @@ from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.sql import SqlDatabase
 from orchestrator.model.sqlport import SqlLook
 
-
 CLOSED = "SINGLE_USER"
 
 
