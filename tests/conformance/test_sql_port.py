@@ -112,6 +112,7 @@ def test_a_database_goes_over_with_its_users_and_comes_back(both: Pair) -> None:
     off = both.done(SOURCE, "detach", databases=["Sales"])
     both.carry_files("Sales")
     databases = [{"name": "Sales", "files": files}]
+    both.port.do(TARGET, "keep-logins", {"protection": PROTECTION}, {})
     both.run(TARGET, "CREATE LOGIN app WITH PASSWORD = 'Corr3ct!', CHECK_POLICY = OFF")  # of another SID
     both.port.do(TARGET, "logins", {"protection": PROTECTION}, {})
     on = both.done(TARGET, "attach", databases=databases)
