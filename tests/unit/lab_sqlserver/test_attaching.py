@@ -221,7 +221,7 @@ def test_windows_paths_and_logins(tmp_path: Path) -> None:
         platform="windows",
         volumes={"E:": drive},
         data_path="E:\\Data",
-        account_sid=lambda name: {"LAB\\writer": writer, "LAB\\dba": group}.get(name),
+        account_sid={"LAB\\writer": writer, "LAB\\dba": group}.get,
     )
     session = sa(server)
     done(session, "CREATE DATABASE shop")

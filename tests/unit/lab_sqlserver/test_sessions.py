@@ -198,6 +198,11 @@ def test_the_flow_of_a_batch(app: Server) -> None:
     )
     assert done(session, caught).rows == [(8134, 16, "Divide by zero error encountered.")]
     assert ask(session, "BEGIN TRY INSERT INTO t VALUES (1, 'x') END TRY BEGIN CATCH THROW END CATCH").errors == [2627]
+    inside = "BEGIN TRY EXEC('INSERT INTO t VALUES (1, ''x''); SELECT 5') END TRY BEGIN CATCH SELECT ERROR_NUMBER() END CATCH"
+    assert done(session, inside).rows == [(2627,)]
+    missing = "BEGIN TRY EXEC('SELECT * FROM nope') END TRY BEGIN CATCH SELECT ERROR_NUMBER() END CATCH"
+    assert done(session, missing).rows == [(208,)]
+    assert ask(session, "BEGIN TRY SELECT * FROM nope END TRY BEGIN CATCH SELECT ERROR_NUMBER() END CATCH").errors == [208]
     done(
         session,
         "CREATE PROCEDURE add_one @n int, @m int = 10, @out int OUTPUT AS SET @out = @n + @m; SELECT @n AS n; RETURN 7",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def services(session: Session, _: Database) -> Iterator[Row]:
     """Engine, agent and full text."""
     instance = session.instance
-    name, suffix = instance.name, "" if instance.is_default else f"${instance.name}"
+    name = instance.name
     registry = instance.registry()
     planted = registry.get("services", {})
     agent = "NT Service\\SQLSERVERAGENT" if instance.is_default else f"NT Service\\SQLAgent${name}"
@@ -50,15 +50,15 @@ def services(session: Session, _: Database) -> Iterator[Row]:
         )
     else:
         rows.append(("agent", f"SQL Server Agent ({name})", "Automatic", "Stopped", "mssql", ""))
-    for key, shown, start, state, account, file in rows:
+    for key, shown, usual_start, usual_state, usual_account, file in rows:
         given = planted.get(key, {})
-        start, state, account = given.get("start", start), given.get("state", state), given.get("account", account)
+        start, state = given.get("start", usual_start), given.get("state", usual_state)
+        account = given.get("account", usual_account)
         yield {
             "servicename": shown, "startup_type": {"Automatic": 2, "Manual": 3, "Disabled": 4}.get(start, 2), "startup_type_desc": start, "status": 4 if state == "Running" else 1, "status_desc": state,
             "process_id": 1234 if state == "Running" else None, "service_account": account, "last_startup_time": instance.started_at + " +00:00",
             "filename": f'"C:\\Program Files\\Microsoft SQL Server\\{file}" -s{name}' if instance.platform == "windows" else "/opt/mssql/bin/sqlservr", "is_clustered": "Y" if registry.get("clustered") else "N",
         }  # fmt: skip
-    _ = suffix
 
 
 @view(

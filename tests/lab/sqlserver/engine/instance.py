@@ -64,6 +64,7 @@ class Server:
         self.plans: dict[Any, Any] = {}
         self.collation = settings.collation
         self.server_name = ""
+        self.listens = int(self.registry().get("tcp", 1)) == 1  # TCP as it was when the service started
         self.configuration_in_use: dict[int, int] = {}
 
     # -- places -------------------------------------------------------------------------------------------------------------------
@@ -248,15 +249,19 @@ class Server:
         return planting.lab(self, request)
 
     def browser_entry(self) -> dict[str, Any]:
-        """What SQL Browser says."""
-        clustered = bool(self.registry().get("clustered"))
-        return {
+        """What SQL Browser says: without "tcp" where that was off at the start, with "hidden" where it must be silent."""
+        clustered = "Yes" if self.registry().get("clustered") else "No"
+        entry: dict[str, Any] = {
             "ServerName": self.machine,
             "InstanceName": self.name,
-            "IsClustered": "Yes" if clustered else "No",
+            "IsClustered": clustered,
             "Version": self.personality.base,
-            "tcp": self.settings.port,
         }
+        if self.listens:
+            entry["tcp"] = self.settings.port
+        if self.registry().get("Hidden"):
+            entry["hidden"] = True
+        return entry
 
     def windows_sid(self, account: str) -> bytes | None:
         """The SID of a Windows account, None when there is none such."""

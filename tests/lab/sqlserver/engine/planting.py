@@ -40,6 +40,8 @@ MACHINE = {
     "services",
     "virtual_name",
     "groups",
+    "edition",
+    "Hidden",
 }
 
 

@@ -354,6 +354,7 @@ REGISTRY = {
     "tcpport": "tcpport",
     "tcpdynamicports": "tcpdynamicports",
     "hidden": "Hidden",
+    "hideinstance": "Hidden",
     "numerrorlogs": "NumErrorLogs",
     "auditlevel": "AuditLevel",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -173,7 +173,7 @@ def run_block(session: Session, frame: Frame, node: Node) -> Iterator[Event]:
         for one in node.body:
             yield from run_block(session, frame, one)
     elif isinstance(node, If):
-        if _holds(session, frame, node.condition, node.line):
+        if (yield from _holds(session, frame, node)):
             yield from run_block(session, frame, node.then)
         elif node.otherwise is not None:
             yield from run_block(session, frame, node.otherwise)
@@ -183,29 +183,22 @@ def run_block(session: Session, frame: Frame, node: Node) -> Iterator[Event]:
         yield from _try(session, frame, node)
 
 
-def _holds(session: Session, frame: Frame, condition: str, line: int) -> bool:
+def _holds(session: Session, frame: Frame, node: If | While) -> Generator[Event, None, bool]:
     from tests.lab.sqlserver.engine.queries import scalar
 
     functions.current.session = session
     session.check_cancelled()
     try:
         with session.busy:
-            return bool(scalar(session, frame, f"CASE WHEN {condition} THEN 1 ELSE 0 END")[0])
+            return bool(scalar(session, frame, f"CASE WHEN {node.condition} THEN 1 ELSE 0 END")[0])
     except SqlFailure as failure:
-        failure.line = line
-        raise _Condition(failure) from failure
-
-
-class _Condition(EndOfBatch):
-    """A condition that could not be told."""
-
-    def __init__(self, failure: SqlFailure) -> None:
-        super().__init__()
-        self.failure = failure
+        failure.line = node.line
+        yield from _failed(session, frame, Simple("IF", (), node.condition, node.line), failure)
+        raise EndOfBatch from failure
 
 
 def _while(session: Session, frame: Frame, node: While) -> Iterator[Event]:
-    while _holds(session, frame, node.condition, node.line):
+    while (yield from _holds(session, frame, node)):
         try:
             yield from run_block(session, frame, node.body)
         except Leave as leave:
@@ -215,18 +208,17 @@ def _while(session: Session, frame: Frame, node: While) -> Iterator[Event]:
 
 def _try(session: Session, frame: Frame, node: Try) -> Iterator[Event]:
     frame.trying += 1
+    session.trying += 1
+    failure = None
     try:
         yield from run_block(session, frame, node.body)
-        frame.trying -= 1
-        return
     except Caught as caught:
         failure = caught.failure
-    except _Condition as condition:
-        failure = condition.failure
-    except BaseException:
+    finally:
         frame.trying -= 1
-        raise
-    frame.trying -= 1
+        session.trying -= 1
+    if failure is None:
+        return
     session.caught.append(failure)
     if session.options["xact_abort"] and session.trancount:
         session.doomed = True
@@ -247,13 +239,15 @@ def _simple(session: Session, frame: Frame, statement: Simple) -> Iterator[Event
             raise statements.near(statement.words[0])
         with session.busy:
             session.check_cancelled()
-            for event in _implicit(session, statement):
-                events.append(event)
+            events += _implicit(session, statement)
             for event in handler(session, frame, statement):
                 events.append(event)
         if statement.kind not in {"PRINT", "DECLARE", "EXEC", "EXECUTE"}:
             session.error = 0
         yield from _kept(events, frame)
+    except EndOfBatch:
+        yield from _kept(events, frame)
+        raise
     except SqlFailure as failure:
         yield from _kept(events, frame)
         yield from _failed(session, frame, statement, failure)

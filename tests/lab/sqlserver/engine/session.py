@@ -73,6 +73,7 @@ class Session:
         self.busy = threading.RLock()
         self.connected_at = now()
         self.nesting = 0
+        self.trying = 0  # how many TRY are open, in all procedures
         self._scratch: sqlite3.Connection | None = None
 
     # -- who and where ------------------------------------------------------------------------------------------------------------
