@@ -297,7 +297,8 @@ def _failed(session: Session, frame: Frame, statement: Simple, failure: SqlFailu
     inner = getattr(failure, "from_inside", False)
     if frame.trying and failure.severity < 20 and (inner or failure.number not in NOT_CAUGHT):
         raise Caught(failure)
-    if (frame.procedure or session.nesting) and (failure.number in ENDS_BATCH or session.options["xact_abort"]):
+    ends = failure.number in ENDS_BATCH or session.options["xact_abort"]
+    if session.nesting and (session.trying or ends):
         failure.from_inside = True  # type: ignore[attr-defined]
         raise failure
     yield failure.event
