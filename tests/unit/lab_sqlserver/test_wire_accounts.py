@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.lab.sqlserver.wire import pac
 from tests.lab.sqlserver.wire.principals import Accounts, binary_sid, text_sid
 from tests.lab.sqlserver.wire.sspi import protocol_of
+from tests.unit.lab_sqlserver.wire_patience import patient
 
 DOMAIN = "S-1-5-21-1-2-3"
 SOMEWHERE = 0x20000
@@ -67,6 +68,7 @@ def test_the_primary_group_counts_too() -> None:
     assert text_sid(pac.parse(logon_info("odd", [], [], 515)).groups[0]) == f"{DOMAIN}-515"
 
 
+@patient
 @given(at=st.integers(0, 400), noise=st.binary(max_size=6))
 def test_a_bent_certificate_of_privileges(at: int, noise: bytes) -> None:
     whole = logon_info("writer", [513], ["S-1-18-1"])
@@ -76,6 +78,7 @@ def test_a_bent_certificate_of_privileges(at: int, noise: bytes) -> None:
         return
 
 
+@patient
 @given(st.lists(st.integers(0, (1 << 32) - 1), max_size=8))
 def test_sids(parts: list[int]) -> None:
     text = "-".join(["S", "1", "5", *map(str, parts)])

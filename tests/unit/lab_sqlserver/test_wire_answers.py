@@ -24,6 +24,7 @@ from tests.lab.sqlserver.wire import tokens
 from tests.lab.sqlserver.wire.answering import Answer, Standing
 from tests.lab.sqlserver.wire.collations import named
 from tests.lab.sqlserver.wire.packets import HEADER, Writing
+from tests.unit.lab_sqlserver.wire_patience import patient
 from tests.unit.lab_sqlserver.wire_tokens import tokens_of
 
 VALUES = st.tuples(st.none() | st.integers(-5, 5), st.none() | st.text(max_size=9))
@@ -56,6 +57,7 @@ SINGLE = st.sampled_from(
         Changed("commit", 0, 7),
     ]
 )
+
 EVENTS = st.lists(st.one_of(results(), SINGLE.map(lambda one: [one])), max_size=6).map(
     lambda parts: [one for part in parts for one in part]
 )
@@ -104,6 +106,7 @@ def check(events: list[Event], found: list[tuple[str, Any]]) -> None:
             assert "columns" not in rest[:end]
 
 
+@patient
 @given(EVENTS, st.sampled_from([512, 4096]))
 def test_a_batch(events: list[Event], size: int) -> None:
     found = answered(events, size=size)
@@ -112,6 +115,7 @@ def test_a_batch(events: list[Event], size: int) -> None:
     assert failed == any(isinstance(one, Failure) for one in events)
 
 
+@patient
 @given(EVENTS, st.none() | st.integers(-9, 9))
 def test_a_call(events: list[Event], status: int | None) -> None:
     given = [*events, ReturnValue("@o", SqlType("int"), 4), *([ReturnStatus(status)] if status is not None else [])]
@@ -123,6 +127,7 @@ def test_a_call(events: list[Event], status: int | None) -> None:
         assert found[-3][1] == status
 
 
+@patient
 @given(EVENTS)
 def test_an_answer_that_was_stopped(events: list[Event]) -> None:
     found = answered(events, attention=True)

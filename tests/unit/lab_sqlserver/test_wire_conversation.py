@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.lab.sqlserver.engine.port import Done, Failure, Info, ReturnStatus, ReturnValue, SqlType
@@ -21,6 +21,7 @@ from tests.lab.sqlserver.wire.reading import b_varchar, us_varchar, utf16
 from tests.lab.waiting import until
 from tests.unit.lab_sqlserver.wire_client import login_message, prelogin_message, with_headers
 from tests.unit.lab_sqlserver.wire_engine import PASSWORD, table
+from tests.unit.lab_sqlserver.wire_patience import patient
 from tests.unit.lab_sqlserver.wire_server import Wire, wire
 
 ONE = with_headers(utf16("one"))
@@ -292,7 +293,7 @@ def test_a_slow_reader_keeps_nothing_in_memory(served: Wire) -> None:
 
 
 # -- noise ------------------------------------------------------------------------------------------------------------
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@patient
 @given(
     kind=st.sampled_from([Kind.BATCH, Kind.RPC, Kind.TRANSACTION, Kind.SSPI, Kind.BULK]),
     noise=st.binary(max_size=80),
@@ -308,7 +309,7 @@ def test_noise_of_a_guest_is_answered_or_ends_the_connection(
             assert not status_of(answer.body) & tokens.MORE
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@patient
 @given(at=st.integers(0, 200), noise=st.binary(min_size=1, max_size=4), which=st.sampled_from(["prelogin", "login"]))
 def test_bent_messages_on_the_way_in(served: Wire, at: int, noise: bytes, which: str) -> None:
     messages = {"prelogin": prelogin_message(), "login": login_message("sa", PASSWORD, features={10: b"\1"})}

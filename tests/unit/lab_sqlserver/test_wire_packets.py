@@ -14,10 +14,12 @@ from tests.lab.sqlserver.wire.packets import HEADER, Kind, Message, Writing, neg
 from tests.lab.sqlserver.wire.prelogin import Encryption
 from tests.lab.sqlserver.wire.reading import Malformed
 from tests.unit.lab_sqlserver.wire_client import login_message, prelogin_message
+from tests.unit.lab_sqlserver.wire_patience import patient
 
 KINDS = st.sampled_from([Kind.BATCH, Kind.RPC, Kind.TRANSACTION, Kind.LOGIN7, Kind.ANSWER])
 
 
+@patient
 @given(kind=KINDS, pieces=st.lists(st.binary(max_size=3000), max_size=8), size=st.integers(512, 4096))
 def test_a_message_is_read_as_it_was_written(kind: Kind, pieces: list[bytes], size: int) -> None:
     out: list[bytes] = []
@@ -44,6 +46,7 @@ def test_no_more_than_a_packet_is_kept() -> None:
     assert 100_000 - sum(sent) < 4096
 
 
+@patient
 @given(st.binary(max_size=200))
 def test_noise_is_no_message(noise: bytes) -> None:
     read = io.BytesIO(noise).read
@@ -112,6 +115,7 @@ def test_what_is_agreed_of_encryption(asked: int, forced: bool, answer: Encrypti
     assert prelogin.agreed(asked, forced) is answer
 
 
+@patient
 @given(st.binary(max_size=100))
 def test_noise_is_no_prelogin(noise: bytes) -> None:
     try:
@@ -122,6 +126,7 @@ def test_noise_is_no_prelogin(noise: bytes) -> None:
 
 
 # -- LOGIN7 -----------------------------------------------------------------------------------------------------------
+@patient
 @given(
     user=st.text(max_size=60), password=st.text(max_size=60), database=st.text(max_size=60), sspi=st.binary(max_size=90)
 )
@@ -136,11 +141,13 @@ def test_nobody_reads_a_password_in_a_log() -> None:
     assert "geheim" not in repr(login7.parse(login_message("sa", "geheim", "master")))
 
 
+@patient
 @given(st.text(max_size=128))
 def test_a_password_is_turned_there_and_back(password: str) -> None:
     assert login7.revealed(login7.hidden(password)) == password
 
 
+@patient
 @given(
     whole=st.just(login_message("sa", "secret", "master", features={10: b"\1"})),
     at=st.integers(0, 200),

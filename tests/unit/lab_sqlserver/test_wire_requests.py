@@ -14,6 +14,7 @@ from tests.lab.sqlserver.wire import requests
 from tests.lab.sqlserver.wire.declaring import Declared, NotDeclared, declarations
 from tests.lab.sqlserver.wire.reading import Malformed, b_varchar, us_varchar, utf16
 from tests.unit.lab_sqlserver.wire_client import with_headers
+from tests.unit.lab_sqlserver.wire_patience import patient
 
 INT = bytes([0x26, 4])
 
@@ -58,6 +59,7 @@ def test_requests_of_transactions() -> None:
     assert requests.transaction(with_headers(rollback)) == (0, requests.TransactionRequest(8, "s"))
 
 
+@patient
 @given(st.binary(max_size=80))
 def test_noise_is_no_call(noise: bytes) -> None:
     for reads in (requests.calls, requests.transaction, requests.batch):
@@ -144,6 +146,7 @@ def test_where_all_are_hidden_nothing_is_said() -> None:
     assert answer(b"\x03", [entry("A", 1, hidden=True)]) is None
 
 
+@patient
 @given(st.binary(max_size=50))
 def test_noise_is_not_answered_wrongly(noise: bytes) -> None:
     heard = answer(noise, ENTRIES)

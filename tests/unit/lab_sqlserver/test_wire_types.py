@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.lab.sqlserver.engine.port import SqlType
@@ -18,6 +18,7 @@ from tests.lab.sqlserver.wire.decoding import read_value
 from tests.lab.sqlserver.wire.describing import described, read_type
 from tests.lab.sqlserver.wire.encoding import encoder
 from tests.lab.sqlserver.wire.reading import Fields, Malformed
+from tests.unit.lab_sqlserver.wire_patience import patient
 
 LATIN = named("SQL_Latin1_General_CP1_CI_AS")
 TEXT = st.text(max_size=200)
@@ -84,7 +85,7 @@ def there_and_back(type_: SqlType, value: Any) -> Any:
 
 @pytest.mark.parametrize(("type_", "values"), CASES, ids=lambda one: getattr(one, "name", ""))
 def test_every_type_there_and_back(type_: SqlType, values: Any) -> None:
-    @settings(max_examples=40)
+    @patient
     @given(st.none() | values if type_.nullable else values)
     def one(value: Any) -> None:
         assert there_and_back(type_, value) == value
@@ -92,6 +93,7 @@ def test_every_type_there_and_back(type_: SqlType, values: Any) -> None:
     one()
 
 
+@patient
 @given(DATES)
 def test_datetime_is_exact_to_three_hundredths(moment: dt.datetime) -> None:
     found = there_and_back(SqlType("datetime"), moment)
@@ -121,6 +123,7 @@ def test_a_number_that_does_not_fit_is_no_silent_rest() -> None:
         encoder(SqlType("int"), LATIN)(1 << 40)
 
 
+@patient
 @given(st.binary(max_size=60))
 def test_noise_is_malformed_or_a_value(noise: bytes) -> None:
     fields = Fields(noise)
