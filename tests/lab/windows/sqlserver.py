@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.lab.sqlserver.browser import write_entry
+from tests.lab.sqlserver.browsing import Entry
 from tests.lab.windows.disk import DiskServer
 from tests.lab.windows.machine.refusals import Refused
 from tests.lab.windows.machine.services import DoesNotStart
@@ -72,6 +74,11 @@ class Installed:
     def top(self) -> str:
         """The directory above DATA."""
         return self.data.rpartition("\\")[0]
+
+    @property
+    def tcp_key(self) -> str:
+        """Where its port is."""
+        return rf"{self.key}\MSSQLServer\SuperSocketNetLib\Tcp\IPAll"
 
     @property
     def letter(self) -> str:
@@ -160,9 +167,8 @@ class SqlServers:
             put(rf"{server}\Parameters", f"SQLArg{at}", "String", argument)
         for protocol in ("Tcp", "Np", "Sm"):
             put(rf"{server}\SuperSocketNetLib\{protocol}", "Enabled", "DWord", 1)
-        all_addresses = rf"{server}\SuperSocketNetLib\Tcp\IPAll"
-        put(all_addresses, "TcpPort", "String", str(one.port) if one.port else "")
-        put(all_addresses, "TcpDynamicPorts", "String", "" if one.port else "0")
+        put(one.tcp_key, "TcpPort", "String", str(one.port) if one.port else "")
+        put(one.tcp_key, "TcpDynamicPorts", "String", "" if one.port else "0")
 
     # -- processes
     def _directory(self, path: str) -> Path:
@@ -188,22 +194,24 @@ class SqlServers:
             lambda: replica.carried(one.letter),
         )
         try:
-            self._run(one.service, self._words(one, disk), disk)
+            ready = self._run(one.service, self._words(one, disk), disk)
         except DoesNotStart:
             disk.close()
             raise
+        if not self._machine.registry.value(one.tcp_key, "TcpPort"):
+            self._machine.registry.put(one.tcp_key, "TcpDynamicPorts", "String", str(ready["port"]))
+        self._tell_browser(one)
 
     def _words(self, one: Installed, disk: DiskServer) -> list[str]:
         settings, registry = self._settings, self._machine.registry
         root = self._state / one.instance
         root.mkdir(mode=0o700, exist_ok=True)
-        port = registry.value(rf"{one.key}\MSSQLServer\SuperSocketNetLib\Tcp\IPAll", "TcpPort") or "0"
+        port = registry.value(one.tcp_key, "TcpPort") or "0"
         words = ["tests.lab.sqlserver", "--root", str(root), "--instance", one.instance, "--port", port]
         words += ["--machine", self._machine.computer.name, "--platform", "windows", "--address", settings.address]
         words += ["--version", one.version, "--edition", one.edition, "--collation", one.collation]
         words += ["--data-path", one.data, "--log-path", one.data, "--domain", self._domain]
         words += ["--service-account", self._machine.services.get(one.service)["account"]]
-        words += ["--browser-entry", str(self._state / "entries" / f"{one.instance}.json")]
         words += [
             "--control",
             str(root / "control.sock"),
@@ -248,12 +256,22 @@ class SqlServers:
             json.dump(found, out)
         return file
 
+    def _tell_browser(self, one: Installed) -> None:
+        """Browser reads the registry: an instance that is stopped is told of, too."""
+        value = self._machine.registry.value
+        said = {"ServerName": self._machine.computer.name, "InstanceName": one.instance, "IsClustered": "No"}
+        said["Version"] = str(value(rf"{one.key}\Setup", "Version"))
+        said["tcp"] = value(one.tcp_key, "TcpPort") or value(one.tcp_key, "TcpDynamicPorts")
+        write_entry(self._state / "entries" / f"{one.instance}.json", Entry(said))
+
     def _start_browser(self) -> None:
+        for one in self._all:
+            self._tell_browser(one)
         words = ["tests.lab.sqlserver.browser", "--address", self._settings.address]
         self._run(BROWSER, [*words, "--entries", str(self._state / "entries")], None)
 
-    def _run(self, service: str, words: list[str], disk: DiskServer | None) -> None:
-        """Start it, and wait until it serves."""
+    def _run(self, service: str, words: list[str], disk: DiskServer | None) -> dict[str, Any]:
+        """Start it, and wait until it serves; what it says then."""
         with open(self._state / f"{service}.log", "a") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", *words],
@@ -265,11 +283,14 @@ class SqlServers:
                 text=True,
             )
         assert process.stdout is not None
-        if not process.stdout.readline():
+        line = process.stdout.readline()
+        if not line:
             process.wait(PATIENCE_S)
             process.stdout.close()
             raise DoesNotStart(SPECIFIC)
         self._processes[service] = (process, disk)
+        said: dict[str, Any] = json.loads(line)
+        return said
 
     def _stop(self, service: str) -> None:
         process, disk = self._processes.pop(service, (None, None))
