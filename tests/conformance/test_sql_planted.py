@@ -27,15 +27,15 @@ log = logging.getLogger("planted")
 
 
 def covering(cases: Sequence[Case]) -> list[tuple[Case, Case]]:
-    """Each case beside one other: those that follow one another, of one mode and with nothing that both of them set."""
+    """Each case beside one other: the next one that is still alone, of one mode and with nothing that both of them touch, else any."""
     free = [one for one in cases if not one.get("alone")]
-    pairs = []
-    while len(free) > 1:
+    every, pairs = list(free), []
+    while free:
         one = free.pop(0)
-        other = next((each for each in free if fits(one, each)), None)
-        if other is not None:
-            free.remove(other)
-            pairs.append((one, other))
+        other = next((each for each in (*free, *every) if each is not one and fits(one, each)), None)
+        assert other is not None, f"{one['name']} fits nothing"
+        free = [each for each in free if each is not other]
+        pairs.append((one, other))
     return pairs
 
 
