@@ -303,7 +303,7 @@ def show_replica(ask: Ask, key: str) -> None:
 @click.argument("key")
 @click.argument("action", type=click.Choice([str(kind) for kind in schema.ReplicaActionKind]))
 @click.option("--epoch", type=int)
-@click.option("--discard-changes", is_flag=True, help="With demote: let what was changed here go.")
+@click.option("--discard-changes", is_flag=True, help="With demote or forget: let what was changed here go.")
 @click.option("--timeout-s", type=float, default=60.0, show_default=True)
 @asking
 def act_on_replica(ask: Ask, key: str, action: str, **settings: Any) -> None:

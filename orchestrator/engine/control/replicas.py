@@ -22,6 +22,7 @@ from orchestrator.engine.control.answers_connections import ReplicaStatus
 from orchestrator.engine.control.errors import Conflict, Unknown
 from orchestrator.engine.control.events import Events
 from orchestrator.engine.control.feeds import TargetFeed
+from orchestrator.engine.control.forgetting import refuse_unless_over
 from orchestrator.engine.control.keeping import Keeping
 from orchestrator.engine.control.layout import Layout
 from orchestrator.engine.control.mounts import Mounts
@@ -215,7 +216,7 @@ class Replicas:
                 record = other.record
                 same = (record.source, record.replication_set) == (hello.source, hello.replication_set)
                 if not same or other.status().connected:
-                    return f"{record.root} is a replica of {record.replication_set} of {record.source}"
+                    return f"{record.root} is a replica of {record.replication_set} of {record.source}; if that is over: dtengine replicas act {other.key} forget"
                 self._forget(other)
         return None
 
@@ -331,7 +332,7 @@ class Replicas:
     # -- what a person asks
 
     def act(self, key: str, action: ReplicaAction) -> ReplicaStatus:
-        """Pause, resume, settle, discard, promote, demote.
+        """Pause, resume, settle, discard, promote, demote, forget.
 
         Raises:
             Conflict: it is not possible now.
@@ -351,6 +352,9 @@ class Replicas:
                 self._promote(replica, action)
             case ReplicaActionKind.DEMOTE:
                 self._demote(replica, action)
+            case ReplicaActionKind.FORGET:
+                refuse_unless_over(replica, action)
+                self._forget(replica)
             case ReplicaActionKind.SET_ASIDE_LIST:
                 pass
         return self._status(replica)

@@ -211,10 +211,11 @@ class ReplicaActionKind(StrEnum):
     PROMOTE = "promote"
     DEMOTE = "demote"
     SET_ASIDE_LIST = "set_aside_list"
+    FORGET = "forget"
 
 
 class ReplicaAction(Request):
-    """An action on a replica. ``discard_changes`` lets a source mirror over what was changed here after a failover."""
+    """An action on a replica. ``discard_changes`` (with demote, forget) lets go what was changed here after a failover."""
 
     action: ReplicaActionKind
     epoch: Epoch | None = None
