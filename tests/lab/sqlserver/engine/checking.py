@@ -128,7 +128,7 @@ def check(session: Session, database: Database) -> list[SqlFailure]:
 
 
 def _checkident(session: Session, name: str) -> Iterator[Event]:
-    from tests.lab.sqlserver.engine.metadata import find_object
+    from tests.lab.sqlserver.engine.metadata_databases import find_object
 
     found = find_object(session, name)
     if found is None:

@@ -132,7 +132,7 @@ def _set_variable(session: Session, frame: Frame, statement: Simple, words: Sequ
 
 
 def _identity_insert(session: Session, words: Sequence[Token]) -> None:
-    from tests.lab.sqlserver.engine.metadata import find_object
+    from tests.lab.sqlserver.engine.metadata_databases import find_object
 
     name = "".join(word.text for word in words[1:-1])
     found = find_object(session, name, "U")

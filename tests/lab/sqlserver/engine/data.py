@@ -11,15 +11,17 @@ from sqlglot import exp
 
 from tests.lab.sqlserver.engine import functions, queries
 from tests.lab.sqlserver.engine.catalogue import Document
-from tests.lab.sqlserver.engine.compiling import Access, Plan, column_type, read
-from tests.lab.sqlserver.engine.database import Database
+from tests.lab.sqlserver.engine.changing import _change
+from tests.lab.sqlserver.engine.compiling import Plan, read
+from tests.lab.sqlserver.engine.inference import Scope
 from tests.lab.sqlserver.engine.messages import fail
 from tests.lab.sqlserver.engine.port import Column, Columns, Done, Event, Row, SqlFailure
-from tests.lab.sqlserver.engine.rewriting import Rewriter, Scope, Source
+from tests.lab.sqlserver.engine.rewriting import Rewriter
 from tests.lab.sqlserver.engine.running import Frame, handles
 from tests.lab.sqlserver.engine.session import Session
 from tests.lab.sqlserver.engine.statements import Simple
-from tests.lab.sqlserver.engine.values import cast, type_text
+from tests.lab.sqlserver.engine.targets import _conversion, _default, _plan_for, _returning, _Target, _target
+from tests.lab.sqlserver.engine.values import cast
 
 
 def result(
@@ -91,39 +93,6 @@ def truncate(session: Session, frame: Frame, statement: Simple) -> Iterator[Even
         with session.writing(target.database) as connection:
             connection.execute("DELETE FROM sqlite_sequence WHERE name = ?", (target.real,))
     yield Done(None, "TRUNCATE")
-
-
-class _Target:
-    """The table that is written."""
-
-    def __init__(self, database: Database | None, document: Document, number: int) -> None:
-        self.database = database
-        self.document = document
-        self.number = number
-        self.real = document["table"] if database is None else queries.table_name(document["schema"], document["name"])
-
-    @property
-    def shown(self) -> str:
-        """As messages name it."""
-        return (
-            f"{self.database.name}.{self.document['schema']}.{self.document['name']}"
-            if self.database
-            else f"tempdb.dbo.{self.document['name']}"
-        )
-
-
-def _target(session: Session, node: exp.Expression) -> _Target:
-    table = node.this if isinstance(node, exp.Schema) else node
-    if not isinstance(table, exp.Table):
-        raise fail(102, table.key)
-    found = queries.Planner(session, Plan()).find_table(table)
-    if found is None:
-        from tests.lab.sqlserver.engine import views
-
-        if table.db.lower() == "sys" or views.find(session.current, table.db, table.name, table.catalog):
-            raise SqlFailure(259, "Ad hoc updates to system catalogs are not allowed.")
-        raise fail(208, queries.shown(table))
-    return _Target(*found)
 
 
 def _write(session: Session, frame: Frame, statement: Simple, tree: exp.Expression | None) -> Iterator[Event]:
@@ -218,17 +187,6 @@ def _insert(session: Session, frame: Frame, tree: exp.Insert, statement: Simple)
     return plan
 
 
-def _plan_for(target: _Target, permission: str) -> Plan:
-    plan = Plan(
-        home=target.database, table=target.document, table_name=target.shown, cacheable=target.database is not None
-    )
-    if target.database is not None:
-        plan.accesses.append(
-            Access(permission, target.database, target.document["schema"], target.document["name"], target.number)
-        )
-    return plan
-
-
 def _inserted(session: Session, target: _Target, listed: list[str] | None) -> list[Document]:
     allowed = (session.options["identity_insert"] or "").lower() == target.shown.lower()
     every = target.document["columns"]
@@ -274,29 +232,6 @@ def _stored(rewriter: Rewriter, item: exp.Expression, column: Document, target: 
     return _conversion(made, made.sql(dialect="sqlite"), column, target)
 
 
-def _conversion(made: exp.Expression | None, text: str, column: Document, target: _Target) -> str:
-    source = made.meta.get("type") if made is not None else None
-    kind = column_type(column)
-    if isinstance(made, exp.Null):
-        return "NULL"
-    if (
-        source is not None
-        and source.name == kind.name
-        and kind.name in {"int", "bigint", "smallint", "tinyint", "bit", "float"}
-    ):
-        return text
-    column_name = column["name"].replace("'", "''")
-    table = target.shown.replace("'", "''")
-    return f"t_store({text}, '{type_text(kind)}', '{source.name if source else ''}', '{table}', '{column_name}')"
-
-
-def _default(rewriter: Rewriter, column: Document, target: _Target) -> str:
-    if column.get("default") is None:
-        return "NULL"
-    made = rewriter.expression(read("SELECT " + column["default"]).expressions[0], Scope(), {})
-    return _conversion(made, made.sql(dialect="sqlite"), column, target)
-
-
 def _selected(
     rewriter: Rewriter, source: exp.Expression, columns: list[Document], more: list[Document], target: _Target
 ) -> str:
@@ -320,167 +255,6 @@ def _selected(
         made.append(_conversion(typed, name, column, target))
     made += [_default(rewriter, column, target) for column in more]
     return f"WITH source({', '.join(names)}) AS ({queries._text(source)}) SELECT {', '.join(made)} FROM source"
-
-
-def _returning(rewriter: Rewriter, tree: exp.Expression, target: _Target, plan: Plan) -> None:
-    clause = tree.args.get("returning")
-    if clause is None:
-        return
-    if clause.args.get("into"):
-        raise fail(156, "INTO")
-    word = "deleted" if isinstance(tree, exp.Delete) else "inserted"
-    columns = tuple(Column(one["name"], column_type(one)) for one in target.document["columns"])
-    select_ = exp.Select(expressions=list(clause.expressions))
-    found = rewriter._projections(select_, Scope(None, [Source(word, columns)]), {})
-    for column in select_.find_all(exp.Column):
-        column.set("table", None)
-    plan.columns = tuple(column for column, _ in found)
-    plan.sql += " RETURNING " + ", ".join(item.sql(dialect="sqlite") for item in select_.expressions)
-
-
-# -- UPDATE and DELETE -------------------------------------------------------------------------------------------------------------
-
-
-def _change(session: Session, frame: Frame, tree: exp.Update | exp.Delete) -> Plan:
-    deleting = isinstance(tree, exp.Delete)
-    node = tree.this if isinstance(tree.this, exp.Expression) else (tree.args.get("tables") or [None])[0]
-    if node is None:
-        raise fail(156, "DELETE")
-    source = tree.args.get("from_") or tree.args.get("from")
-    scope = Scope()
-    if deleting and isinstance(tree.this, exp.Expression) and tree.args.get("tables"):
-        raise fail(102, "TOP")
-    target = _target(session, _aliased(node, source))
-    plan = _plan_for(target, "DELETE" if deleting else "UPDATE")
-    planner = queries.Planner(session, plan)
-    rewriter = Rewriter(planner.resolve, frame.types)
-    columns = tuple(Column(one["name"], column_type(one)) for one in target.document["columns"])
-    ctes: dict[str, Source] = dict(rewriter._with(tree, None, {}))
-    if source is None:
-        scope.sources.append(Source(target.document["name"], columns))
-        where = _where(rewriter, tree, scope, ctes)
-        for column in [*tree.find_all(exp.Column)]:
-            if column.table.lower() == target.document["name"].lower() and column.find_ancestor(exp.Select) is None:
-                column.set("table", exp.to_identifier(target.real, quoted=True))
-        where = _where_text(tree)
-        changes = "" if deleting else _assignments(rewriter, tree, scope, ctes, target)
-    else:
-        changes, where = _joined(rewriter, tree, source, node, scope, ctes, target, deleting=deleting)
-    prefix = (
-        f"WITH {', '.join(cte.sql(dialect='sqlite') for cte in tree.args['with_'].expressions)} "
-        if tree.args.get("with_")
-        else ""
-    )
-    plan.sql = prefix + (
-        f'DELETE FROM "{target.real}"{where}' if deleting else f'UPDATE "{target.real}" SET {changes}{where}'
-    )
-    _returning(rewriter, tree, target, plan)
-    return plan
-
-
-def _aliased(node: exp.Expression, source: exp.Expression | None) -> exp.Expression:
-    """UPDATE a ... FROM t AS a: the table of the alias."""
-    if source is not None and isinstance(node, exp.Table) and not node.db:
-        for table in source.find_all(exp.Table):
-            if table.alias.lower() == node.name.lower():
-                return exp.Table(this=table.this.copy(), db=table.args.get("db"), catalog=table.args.get("catalog"))
-        for join in (source.parent.args.get("joins") or []) if source.parent is not None else []:
-            if isinstance(join.this, exp.Table) and join.this.alias.lower() == node.name.lower():
-                return exp.Table(
-                    this=join.this.this.copy(), db=join.this.args.get("db"), catalog=join.this.args.get("catalog")
-                )
-    return node
-
-
-def _where(rewriter: Rewriter, tree: exp.Expression, scope: Scope, ctes: dict[str, Source]) -> str:
-    if tree.args.get("where") is not None:
-        rewriter._children(tree.args["where"], scope, ctes)
-    return _where_text(tree)
-
-
-def _where_text(tree: exp.Expression) -> str:
-    return " " + tree.args["where"].sql(dialect="sqlite") if tree.args.get("where") is not None else ""
-
-
-def _assignments(
-    rewriter: Rewriter, tree: exp.Expression, scope: Scope, ctes: dict[str, Source], target: _Target
-) -> str:
-    made = []
-    for change in tree.expressions:
-        if not isinstance(change, exp.EQ) or not isinstance(change.this, exp.Column):
-            raise fail(102, change.sql(dialect="tsql").split()[0])
-        column = next(
-            (one for one in target.document["columns"] if one["name"].lower() == change.this.name.lower()), None
-        )
-        if column is None:
-            raise fail(207, change.this.name)
-        if column.get("identity"):
-            raise SqlFailure(8102, f"Cannot update identity column '{column['name']}'.")
-        if isinstance(change.expression, exp.Column) and change.expression.name.upper() == "DEFAULT":
-            made.append(f'"{column["name"]}" = {_default(rewriter, column, target)}')
-            continue
-        value = rewriter.expression(change.expression, scope, ctes)
-        for inner in [*value.find_all(exp.Column)] if not isinstance(value, exp.Column) else [value]:
-            if inner.table.lower() == target.document["name"].lower() and inner.find_ancestor(exp.Select) is None:
-                inner.set("table", exp.to_identifier(target.real, quoted=True))
-        made.append(f'"{column["name"]}" = {_conversion(value, value.sql(dialect="sqlite"), column, target)}')
-    return ", ".join(made)
-
-
-def _joined(
-    rewriter: Rewriter,
-    tree: exp.Expression,
-    source: exp.Expression,
-    node: exp.Expression,
-    scope: Scope,
-    ctes: dict[str, Source],
-    target: _Target,
-    *,
-    deleting: bool,
-) -> tuple[str, str]:
-    """With FROM and joins: through the rows' own numbers."""
-    alias = next(
-        (
-            table.alias or table.name
-            for table in source.find_all(exp.Table)
-            if (table.alias or table.name).lower() == node.name.lower()
-        ),
-        node.name,
-    )
-    inner = exp.Select(expressions=[exp.Literal.number(1)])
-    inner.set("from_", source.copy())
-    joins = tree.args.get("joins") or source.this.args.get("joins") or []
-    if tree.args.get("joins"):
-        inner.set("joins", [join.copy() for join in joins])
-    if tree.args.get("where") is not None:
-        inner.set("where", tree.args["where"].copy())
-    values = []
-    if not deleting:
-        for change in tree.expressions:
-            values.append((change.this.name, change.expression.copy()))
-    inner.set(
-        "expressions",
-        [exp.alias_(value, f"u{at}") for at, (_, value) in enumerate(values)]
-        or [exp.alias_(exp.Literal.number(1), "u0")],
-    )
-    found = rewriter.query(inner, None, ctes)
-    inner.append(
-        "expressions",
-        exp.alias_(exp.Column(this=exp.to_identifier("rowid"), table=exp.to_identifier(alias, quoted=True)), "r"),
-    )
-    text = queries._text(inner)
-    rows = f"rowid IN (SELECT r FROM ({text}))"
-    changes = []
-    for at, (name, _) in enumerate(values):
-        column = next((one for one in target.document["columns"] if one["name"].lower() == name.lower()), None)
-        if column is None:
-            raise fail(207, name)
-        typed = exp.Column(this=exp.to_identifier("x"))
-        if found[at][1]:
-            typed.meta["type"] = found[at][0].type
-        sub = f'(SELECT u{at} FROM ({text}) AS joined WHERE joined.r = "{target.real}".rowid LIMIT 1)'
-        changes.append(f'"{column["name"]}" = {_conversion(typed, sub, column, target)}')
-    return ", ".join(changes), f" WHERE {rows}"
 
 
 # -- what the tables refuse --------------------------------------------------------------------------------------------------------

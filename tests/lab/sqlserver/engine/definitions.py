@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tests.lab.sqlserver.engine import modules, tables
-from tests.lab.sqlserver.engine.defining import databases, keys, principals
+from tests.lab.sqlserver.engine import altering, modules, tables
+from tests.lab.sqlserver.engine.defining import databases, keys, logins, owners, principals, roles, server_roles
 from tests.lab.sqlserver.engine.port import Event
 from tests.lab.sqlserver.engine.reader import Reader
 from tests.lab.sqlserver.engine.running import Frame, handles
@@ -15,17 +15,17 @@ from tests.lab.sqlserver.engine.statements import Simple, near
 
 Definer = Callable[..., Iterator[Event]]
 CREATES: dict[tuple[str, ...], Definer] = {
-    ("TABLE",): tables.create_table, ("DATABASE",): databases.create, ("LOGIN",): principals.create_login, ("USER",): principals.create_user, ("ROLE",): principals.create_role,
-    ("SERVER", "ROLE"): principals.create_server_role, ("SCHEMA",): principals.create_schema, ("MASTER", "KEY"): keys.create_master_key, ("CERTIFICATE",): keys.create_certificate,
+    ("TABLE",): tables.create_table, ("DATABASE",): databases.create, ("LOGIN",): logins.create_login, ("USER",): principals.create_user, ("ROLE",): roles.create_role,
+    ("SERVER", "ROLE"): server_roles.create_server_role, ("SCHEMA",): roles.create_schema, ("MASTER", "KEY"): keys.create_master_key, ("CERTIFICATE",): keys.create_certificate,
     ("CREDENTIAL",): keys.create_credential, ("DATABASE", "ENCRYPTION", "KEY"): keys.create_encryption_key,
 }  # fmt: skip
 ALTERS: dict[tuple[str, ...], Definer] = {
-    ("TABLE",): tables.alter_table, ("DATABASE",): databases.alter, ("LOGIN",): principals.alter_login, ("USER",): principals.alter_user, ("ROLE",): principals.alter_role,
-    ("SERVER", "ROLE"): principals.alter_server_role, ("AUTHORIZATION",): principals.alter_authorization, ("MASTER", "KEY"): keys.alter_master_key, ("SERVICE", "MASTER", "KEY"): keys.alter_service_master_key,
+    ("TABLE",): altering.alter_table, ("DATABASE",): databases.alter, ("LOGIN",): logins.alter_login, ("USER",): principals.alter_user, ("ROLE",): roles.alter_role,
+    ("SERVER", "ROLE"): server_roles.alter_server_role, ("AUTHORIZATION",): owners.alter_authorization, ("MASTER", "KEY"): keys.alter_master_key, ("SERVICE", "MASTER", "KEY"): keys.alter_service_master_key,
 }  # fmt: skip
 DROPS: dict[tuple[str, ...], Definer] = {
-    ("TABLE",): tables.drop_table, ("INDEX",): tables.drop_index, ("DATABASE",): databases.drop, ("LOGIN",): principals.drop_login, ("USER",): principals.drop_user, ("ROLE",): principals.drop_role,
-    ("SERVER", "ROLE"): principals.drop_server_role, ("SCHEMA",): principals.drop_schema, ("VIEW",): modules.drop_view, ("PROCEDURE",): modules.drop_procedure, ("PROC",): modules.drop_procedure,
+    ("TABLE",): tables.drop_table, ("INDEX",): tables.drop_index, ("DATABASE",): databases.drop, ("LOGIN",): logins.drop_login, ("USER",): principals.drop_user, ("ROLE",): roles.drop_role,
+    ("SERVER", "ROLE"): server_roles.drop_server_role, ("SCHEMA",): roles.drop_schema, ("VIEW",): modules.drop_view, ("PROCEDURE",): modules.drop_procedure, ("PROC",): modules.drop_procedure,
     ("MASTER", "KEY"): keys.drop_master_key, ("CERTIFICATE",): keys.drop_certificate, ("CREDENTIAL",): keys.drop_credential,
 }  # fmt: skip
 

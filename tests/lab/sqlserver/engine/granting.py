@@ -8,7 +8,7 @@ from tests.lab.sqlserver.engine import security
 from tests.lab.sqlserver.engine.catalogue import Document
 from tests.lab.sqlserver.engine.database import Database
 from tests.lab.sqlserver.engine.messages import fail
-from tests.lab.sqlserver.engine.metadata import find_object
+from tests.lab.sqlserver.engine.metadata_databases import find_object
 from tests.lab.sqlserver.engine.permissions import (
     DATABASE_PERMISSIONS,
     OBJECT_PERMISSIONS,

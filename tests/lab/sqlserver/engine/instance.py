@@ -16,8 +16,12 @@ from tests.lab.sqlserver.engine import (
     control,
     data,
     definitions,
+    functions_moments,
+    functions_text,
     granting,
     metadata,
+    metadata_databases,
+    metadata_logins,
     planting,
     procedures,
 )
@@ -297,7 +301,20 @@ def _many_files() -> None:
 
 
 # what runs statements and answers functions registers itself when it is imported
-REGISTERED = (calling, checking, control, data, definitions, granting, metadata, procedures)
+REGISTERED = (
+    calling,
+    checking,
+    control,
+    data,
+    definitions,
+    functions_moments,
+    functions_text,
+    granting,
+    metadata,
+    metadata_databases,
+    metadata_logins,
+    procedures,
+)
 
 
 def start(settings: Settings) -> Server:

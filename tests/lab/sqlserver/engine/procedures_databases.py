@@ -9,7 +9,8 @@ from tests.lab.sqlserver.engine.calling import Argument
 from tests.lab.sqlserver.engine.database import Database
 from tests.lab.sqlserver.engine.databases import FileSpec
 from tests.lab.sqlserver.engine.defining.databases import attach
-from tests.lab.sqlserver.engine.defining.principals import change_owner, change_role
+from tests.lab.sqlserver.engine.defining.owners import change_owner
+from tests.lab.sqlserver.engine.defining.roles import change_role
 from tests.lab.sqlserver.engine.messages import fail
 from tests.lab.sqlserver.engine.port import Event, Info, ReturnStatus, SqlFailure
 from tests.lab.sqlserver.engine.procedures import procedure, rows, taken

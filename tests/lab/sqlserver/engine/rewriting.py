@@ -4,56 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from sqlglot import exp
 
-from tests.lab.sqlserver.engine.compiling import Need, Source, data_type
-from tests.lab.sqlserver.engine.functions import (
-    BIGINT,
-    DATE_FUNCTIONS,
-    DATETIME,
-    FLOAT,
-    FUNCTIONS,
-    INT,
-    NVARCHAR,
-    VARIANT,
+from tests.lab.sqlserver.engine import calls
+from tests.lab.sqlserver.engine.compiling import Need, Source
+from tests.lab.sqlserver.engine.functions import BIGINT, NVARCHAR
+from tests.lab.sqlserver.engine.inference import (
+    Scope,
+    _arithmetic,
+    _call,
+    _cast,
+    _internal,
+    _numeric,
+    _sum_type,
+    _typed,
+    wider,
 )
 from tests.lab.sqlserver.engine.messages import fail
+from tests.lab.sqlserver.engine.nodes import _SPECIAL
 from tests.lab.sqlserver.engine.port import Column, SqlFailure, SqlType
-from tests.lab.sqlserver.engine.values import BINARIES, DECIMALS, FLOATS, INTEGERS, MOMENTS, TEXTS, make_type, type_text
+from tests.lab.sqlserver.engine.values import INTEGERS, MOMENTS, TEXTS
 
 Resolve = Callable[[exp.Table, str], Source]
-AGGREGATES = {
-    "COUNT",
-    "COUNT_BIG",
-    "SUM",
-    "AVG",
-    "MIN",
-    "MAX",
-    "STDEV",
-    "VAR",
-    "CHECKSUM_AGG",
-    "GROUPING",
-    "APPROX_COUNT_DISTINCT",
-}
-WINDOW_ONLY = {"ROW_NUMBER", "RANK", "DENSE_RANK", "NTILE", "LAG", "LEAD", "FIRST_VALUE", "LAST_VALUE"}
-GLOBALS = {
-    "ROWCOUNT": INT, "ERROR": INT, "TRANCOUNT": INT, "SPID": SqlType("smallint"), "IDENTITY": SqlType("decimal", 0, 38, 0), "FETCH_STATUS": INT, "LOCK_TIMEOUT": INT,
-    "MAX_PRECISION": SqlType("tinyint"), "NESTLEVEL": INT, "OPTIONS": INT, "PROCID": INT, "DATEFIRST": SqlType("tinyint"), "TEXTSIZE": INT, "MICROSOFTVERSION": INT,
-    "LANGID": SqlType("smallint"), "MAX_CONNECTIONS": INT, "CONNECTIONS": INT, "DBTS": SqlType("varbinary", 8), "CPU_BUSY": INT,
-}  # fmt: skip
-GLOBAL_TEXTS = {"VERSION", "SERVERNAME", "SERVICENAME", "LANGUAGE", "REMSERVER"}
+
 REFUSED = (exp.Lateral, exp.Pivot, exp.MatchRecognize, exp.Unnest, exp.JSONExtract, exp.Bracket)
 CONDITIONS = (exp.Predicate, exp.And, exp.Or, exp.Not)
-
-
-@dataclass
-class Scope:
-    """The sources of one SELECT, and the one around it."""
-
-    outer: Scope | None = None
-    sources: list[Source] = field(default_factory=list)
 
 
 @dataclass
@@ -295,7 +271,7 @@ class Rewriter:
         if isinstance(node, exp.Column):
             return self._column(node, scope, lenient=lenient)
         if isinstance(node, exp.Anonymous):
-            return self._call(node, scope, ctes)
+            return calls.call(self, node, scope, ctes)
         self._children(node, scope, ctes)
         if isinstance(node, exp.Binary):
             return self._binary(node)
@@ -338,62 +314,6 @@ class Rewriter:
         if prefix:
             raise fail(4104, ".".join(part.name for part in node.parts))
         raise fail(207, name)
-
-    def _call(self, node: exp.Anonymous, scope: Scope, ctes: Mapping[str, Source]) -> exp.Expression:
-        name = str(node.this).upper()
-        arguments = list(node.expressions)
-        if name in DATE_FUNCTIONS and arguments:
-            first = arguments[0]
-            arguments[0] = exp.Literal.string(first.name)
-            rest = [self.expression(item, scope, ctes) for item in arguments[1:]]
-            gives = FUNCTIONS[name][1] if name in FUNCTIONS else None
-            if name == "DATEADD":
-                given = rest[-1].meta.get("type")
-                gives = given if given is not None and given.name in MOMENTS else DATETIME
-            return _call(name, [arguments[0], *rest], gives)
-        arguments = [item if isinstance(item, exp.Star) else self.expression(item, scope, ctes) for item in arguments]
-        kinds = [
-            item.meta.get("type") if not isinstance(item, exp.Distinct) else item.expressions[0].meta.get("type")
-            for item in arguments
-        ]
-        if name in AGGREGATES or name in WINDOW_ONLY:
-            return self._aggregate(name, arguments, kinds)
-        if name == "IIF":
-            case = exp.Case(ifs=[exp.If(this=_condition(arguments[0]), true=arguments[1])], default=arguments[2])
-            return _typed(case, _common(kinds[1:]))
-        if name in {"COALESCE", "NULLIF"}:
-            return _typed(
-                exp.Anonymous(this=name, expressions=arguments), _common(kinds) if name == "COALESCE" else kinds[0]
-            )
-        if name not in FUNCTIONS:
-            raise fail(195, str(node.this))
-        gives = FUNCTIONS[name][1]
-        if gives is None:
-            gives = next((kind for kind in (kinds[1:] if name == "CHOOSE" else kinds) if kind is not None), None)
-            if name == "ISNULL" and gives is not None and gives.name in TEXTS and kinds[0] is None:
-                gives = NVARCHAR
-            if name in {"REPLACE", "STUFF"}:
-                gives = NVARCHAR
-            if name == "POWER" or (name in {"CEILING", "FLOOR"} and gives is not None and gives.name not in INTEGERS):
-                gives = gives if name == "POWER" else BIGINT
-        return _call(name, arguments, gives)
-
-    def _aggregate(self, name: str, arguments: list[exp.Expression], kinds: list[SqlType | None]) -> exp.Expression:
-        first = kinds[0] if kinds else None
-        if name in {"COUNT", "COUNT_BIG", "APPROX_COUNT_DISTINCT"}:
-            return _typed(exp.Anonymous(this="COUNT", expressions=arguments), INT if name == "COUNT" else BIGINT)
-        if name in {"ROW_NUMBER", "RANK", "DENSE_RANK", "NTILE"}:
-            return _typed(exp.Anonymous(this=name, expressions=arguments), BIGINT)
-        if name == "AVG" and first is not None and first.name in INTEGERS:
-            made = exp.Cast(this=exp.Anonymous(this="AVG", expressions=arguments), to=exp.DataType.build("INT"))
-            return _typed(made, first if first.name == "bigint" else INT)
-        if name == "SUM" and first is not None and first.name in {"smallint", "tinyint"}:
-            first = INT
-        if name in {"SUM", "AVG"} and first is not None and first.name == "decimal":
-            first = SqlType("decimal", 0, 38, first.scale if name == "SUM" else max(6, first.scale))
-        if name in {"SUM", "AVG"} and first is not None and first.name in TEXTS | MOMENTS | {"bit", "uniqueidentifier"}:
-            raise SqlFailure(8117, f"Operand data type {first.name} is invalid for {name.lower()} operator.")
-        return _typed(exp.Anonymous(this=name, expressions=arguments), first)
 
     def _binary(self, node: exp.Binary) -> exp.Expression:
         left, right = node.left.meta.get("type"), node.right.meta.get("type")
@@ -461,210 +381,3 @@ class Rewriter:
             node.set(key, fitted(operand, operand.meta.get("type")))
         if isinstance(node, exp.In):
             node.set("expressions", [fitted(operand, operand.meta.get("type")) for operand in node.expressions])
-
-
-# -- single kinds of nodes ---------------------------------------------------------------------------------------------------------
-
-
-def _typed(node: exp.Expression, kind: SqlType | None) -> exp.Expression:
-    if kind is not None:
-        node.meta["type"] = kind
-    return node
-
-
-def _call(name: str, arguments: list[exp.Expression], gives: SqlType | None) -> exp.Expression:
-    return _typed(exp.Anonymous(this=f"f_{name.lower()}", expressions=arguments), gives)
-
-
-def _internal(name: str, arguments: list[exp.Expression]) -> exp.Expression:
-    return exp.Anonymous(this=name, expressions=arguments)
-
-
-def _cast(node: exp.Expression, to: SqlType, source: SqlType | None) -> exp.Expression:
-    made = _internal(
-        "t_cast", [node, exp.Literal.string(type_text(to)), exp.Literal.string(source.name if source else "")]
-    )
-    return _typed(made, to)
-
-
-def _condition(node: exp.Expression) -> exp.Expression:
-    return node
-
-
-def _numeric(kind: SqlType | None) -> bool:
-    return kind is not None and (kind.name in INTEGERS or kind.name in DECIMALS or kind.name in FLOATS)
-
-
-_RANK = ["bit", "tinyint", "smallint", "int", "bigint", "smallmoney", "money", "decimal", "real", "float"]
-
-
-def _arithmetic(left: SqlType | None, right: SqlType | None) -> SqlType | None:
-    known = [kind for kind in (left, right) if kind is not None and kind.name in _RANK]
-    if not known:
-        return None
-    top = max(known, key=lambda kind: (_RANK.index(kind.name), kind.scale))
-    return SqlType("decimal", 0, 38, top.scale) if top.name == "decimal" else top
-
-
-def _sum_type(left: SqlType | None, right: SqlType | None) -> SqlType | None:
-    for kind in (left, right):
-        if kind is not None and kind.name in MOMENTS:
-            return kind
-    if left is not None and right is not None and left.name in TEXTS and right.name in TEXTS:
-        name = "nvarchar" if "n" in (left.name[0], right.name[0]) else "varchar"
-        whole = -1 if -1 in (left.length, right.length) else left.length + right.length
-        return SqlType(name, whole if whole <= (4000 if name == "nvarchar" else 8000) else -1)
-    if left is not None and right is not None and left.name in BINARIES and right.name in BINARIES:
-        return SqlType("varbinary", 8000)
-    return _arithmetic(left, right)
-
-
-def wider(one: SqlType | None, other: SqlType | None) -> SqlType:
-    """The type of what may be of either."""
-    if one is None or other is None:
-        return one or other or NVARCHAR
-    if one.name in TEXTS and other.name in TEXTS:
-        name = one.name if one.name.startswith("n") else other.name
-        return SqlType(name, -1 if -1 in (one.length, other.length) else max(one.length, other.length))
-    if one.name in _RANK and other.name in _RANK:
-        return max(one, other, key=lambda kind: (_RANK.index(kind.name), kind.scale))
-    return other if one.name in TEXTS else one
-
-
-def _common(kinds: Sequence[SqlType | None]) -> SqlType | None:
-    known = [kind for kind in kinds if kind is not None]
-    made = known[0] if known else None
-    for kind in known[1:]:
-        made = wider(made, kind)
-    return made
-
-
-def _literal(_: Rewriter, node: Any, _scope: Scope, _ctes: Any) -> exp.Expression:
-    if node.is_string:
-        return _typed(node, SqlType("varchar", max(len(node.name), 1)))
-    text = node.name
-    if "e" in text.lower():
-        return _typed(node, FLOAT)
-    if "." in text:
-        digits = text.replace(".", "").lstrip("0")
-        return _typed(node, SqlType("decimal", 0, max(len(digits), 1), len(text.partition(".")[2])))
-    return _typed(node, INT if int(text) < 2**31 else BIGINT)
-
-
-def _national(_: Rewriter, node: Any, _scope: Scope, _ctes: Any) -> exp.Expression:
-    return _typed(exp.Literal.string(node.name), SqlType("nvarchar", max(len(node.name), 1)))
-
-
-def _hex(_: Rewriter, node: Any, _scope: Scope, _ctes: Any) -> exp.Expression:
-    text = str(node.this)
-    text = text if len(text) % 2 == 0 else "0" + text
-    return _typed(exp.HexString(this=text), SqlType("varbinary", max(len(text) // 2, 1)))
-
-
-def _parameter(self: Rewriter, node: Any, _scope: Scope, _ctes: Any) -> exp.Expression:
-    if isinstance(node.this, exp.Parameter):
-        name = str(node.this.this.name).upper()
-        self.uses_globals = True
-        kind = NVARCHAR if name in GLOBAL_TEXTS else GLOBALS.get(name)
-        if kind is None:
-            raise fail(137, f"@@{name}")
-        return _typed(_internal("t_variable", [exp.Literal.string(name)]), kind)
-    name = str(node.this.name)
-    kind = self.variables.get("@" + name.lower())
-    if kind is None:
-        raise fail(137, f"@{name}")
-    return _typed(exp.Placeholder(this=f"v_{name.lower()}"), kind)
-
-
-def _cast_node(self: Rewriter, node: Any, scope: Scope, ctes: Any) -> exp.Expression:
-    if isinstance(node, exp.Convert):
-        value, to, style = node.expression, data_type(node.this), node.args.get("style")
-    else:
-        value, to, style = node.this, data_type(node.to), None
-    inner = self.expression(value, scope, ctes)
-    source = inner.meta.get("type")
-    if to.name in {"nvarchar", "varchar", "varbinary"} and "(" not in (
-        node.this if isinstance(node, exp.Convert) else node.to
-    ).sql(dialect="tsql"):
-        to = make_type(to.name, "30")
-    arguments = [inner, exp.Literal.string(type_text(to)), exp.Literal.string(source.name if source else "")]
-    if style is not None:
-        arguments.append(self.expression(style, scope, ctes))
-    trying = isinstance(node, exp.TryCast) or bool(node.args.get("safe"))
-    return _typed(_internal("t_try_cast" if trying else "t_cast", arguments), to)
-
-
-def _case(self: Rewriter, node: Any, scope: Scope, ctes: Any) -> exp.Expression:
-    self._children(node, scope, ctes)
-    branches = [branch.args["true"].meta.get("type") for branch in node.args["ifs"]]
-    default = node.args.get("default")
-    return _typed(node, _common([*branches, default.meta.get("type") if default is not None else None]))
-
-
-def _if(self: Rewriter, node: Any, scope: Scope, ctes: Any) -> exp.Expression:
-    self._children(node, scope, ctes)
-    return node
-
-
-def _exists(self: Rewriter, node: Any, scope: Scope, ctes: Any) -> exp.Expression:
-    self.query(node.this, scope, ctes)
-    return node
-
-
-def _in(self: Rewriter, node: Any, scope: Scope, ctes: Any) -> exp.Expression:
-    node.set("this", self.expression(node.this, scope, ctes))
-    if node.args.get("query") is not None:
-        query = node.args["query"]
-        self.query(query, scope, ctes)
-        return node
-    node.set("expressions", [self.expression(item, scope, ctes) for item in node.expressions])
-    self._same_kind(node)
-    return node
-
-
-def _extract(self: Rewriter, node: Any, scope: Scope, ctes: Any) -> exp.Expression:
-    value = self.expression(node.expression, scope, ctes)
-    return _call("DATEPART", [exp.Literal.string(node.this.name), value], INT)
-
-
-def _current(name: str) -> Callable[[Rewriter, Any, Scope, Any], exp.Expression]:
-    def call(_: Rewriter, __: Any, _scope: Scope, _ctes: Any) -> exp.Expression:
-        return _call(name, [], FUNCTIONS[name][1])
-
-    return call
-
-
-def _collate(self: Rewriter, node: Any, scope: Scope, ctes: Any) -> exp.Expression:
-    inner = self.expression(node.this, scope, ctes)
-    name = node.expression.name.upper()
-    sensitive = "_CS" in name or "_BIN" in name
-    return _typed(
-        exp.Collate(this=inner, expression=exp.Var(this="BINARY" if sensitive else "NOCASE")), inner.meta.get("type")
-    )
-
-
-def _dot(self: Rewriter, node: Any, scope: Scope, ctes: Any) -> exp.Expression:
-    if isinstance(node.expression, exp.Anonymous) and node.this.name.lower() == "sys":
-        return self._call(node.expression, scope, ctes)
-    shown = ".".join(str(part.this if isinstance(part, exp.Anonymous) else part.name) for part in node.parts)
-    raise SqlFailure(
-        4121,
-        f'Cannot find either column "{node.parts[0].name}" or the user-defined function or aggregate "{shown}", or the name is ambiguous.',
-    )
-
-
-def _group_concat(self: Rewriter, node: Any, scope: Scope, ctes: Any) -> exp.Expression:
-    inner = node.this.this if isinstance(node.this, exp.Order) else node.this
-    arguments = [self.expression(inner, scope, ctes), self.expression(node.args["separator"], scope, ctes)]
-    return _typed(_internal("a_string_agg", arguments), NVARCHAR)
-
-
-def _variant(node: exp.Expression) -> exp.Expression:
-    return _typed(node, VARIANT)
-
-
-_SPECIAL: dict[type, Callable[[Rewriter, Any, Scope, Any], exp.Expression]] = {
-    exp.Literal: _literal, exp.National: _national, exp.HexString: _hex, exp.Parameter: _parameter, exp.Cast: _cast_node, exp.TryCast: _cast_node,
-    exp.Convert: _cast_node, exp.Case: _case, exp.If: _if, exp.Exists: _exists, exp.In: _in, exp.CurrentTimestamp: _current("GETDATE"), exp.Extract: _extract,
-    exp.CurrentUser: _current("USER_NAME"), exp.SessionUser: _current("USER_NAME"), exp.Collate: _collate, exp.Dot: _dot, exp.GroupConcat: _group_concat,
-}  # fmt: skip

@@ -153,6 +153,6 @@ def _my_permissions(session: Session, values: list[str]) -> tuple[tuple[Column, 
     return columns, [("server", "", name) for name in SERVER_PERMISSIONS if security.may(session, name)]
 
 
-from tests.lab.sqlserver.engine import database_views, dm_views, old_views, server_views  # noqa: E402 - they register themselves
+from tests.lab.sqlserver.engine import database_views, dm_views, information_views, old_views, server_views  # noqa: E402 - they register themselves
 
-__all__ = ["database_views", "dm_views", "old_views", "server_views"]
+__all__ = ["database_views", "dm_views", "information_views", "old_views", "server_views"]
