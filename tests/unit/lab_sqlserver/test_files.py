@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from tests.unit.lab_sqlserver.conftest import ask, done, new, sa
 PROJECT = Path(__file__).parents[3]
 WRITER = """
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from tests.unit.lab_sqlserver.conftest import done, new, sa
 server = new(Path(sys.argv[1]))
@@ -274,3 +277,52 @@ def test_many_databases_start_and_are_listed(tmp_path: Path) -> None:
     assert done(session, "SELECT COUNT(*) FROM sys.databases WHERE state_desc = 'ONLINE'").rows == [(64,)]
     assert done(session, "SELECT COUNT(*) FROM sys.master_files").rows == [(128,)]
     server.close()
+
+
+class Volume:
+    """Counts the moments of writing, and whether any byte changed outside of one."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.inside = 0
+        self.entered = 0
+        self.ready = True
+        self.left: dict[str, bytes] = {}
+
+    def files(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in sorted(self.root.glob("data/*")) if path.is_file()}
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        if not self.ready:
+            raise OSError(5, "a destination of replication")
+        assert self.inside == 0
+        if self.entered:
+            assert self.files() == self.left
+        self.inside, self.entered = 1, self.entered + 1
+        yield
+        self.inside, self.left = 0, self.files()
+
+
+def test_bytes_change_within_moments_alone(tmp_path: Path) -> None:
+    volume = Volume(tmp_path)
+    server = new(tmp_path, writing=volume.writing)
+    _shop(server)
+    session = sa(server, "shop")
+    before = volume.entered
+    done(session, "BEGIN TRAN; INSERT INTO t VALUES (10, 'x'); UPDATE t SET text = 'y'; COMMIT")
+    assert volume.entered == before + 1
+    done(
+        session,
+        "USE master; EXEC sp_detach_db 'shop'; CREATE DATABASE shop ON (FILENAME = '/var/opt/mssql/data/shop.mdf') FOR ATTACH",
+    )
+    done(
+        session,
+        "DBCC CHECKDB (shop); ALTER DATABASE shop SET OFFLINE; ALTER DATABASE shop SET ONLINE; DROP DATABASE shop; CREATE LOGIN a WITH PASSWORD = 'Passw0rd!x'",
+    )
+    assert volume.files() == volume.left
+    volume.ready = False
+    assert ask(session, "CREATE DATABASE other").errors == [823]
+    volume.ready = True
+    server.close()
+    assert volume.files() == volume.left

@@ -116,6 +116,7 @@ class DataFile:
         self.connection.execute("PRAGMA wal_autocheckpoint=0")
         self.connection.execute("PRAGMA foreign_keys=ON")
         self.connection.execute("PRAGMA temp_store=MEMORY")
+        self.connection.execute("PRAGMA cache_spill=OFF")  # nothing goes into the log before a commit
         self._register(self.connection)
 
     def _open(self) -> None:
@@ -188,6 +189,11 @@ class DataFile:
         wrong = pages.differing(self._hashes, proof, log.pages)
         if wrong:
             raise Broken("no-fit" if sealed else "torn", page=wrong[0])
+
+    @property
+    def proof_due(self) -> bool:
+        """Will the next write begin a log?"""
+        return self._proof_due
 
     # -- writing ------------------------------------------------------------------------------------------------------------------
 

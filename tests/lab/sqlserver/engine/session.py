@@ -240,8 +240,32 @@ class Session:
             with self._savepoint(database) as connection:
                 yield connection
             return
+        if self.trancount:
+            self._enlist(database)
+            with self._savepoint(database) as connection:
+                yield connection
+            return
+        with self._alone(database) as connection:
+            yield connection
+
+    def _enlist(self, database: Database) -> None:
+        """The database in the session's transaction: nothing of it is on the disk before the commit."""
         database.lock.acquire(self)
-        kept = False
+        try:
+            database.require()
+            if database.data.proof_due:
+                with self.instance.moments.held():
+                    database.data.before_writing()
+            database.data.connection.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            database.lock.release(self)
+            raise
+        self.enlisted[database] = database.catalogue.version
+
+    @contextlib.contextmanager
+    def _alone(self, database: Database) -> Iterator[sqlite3.Connection]:
+        """One statement with a commit of its own. The lock is free before the moment of writing is left."""
+        database.lock.acquire(self)
         try:
             self.instance.moments.enter()
         except BaseException:
@@ -252,12 +276,6 @@ class Session:
             data.before_writing()
             data.connection.execute("BEGIN IMMEDIATE")
             version = database.catalogue.version
-            if self.trancount:
-                kept = True
-                self.enlisted[database] = version
-                with self._savepoint(database) as connection:
-                    yield connection
-                return
             try:
                 yield data.connection
                 data.connection.execute("COMMIT")
@@ -268,8 +286,7 @@ class Session:
                 raise
             data.after_commit()
         finally:
-            if not kept:
-                database.lock.release(self)
+            database.lock.release(self)
             self.instance.moments.leave()
 
     @contextlib.contextmanager
