@@ -11,4 +11,6 @@ from plugins.fileserver.windows.checks_roles import ROLES
 from plugins.fileserver.windows.checks_servers import SERVERS
 from plugins.fileserver.windows.checks_shares import SHARES
 
-WINDOWS: tuple[Check, ...] = of_platform(Platform.WINDOWS, *FLAT_DOMAIN, *ANY_WINDOWS, *SERVERS, *VOLUMES, *ROLES, *SHARES)
+WINDOWS: tuple[Check, ...] = of_platform(
+    Platform.WINDOWS, *FLAT_DOMAIN, *ANY_WINDOWS, *SERVERS, *VOLUMES, *ROLES, *SHARES
+)
