@@ -202,7 +202,9 @@ def test_the_flow_of_a_batch(app: Server) -> None:
     assert done(session, inside).rows == [(2627,)]
     missing = "BEGIN TRY EXEC('SELECT * FROM nope') END TRY BEGIN CATCH SELECT ERROR_NUMBER() END CATCH"
     assert done(session, missing).rows == [(208,)]
-    assert ask(session, "BEGIN TRY SELECT * FROM nope END TRY BEGIN CATCH SELECT ERROR_NUMBER() END CATCH").errors == [208]
+    assert ask(session, "BEGIN TRY SELECT * FROM nope END TRY BEGIN CATCH SELECT ERROR_NUMBER() END CATCH").errors == [
+        208
+    ]
     done(
         session,
         "CREATE PROCEDURE add_one @n int, @m int = 10, @out int OUTPUT AS SET @out = @n + @m; SELECT @n AS n; RETURN 7",
