@@ -64,18 +64,24 @@ def _commands(text: str) -> Iterator[Told]:
 
 
 def follow(
-    document: Path, hosts: Mapping[str, LabHost], environment: Mapping[str, str], after: Callable[[Told, str], None]
+    document: Path, hosts: Mapping[str, LabHost], environment: Mapping[str, str], elsewhere: Callable[[Told], str]
 ) -> None:
-    """Do it all; ``after`` is told of each command and what it said. Raises AssertionError for a command that fails or says something else."""
+    """Do it all; ``elsewhere`` does what is to be done on no host of the lab, and gives what was said.
+
+    Raises:
+        AssertionError: a command failed, or said something else.
+    """
     for one in told(document):
-        host = hosts[one.host]
         if one.file:
-            host.write(one.file, one.command, 0o600)
+            hosts[one.host].write(one.file, one.command, 0o600)
             continue
-        done = host.run(["sh", "-c", one.command], env=environment, check=False, timeout_s=300)
-        said = done.stdout + done.stderr
-        assert done.returncode == 0, f"{one.host}: {one.command}\n{said}"
+        said = _done(hosts[one.host], one.command, environment) if one.host in hosts else elsewhere(one)
         for line in one.says:
             pattern = ".*".join(re.escape(part.strip()) for part in line.split("..."))
             assert re.search(pattern, said), f"{one.host}: {one.command}\nsays no {line!r} but\n{said}"
-        after(one, said)
+
+
+def _done(host: LabHost, command: str, environment: Mapping[str, str]) -> str:
+    done = host.run(["sh", "-c", command], env=environment, check=False, timeout_s=300)
+    assert done.returncode == 0, f"{host.name}: {command}\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
