@@ -149,9 +149,10 @@ class SqlStage(PairStage, Shop):
         Shop.__init__(self, lab, self.alpha.fqdn, database=database)
         self.mode = mode
         self.authority = Authority()
+        self.selected: dict[str, Any] = {}  # of failover.sql: which databases, and where they go
 
     def prepare(self) -> None:
-        """SQL Server runs on both hosts; the source's has the application's database."""
+        """SQL Server runs on the hosts; the source's has the application's database."""
         for host in (*self.hosts, self.admin):
             host.write(CA_FILE, self.authority.text)
             host.write(SA_FILE, self.lab.admin_password, 0o600)
@@ -183,9 +184,9 @@ class SqlStage(PairStage, Shop):
             "servers": [self.dc1.address],
             "security": "kerberos",
             "addresses": [moved],
-            "zones": [self.lab.domain, REVERSE_ZONES[0]],
+            "zones": [self.lab.domain, *REVERSE_ZONES],
         }
-        return {"sql": {"mode": self.mode, "login": {"ca_file": CA_FILE}}, "dns": dns}
+        return {"sql": {"mode": self.mode, "login": {"ca_file": CA_FILE}, **self.selected}, "dns": dns}
 
     def end(self) -> None:
         """The lab is as it was."""
