@@ -135,12 +135,17 @@ def of_machine(view: View) -> Iterator[Finding]:
 
 @check("sql-logins-not-kept", sets=("basic", "failover"), passed="the target keeps the log-ins, and they are fresh")
 def not_kept(view: View) -> Iterator[Finding]:
-    """A failover reads nothing from the source: it makes the log-ins that were gathered while the source was alive."""
+    """A failover reads nothing from the source: it makes the log-ins that were gathered while the source was alive.
+
+    A target with an engine gathered them when it was enabled; it tells a time from its first round on.
+    """
     logins, side = sql_of(view).logins, side_of(view, TARGET)
     if whole(view) or not logins.transfer or side is None or not protects_already(view) or view.serving is TARGET:
         return
     for one in protected(view):
         kept_at_s = side.kept_at_s.get(one.name)
+        if kept_at_s is None and view.inventory.target.engine is not None:
+            continue
         if kept_at_s is None:
             yield view.error(
                 f"{name(view, TARGET)} keeps no log-ins of {called(view, SOURCE, one.name)}",
