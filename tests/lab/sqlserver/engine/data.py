@@ -111,7 +111,7 @@ def _write(session: Session, frame: Frame, statement: Simple, tree: exp.Expressi
         tree = tree if tree is not None else read(statement.text)
         plan = _compile(session, frame, statement, tree)
         if plan.cacheable and not plan.needs and plan.home is not None:
-            session.instance.plans[key] = (queries._versions(plan), plan)
+            queries.keep(session, key, plan)
     queries.check(session, plan)
     count, last, rows = _run(session, frame, plan)
     if plan.identity and last is not None and statement.kind == "INSERT":

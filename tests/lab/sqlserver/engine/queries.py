@@ -152,10 +152,15 @@ def compile_select(session: Session, frame: Frame, text: str, *, tree: exp.Expre
     plan.typed = tuple(sure for _, sure in columns)
     plan.sql = _text(tree)
     if plan.cacheable and not plan.needs and plan.home is not None:
-        if len(session.instance.plans) > PLANS:
-            session.instance.plans.clear()
-        session.instance.plans[key] = (_versions(plan), plan)
+        keep(session, key, plan)
     return plan
+
+
+def keep(session: Session, key: Any, plan: Plan) -> None:
+    """For the next time that the same text comes, while its database is as it is."""
+    if len(session.instance.plans) > PLANS:
+        session.instance.plans.clear()
+    session.instance.plans[key] = (_versions(plan), plan)
 
 
 def _versions(plan: Plan) -> Any:

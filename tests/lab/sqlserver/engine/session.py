@@ -331,7 +331,7 @@ class Session:
 
     def end(self) -> None:
         """Ended by the server: rolled back once its statement is over."""
-        self.ended = True
+        self.ended = self.cancelled = True
         self.undo()
         self.instance.forget(self)
         if self.on_end is not None:
