@@ -62,7 +62,7 @@ def boot(settings: HostSettings, restart: Callable[[], None]) -> tuple[Machine, 
         from tests.lab.windows import lending
 
         lending.only(settings.own_address)
-        hooks = lending.hooks(peers)
+        hooks = lending.hooks(peers, settings.name, settings.domain)
     hooks.restart = lambda _: restart()
     machine = Machine(settings.state / "machine", machine_settings(settings), hooks)
     run.load_cmdlets()

@@ -16,6 +16,7 @@ import dns.resolver
 import dns.reversename
 
 from tests.lab.places import WORKGROUP
+from tests.lab.windows.alternates import AccountDirectory
 from tests.lab.windows.machine.machine import Machine
 from tests.lab.windows.machine.settings import Hooks
 
@@ -156,9 +157,10 @@ def sid_account(sid: str) -> str | None:
     return f"{WORKGROUP}\\{found[1]}" if found else None
 
 
-def hooks(peers: Mapping[str, tuple[str, int]]) -> Hooks:
-    """All of it."""
+def hooks(peers: Mapping[str, tuple[str, int]], name: str, domain: str) -> Hooks:
+    """All of it, to the machine of this name in this domain."""
     return Hooks(
+        directory=AccountDirectory(name, domain),
         resolve=resolve,
         register_names=register_names,
         put_address=put_address,
