@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import configure
+from orchestrator import configure, discover
 from orchestrator.model.provenance import Layer
 from orchestrator.model.servers import EngineAddress, Server, ServerName
 from orchestrator.pipeline import Pipeline
 
 
 @pytest.fixture
-def pipeline(tmp_path: Path) -> Pipeline:
+def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    monkeypatch.setattr(discover, "sharing", lambda *_: None)
     made = Pipeline(tmp_path, "somebody")
     for number, name in enumerate(("alpha", "beta", "gamma", "delta")):
         address = f"192.0.2.{10 + number}"
