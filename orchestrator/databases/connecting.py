@@ -21,6 +21,7 @@ from orchestrator.databases.drivers import Driver, chosen
 from orchestrator.databases.errors import DriverMissing, SqlError, SqlSecretUnusable, SqlTooOld, SqlUnreachable
 from orchestrator.databases.failures import explained, unexplained, without_ticket, without_trust
 from orchestrator.databases.odbc import connection_string, freetds_settings
+from orchestrator.databases.recognising import recognised
 from orchestrator.databases.session import OdbcSession
 from orchestrator.directory.errors import DirectoryError
 from orchestrator.directory.port import DirectoryAccess
@@ -40,7 +41,7 @@ def connect(access: SqlAccess, passwords: Passwords | None = None) -> OdbcSessio
     """A session, to be closed by the caller.
 
     Raises:
-        SqlError: the driver is missing, nobody answers, the certificate or the log-in is refused...
+        SqlError: the driver is missing, nobody answers, somebody else answers, the certificate or the log-in is refused...
         TryAgain: the instance is starting.
     """
     odbc = _pyodbc()
@@ -73,6 +74,11 @@ def connect(access: SqlAccess, passwords: Passwords | None = None) -> OdbcSessio
             "use an older driver for it: failover.sql.login.driver names one; Microsoft's 17 serves 2008, FreeTDS 2005"
         )
         raise SqlTooOld(server=access.label, version=version, reason=reason, advice=advice)
+    try:
+        recognised(session, access, port)
+    except BaseException:
+        session.close()
+        raise
     return session
 
 

@@ -18,9 +18,13 @@ def held(session: Session) -> tuple[SqlInstance, dict[str, SqlDatabase]]:
 
 
 def same_path(left: str, right: str) -> bool:
-    r"""Whether two paths are one file, as Windows sees it, or with the slashes of Linux.
+    r"""Whether two paths are one file, as Windows sees it, or with the slashes of Linux, where small letters are not capital ones.
 
     >>> same_path("E:\\Data\\x.mdf", "e:/data/X.mdf")
     True
+    >>> same_path("/data/x.mdf", "/data/X.mdf")
+    False
     """
+    if left.startswith("/") and right.startswith("/"):
+        return left.rstrip("/") == right.rstrip("/")
     return left.replace("\\", "/").rstrip("/").lower() == right.replace("\\", "/").rstrip("/").lower()

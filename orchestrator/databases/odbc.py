@@ -5,21 +5,32 @@ from __future__ import annotations
 import ipaddress
 
 from orchestrator.databases.drivers import Driver
+from orchestrator.databases.errors import SqlSecretUnusable
 from orchestrator.model.sqlway import SqlAccess
 
 APPLICATION = "dtam"
 SECTION = "dtam"
+_ENDS_A_WORD = "};"
 
 
 def connection_string(driver: Driver, access: SqlAccess, port: int, password: str) -> str:
-    """The words for a driver. Kerberos is asked for the name that the server is known as."""
+    """The words for a driver. Kerberos is asked for the name that the server is known as.
+
+    Raises:
+        SqlSecretUnusable: a word holds what FreeTDS has no way to be told.
+    """
     words = {"Driver": driver.name, "APP": APPLICATION, "Database": "master"}
     words |= _freetds() if driver.is_freetds else _microsoft(access, port)
     if access.user is not None:
         words |= {"UID": access.user, "PWD": password}
     else:
         words |= {"Trusted_Connection": "Yes", "ServerSPN": f"MSSQLSvc/{access.known_as}:{port}"}
-    return ";".join(f"{word}={braced(value)}" for word, value in words.items()) + ";"
+    if not driver.is_freetds:
+        return ";".join(f"{word}={braced(value)}" for word, value in words.items()) + ";"
+    if any(_ENDS_A_WORD in value for value in words.values()):
+        reason, advice = f"FreeTDS takes no {_ENDS_A_WORD} inside of one", "use Microsoft's driver, or another password"
+        raise SqlSecretUnusable(server=access.label, who=access.user or "", reason=reason, advice=advice)
+    return ";".join(f"{word}={as_freetds_reads(value)}" for word, value in words.items()) + ";"
 
 
 def _microsoft(access: SqlAccess, port: int) -> dict[str, str]:
@@ -66,3 +77,13 @@ def braced(value: str) -> str:
     '{a;b}}c}'
     """
     return f"{{{value.replace('}', '}}')}}}"
+
+
+def as_freetds_reads(value: str) -> str:
+    """The same for FreeTDS, which up to 1.3 takes ``}}`` for two characters: no braces where ``}`` is in it and none are needed.
+
+    >>> as_freetds_reads("a;b"), as_freetds_reads("a}b"), as_freetds_reads("a;b}c")
+    ('{a;b}', 'a}b', '{a;b}c}')
+    """
+    needs = ";" in value or value.startswith("{") or value != value.strip()
+    return value if "}" in value and not needs else f"{{{value}}}"

@@ -25,6 +25,7 @@ def access_of(pair: Pair, settings: Settings, where: Where, instance: str, *, by
         server=server.name,
         host=one.host(where) or (server.addresses[0] if server.addresses else server.address),
         instance=one.name,
+        other=pair.on(where.other).name,
         full_name=_full_name(server, directory, one.host(where)),
         port=one.port(where),
         domain=directory.domain if directory else "",

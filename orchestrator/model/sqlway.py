@@ -12,6 +12,7 @@ class SqlAccess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
     Certificates and Kerberos are about ``full_name``, or ``host`` where that is empty. Without ``port`` SQL Browser is asked. With ``user`` it is a
     log-in of SQL Server, whose password is in ``password_file`` or the credential cache; else ``principal`` with ``keytab``, else the ticket cache.
+    ``other`` is the name of the pair's other server, which must not answer in this one's place.
     """
 
     server: str
@@ -31,6 +32,7 @@ class SqlAccess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     ca_file: str | None = None
     driver: str | None = None
     timeout_s: int = 15
+    other: str = ""
 
     @property
     def label(self) -> str:

@@ -86,11 +86,16 @@ def attached(planning: Planning, where: Where, one: ToldInstance) -> SqlDeed:
     return _deed(planning, one, "attach", sentence, {"databases": databases}, after=lines)
 
 
-def detached(planning: Planning, where: Where, one: ToldInstance, *, downtime: bool = True) -> SqlDeed:
-    """The databases are not known there; nobody but dtam writes their files."""
-    databases = [database.name for database in one.databases]
+def detached(planning: Planning, where: Where, one: ToldInstance, *, before: bool = False) -> SqlDeed:
+    """The databases are not known there; nobody but dtam writes their files.
+
+    ``before`` anything is protected, a database there of the same name with other files is somebody else's: it stays, and that is refused.
+    """
+    databases: list[Any] = [database.name for database in one.databases]
+    if before:
+        databases = told.as_attached(one.databases, where)
     sentence = f"detach {_named(one)} from {_at(planning, where, one)}"
-    return _deed(planning, one, "detach", sentence, {"databases": databases}, downtime=downtime)
+    return _deed(planning, one, "detach", sentence, {"databases": databases}, downtime=not before)
 
 
 def renamed(planning: Planning, where: Where, one: ToldInstance) -> SqlDeed:

@@ -38,7 +38,7 @@ def quiet(planning: Planning) -> Iterator[Step]:
     """The target knows none of the databases whose files come in."""
     if not told.is_whole(planning.protection.settings):
         for one in told.instances(planning):
-            yield sql_from_here(TARGET, deeds.detached(planning, TARGET, one, downtime=False))
+            yield sql_from_here(TARGET, deeds.detached(planning, TARGET, one, before=True))
 
 
 def keep_ready(planning: Planning, epoch: int) -> Iterator[Step]:

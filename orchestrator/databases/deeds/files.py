@@ -61,9 +61,7 @@ class Attach(Deed[AttachDocument]):
         if now is None:
             self.session.run(attach_statement(wanted.name, wanted.files))
         elif not _same_files(now, wanted):
-            has = now.files[0].path if now.files else "none"
-            reason = f"{self.session.label} has a database {now.name} of other files: {has}"
-            raise DeedRefused(server=self.session.label, reason=reason, advice="detach or rename that one first")
+            raise _of_other_files(self, now)
         elif now.state != "ONLINE":
             self._anew(wanted, now)
 
@@ -87,7 +85,7 @@ class Attach(Deed[AttachDocument]):
 
 
 class DetachDocument(Document, frozen=True):
-    """``databases`` by name, or as ``attach`` has them."""
+    """``databases`` by name, or as ``attach`` has them: then one of that name with other files is another one, and is refused."""
 
     databases: tuple[str | Attached, ...] = ()
 
@@ -95,6 +93,11 @@ class DetachDocument(Document, frozen=True):
     def names(self) -> tuple[str, ...]:
         """Their names."""
         return tuple(one if isinstance(one, str) else one.name for one in self.databases)
+
+    @property
+    def made_of(self) -> dict[str, Attached]:
+        """Those whose files are told, by name in lower case."""
+        return {one.name.lower(): one for one in self.databases if isinstance(one, Attached)}
 
 
 class Detach(Deed[DetachDocument]):
@@ -122,7 +125,11 @@ class Detach(Deed[DetachDocument]):
         _, now = held(self.session)
         there = [now[name.lower()] for name in self.asked.names if name.lower() in now]
         snapshots = {one.snapshot_of.lower(): one.name for one in now.values() if one.snapshot_of}
+        told = self.asked.made_of
         for one in there:
+            wanted = told.get(one.name.lower())
+            if wanted is not None and not _same_files(one, wanted):
+                raise _of_other_files(self, one)
             for why in _why_not(one, snapshots.get(one.name.lower(), "")):
                 reason = f"{one.name} of {self.session.label} cannot be detached: {why}"
                 raise DeedRefused(server=self.session.label, reason=reason, advice="end that first, then run again")
@@ -167,6 +174,12 @@ def in_order(database: SqlDatabase) -> list[Any]:
     """Its files, the primary first, logs last."""
     order = {"rows": 0, "filestream": 1, "fulltext": 2, "log": 3}
     return sorted(database.files, key=lambda file: order.get(file.kind, 1))
+
+
+def _of_other_files(deed: Deed[Any], now: SqlDatabase) -> DeedRefused:
+    has = now.files[0].path if now.files else "none"
+    reason = f"{deed.session.label} has a database {now.name} of other files: {has}"
+    return DeedRefused(server=deed.session.label, reason=reason, advice="detach or rename that one first")
 
 
 def _same_files(now: SqlDatabase, wanted: Attached) -> bool:

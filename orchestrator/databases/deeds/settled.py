@@ -61,7 +61,10 @@ class Orphans(Deed[OrphansDocument]):
 
 
 class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A database as it is to be; what is None is left. An ``owner`` that is not there is replaced by sa."""
+    """A database as it is to be; what is None is left. An ``owner`` that is not there is replaced by sa.
+
+    What sa owns is not made trustworthy for that: whoever owns the database's code could then do all that sa may.
+    """
 
     name: str
     owner: str | None = None
@@ -100,6 +103,8 @@ class OwnersAndOptions(Deed[OptionsDocument]):
             for _, database in there
         ]
         says = f"{', '.join(differing)} differ" if differing else "owners and options are as wanted"
+        if wary := [one.name for one, _ in there if one.trustworthy and _is_replaced(one, owners)]:
+            says += f"; {', '.join(wary)} not made trustworthy: the owner has no log-in here"
         return SqlLook(done=not differing, says=f"{self.session.label}: {says}", found={"databases": before})
 
     def do(self, found: Mapping[str, Any]) -> None:  # noqa: ARG002
@@ -141,12 +146,18 @@ def changes(wanted: Wanted, now: SqlDatabase, owners: Mapping[str, str]) -> Iter
         yield f"ALTER AUTHORIZATION ON DATABASE::{name} TO {quoting.name(owner)}"
     if wanted.broker is not None and wanted.broker != now.broker:
         yield f"ALTER DATABASE {name} SET {'ENABLE' if wanted.broker else 'DISABLE'}_BROKER WITH ROLLBACK IMMEDIATE"
-    if wanted.trustworthy is not None and wanted.trustworthy != now.trustworthy:
+    wary = wanted.trustworthy and _is_replaced(wanted, owners)
+    if wanted.trustworthy is not None and wanted.trustworthy != now.trustworthy and not wary:
         yield f"ALTER DATABASE {name} SET TRUSTWORTHY {'ON' if wanted.trustworthy else 'OFF'}"
     if wanted.chaining is not None and wanted.chaining != now.chaining:
         yield f"ALTER DATABASE {name} SET DB_CHAINING {'ON' if wanted.chaining else 'OFF'}"
     if wanted.read_only and not now.read_only:
         yield f"ALTER DATABASE {name} SET READ_ONLY WITH ROLLBACK IMMEDIATE"
+
+
+def _is_replaced(wanted: Wanted, owners: Mapping[str, str]) -> bool:
+    """Whether sa takes the place of the owner that it had."""
+    return wanted.owner is not None and (not wanted.owner or wanted.owner.lower() not in owners)
 
 
 def _narrowed(before: Wanted, asked: Wanted) -> Wanted:

@@ -48,6 +48,25 @@ class Odbc:
     def close(self) -> None:
         self.closed = True
 
+    def cursor(self) -> Cursor:
+        return Cursor()
+
+
+class Cursor:
+    """What a machine of that name says of itself."""
+
+    description = (("instance_name",), ("machine",))
+
+    def execute(self, _statement: str, *_values: object) -> None: ...
+
+    def fetchall(self) -> list[tuple[str | None, str]]:
+        return [(None, "ALPHA")]
+
+    def nextset(self) -> bool:
+        return False
+
+    def close(self) -> None: ...
+
 
 @pytest.fixture
 def port() -> Iterator[int]:
@@ -73,7 +92,7 @@ def test_passwords_go_to_the_driver_in_memory_alone(monkeypatch: pytest.MonkeyPa
     odbc = use(monkeypatch, Odbc(["FreeTDS"]))
     before = dict(os.environ)
     connecting.connect(access(port), lambda _user, _server: PASSWORD)
-    assert "PWD={s3;cr}}et}" in odbc.told
+    assert "PWD={s3;cr}et}" in odbc.told
     assert PASSWORD not in odbc.settings + str(odbc.environment)
     assert f"port = {port}" in odbc.settings
     assert not Path(odbc.environment["FREETDSCONF"]).exists()
@@ -128,7 +147,7 @@ def test_a_password_that_cannot_be_had_is_said(monkeypatch: pytest.MonkeyPatch, 
         connecting.connect(access(port))
     file.chmod(0o600)
     connecting.connect(access(port, password_file=str(file)))
-    assert "PWD={s3;cr}}et}" in odbc.told
+    assert "PWD={s3;cr}et}" in odbc.told
 
 
 def test_a_keytab_needs_a_domain(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
