@@ -149,6 +149,7 @@ class SqlStage(PairStage, Shop):
         Shop.__init__(self, lab, self.alpha.fqdn, database=database)
         self.mode = mode
         self.authority = Authority()
+        self.reverse: tuple[str, ...] = REVERSE_ZONES
         self.selected: dict[str, Any] = {}  # of failover.sql: which databases, and where they go
 
     def prepare(self) -> None:
@@ -184,7 +185,7 @@ class SqlStage(PairStage, Shop):
             "servers": [self.dc1.address],
             "security": "kerberos",
             "addresses": [moved],
-            "zones": [self.lab.domain, *REVERSE_ZONES],
+            "zones": [self.lab.domain, *self.reverse],
         }
         return {"sql": {"mode": self.mode, "login": {"ca_file": CA_FILE}, **self.selected}, "dns": dns}
 
