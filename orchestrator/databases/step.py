@@ -1,6 +1,7 @@
 """One deed as a target's script calls it: ``dtam step sql DEED``. What was found before is on disk before anything is changed.
 
-The undo file holds it, 0600 and whole or not at all; a finished undo is kept as ``FILE.done``. What is kept of the protection (sealed log-ins,
+The undo file holds it, 0600 and whole or not at all; a finished undo is kept as ``FILE.done``, and so is what another run
+left where this one finds nothing to do. What is kept of the protection (sealed log-ins,
 checks) lies in the same directory.
 """
 
@@ -25,15 +26,21 @@ from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.sqlway import SqlAccess
 
 POLL_S = 1.0
+RUN = "DTAM_RUN_ID"
+"""Under this name a script tells its run."""
 
 
 class Found(msgspec.Struct, frozen=True):
-    """The undo file: which deed, and what was before it. ``finished``: the deed was done; the next one begins a new file."""
+    """The undo file: which deed, and what was before it. ``finished``: the deed was done; the next one begins a new file.
+
+    ``run`` is the script's run that did it; empty by hand.
+    """
 
     deed: str
     instance: str
     found: dict[str, Any]
     finished: bool = False
+    run: str = ""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -99,12 +106,16 @@ def _document(name: str, text: bytes) -> Mapping[str, Any]:
 def _once(deed: Deed[Any], undo: Path, act: str) -> Report:
     if act == "undo":
         return _undone(deed, undo)
-    seen = deed.look()
-    if act == "show" or seen.done:
+    seen, run = deed.look(), os.environ.get(RUN, "")
+    if act == "show":
         return Report(deed.name, seen.done, seen.says)
     known = _noted(undo, deed.name)
+    if seen.done:
+        if known is not None and known.finished and run and known.run not in {"", run}:
+            _put_by(undo)  # this run did nothing: its undo must not take back what an earlier one did
+        return Report(deed.name, seen.done, seen.says)
     if known is None or known.finished:
-        known = Found(deed.name, deed.asked.instance, dict(seen.found))
+        known = Found(deed.name, deed.asked.instance, dict(seen.found), run=run)
         _write(undo, known)
     deed.do(seen.found)
     _write(undo, msgspec.structs.replace(known, finished=True))
@@ -116,8 +127,12 @@ def _undone(deed: Deed[Any], undo: Path) -> Report:
     if noted is None:
         return Report(deed.name, so=True, says="nothing was done, so there is nothing to undo")
     deed.undo(noted.found)
-    undo.replace(undo.with_name(f"{undo.name}.done"))
+    _put_by(undo)
     return Report(deed.name, so=True, says=f"{deed.session.label}: {deed.name} is undone")
+
+
+def _put_by(undo: Path) -> None:
+    undo.replace(undo.with_name(f"{undo.name}.done"))
 
 
 def _write(undo: Path, noted: Found) -> None:

@@ -103,6 +103,18 @@ def test_the_next_life_of_a_deed_begins_a_new_note(undo: Path) -> None:
     assert json.loads(undo.read_bytes())["found"] == {"was": 7}
 
 
+def test_a_run_that_did_nothing_undoes_nothing(undo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log-in that an earlier failover made was there before this one."""
+    monkeypatch.setenv("DTAM_RUN_ID", "first")
+    play(undo)
+    play(undo)  # resumed: still that run's own
+    assert undo.exists()
+    monkeypatch.setenv("DTAM_RUN_ID", "second")
+    play(undo)
+    assert "nothing to undo" in play(undo, "undo").says
+    assert WORLD["now"] == 5
+
+
 def test_looking_changes_nothing(undo: Path) -> None:
     assert not play(undo, "show").so
     assert not undo.exists()
