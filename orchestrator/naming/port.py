@@ -32,7 +32,7 @@ from orchestrator.naming.moving import plan_move
 from orchestrator.naming.proving import prove_changes
 from orchestrator.naming.report import Outcome, State, failure_of
 from orchestrator.naming.request import Access, Move, server_name
-from orchestrator.naming.returning import plan_refresh, restored
+from orchestrator.naming.returning import SHARED, is_as_wanted, plan_refresh, restored
 from orchestrator.naming.service import DnsNameService
 from orchestrator.naming.session import Session, directory_failed, opened
 from orchestrator.naming.undo import Undo
@@ -103,7 +103,7 @@ class Rfc2136NameService:
 
         Raises:
             TryAgain: a server does not answer, or does not show them yet.
-            NameChangeIncomplete: somebody else changed a record since; it is named and left alone.
+            NameChangeIncomplete: somebody else changed a record since; it is named and left alone. Of a PTR what others added stays.
         """
         with opened(self._access) as session:
             back = tuple(change.reversed() for change in to_changes(changes))
@@ -257,10 +257,10 @@ class Rfc2136NameService:
     def _lead(self, session: Session, changes: tuple[Change, ...], *, keep_others: bool) -> tuple[Change, ...]:
         """Make the changes; as they were made, given what was there."""
         every = self._rehomed(session.exchange, changes)
-        todo = [one for change in every if (one := _still_to_do(session.exchange, change, keep_others=keep_others))]
-        wanted = {change.key: change for change in every} | {change.key: change for change in todo}
-        self._make(session, todo, tuple(wanted.values()))
-        return tuple(wanted.values())
+        aims = [_aim(session.exchange, change, keep_others=keep_others) for change in every]
+        wanted = tuple(aim for aim, _ in aims)
+        self._make(session, [aim for aim, open_ in aims if open_], wanted)
+        return wanted
 
     def _make(
         self,
@@ -347,25 +347,29 @@ def _has_ttl(exchange: Exchange, change: Change, server: NameServer) -> bool:
     return now is None or change.after is None or now.ttl_s == change.after.ttl_s
 
 
-def _still_to_do(exchange: Exchange, change: Change, *, keep_others: bool) -> Change | None:
+def _aim(exchange: Exchange, change: Change, *, keep_others: bool) -> tuple[Change, bool]:
+    """A change as it is to be made, given what is there; and whether anything is left to do.
+
+    A reverse name is every server's that has the address: what others added to it, or took from it, always stays.
+    """
     subject, now = change.subject, _present(exchange, change)
     if same_set(now, change.after):
-        return None
+        return change, False
     if same_set(now, change.before):
-        return change
-    if not keep_others:
+        return change, True
+    if not keep_others and subject.type != SHARED:
         reason = f"{subject.name} {subject.type} on {change.server} was changed by somebody since: it holds {now or 'nothing'}"
         raise NameChangeIncomplete(
             reason=reason, advice=f"it should become: {change.after or 'absent'}; mend it by hand"
         )
     wanted = restored(change.reversed(), now)
-    return None if same_set(now, wanted) else Change(change.server, now, wanted)
+    return Change(change.server, now, wanted), not same_set(now, wanted)
 
 
 def _shows(exchange: Exchange, change: Change, server: NameServer) -> bool:
     subject = change.subject
     try:
-        return same_set(read_set(exchange, server, subject.zone, subject.name, subject.type), change.after)
+        return is_as_wanted(change, read_set(exchange, server, subject.zone, subject.name, subject.type))
     except DnsUnreachable as error:
         log.warning("%s", error)
         return server != change.server

@@ -12,6 +12,8 @@ from orchestrator.naming.request import Move
 from orchestrator.naming.undo import Undo
 from orchestrator.naming.values import Change, ChangeSet, RecordSet, same_data, same_set
 
+SHARED = "PTR"
+"""The type of records of which one address may have several, each of another protection: what is not ours in them stays."""
 Present = Mapping[tuple[str, str, str, str], RecordSet | None]
 
 
@@ -32,15 +34,29 @@ def plan_return(undo: Undo, present: Present) -> ChangeSet:
 
 
 def restored(change: Change, now: RecordSet | None) -> RecordSet | None:
-    """What a record set becomes when a change is taken back, given what it holds now."""
+    """What a record set becomes when a change is taken back, given what it holds now.
+
+    What the change left in place is not its own to bring back: who took that away since, meant it.
+    """
     if now is None or same_data(now, change.after) or change.subject.type == "CNAME":
         return change.before
     brought = _lower(change.after) - _lower(change.before)
     kept = tuple(data for data in now.data if data.lower() not in brought)
-    back = kept + (change.before.data if change.before else ())
+    stayed = _lower(change.after)
+    back = kept + tuple(data for data in (change.before.data if change.before else ()) if data.lower() not in stayed)
     if not back:
         return None
     return (change.before or now).with_data(back)
+
+
+def is_as_wanted(change: Change, now: RecordSet | None) -> bool:
+    """Whether a set is what a change makes of it. Several servers may share a PTR's name: of those only the part that is ours counts."""
+    if same_set(now, change.after):
+        return True
+    if change.subject.type != SHARED or same_data(change.before, change.after):
+        return False
+    held, before, after = _lower(now), _lower(change.before), _lower(change.after)
+    return after - before <= held and not (before - after) & held
 
 
 def pending(undo: Undo, present: Present) -> tuple[Change, ...]:

@@ -90,6 +90,33 @@ def test_refreshed_records_stay_and_lost_ones_come_back(server, names):
     assert zone(server)[gone.after.name, "A"] == (60, ("10.0.0.99",))
 
 
+@pytest.mark.covers("DNS-01")
+def test_two_sources_that_share_a_target_come_home_in_any_order(server, names):
+    """The target's reverse name is both sources' meanwhile; each takes away and brings back its own name only."""
+    add(server, "lab.example.", "gamma.lab.example.", "A", "10.0.0.30")
+    add(server, "0.0.10.in-addr.arpa.", "30.0.0.10.in-addr.arpa.", "PTR", "gamma.lab.example.")
+    before = zone(server), names.resolve("gamma.lab.example")
+    first = names.plan(MOVE)
+    names.apply(first)
+    second = names.plan(NameMove("gamma.lab.example", (("10.0.0.30", "10.0.0.20"),)))
+    names.apply(second)
+    assert names.applied(first)
+    assert names.applied(second)
+    names.put_back(first)
+    assert names.is_put_back(first)
+    assert names.applied(second)
+    names.put_back(first)
+    names.put_back(second)
+    assert names.is_put_back(second)
+    assert (zone(server), names.resolve("gamma.lab.example")) == before
+
+
+def add(server, zone_name, name, kind, data):
+    message = dns.update.UpdateMessage(zone_name)
+    message.add(name, 1200, kind, data)
+    Exchange(Access((server,), (("", KEY),))).update(server, message)
+
+
 def test_records_and_resolving(server, names):
     assert {one.type for one in names.records(MOVE)} == {"A", "PTR"}
     assert names.resolve("alpha.lab.example") == ((str(server), ("10.0.0.10", "2001:db8::10")),)
