@@ -10,6 +10,8 @@ from orchestrator.databases.failures import explained
 
 Row: TypeAlias = Mapping[str, Any]
 STATEMENT_TIMEOUT_S = 60
+RECOVERY_TIMEOUT_S = 14_400
+"""For what waits for recovery, for a rollback or for a checkpoint: cut off, it would begin again from nothing, and never end."""
 
 
 class Session(Protocol):

@@ -12,6 +12,7 @@ from orchestrator.databases.deeds.deed import Deed, Document
 from orchestrator.databases.deeds.settled import OptionsDocument, OwnersAndOptions, Wanted, options_of
 from orchestrator.databases.errors import DeedRefused
 from orchestrator.databases.held import held, same_path
+from orchestrator.databases.session import RECOVERY_TIMEOUT_S
 from orchestrator.model.outcomes import TryAgain
 from orchestrator.model.sql import SqlDatabase
 from orchestrator.model.sqlport import SqlLook
@@ -59,7 +60,7 @@ class Attach(Deed[AttachDocument]):
 
     def _put(self, wanted: Attached, now: SqlDatabase | None) -> None:
         if now is None:
-            self.session.run(attach_statement(wanted.name, wanted.files))
+            put_on(self, wanted.name, wanted.files)
         elif not _same_files(now, wanted):
             raise _of_other_files(self, now)
         elif now.state != "ONLINE":
@@ -70,9 +71,12 @@ class Attach(Deed[AttachDocument]):
         if now.state == "RECOVERING":
             raise TryAgain(f"{self.session.label}: {now.name} is recovering", after_s=1.0)
         if now.state != "OFFLINE":
-            self.session.run(f"ALTER DATABASE {quoting.name(now.name)} SET OFFLINE WITH ROLLBACK IMMEDIATE")
+            self.session.run(
+                f"ALTER DATABASE {quoting.name(now.name)} SET OFFLINE WITH ROLLBACK IMMEDIATE",
+                timeout_s=RECOVERY_TIMEOUT_S,
+            )
         take_off(self, msgspec.structs.replace(now, state="OFFLINE"))
-        self.session.run(attach_statement(wanted.name, wanted.files))
+        put_on(self, wanted.name, wanted.files)
 
     def undo(self, found: Mapping[str, Any]) -> None:
         """Detach those that were not there before and are made of these files."""
@@ -142,7 +146,7 @@ class Detach(Deed[DetachDocument]):
         _, now = held(self.session)
         for one in before:
             if one.name.lower() not in now:
-                self.session.run(attach_statement(one.name, one.files))
+                put_on(self, one.name, one.files)
         _, after = held(self.session)
         let_in(self, [there for one in before if (there := after.get(one.name.lower()))])
         options = msgspec.convert(found.get("options", ()), tuple[Wanted, ...])
@@ -155,12 +159,18 @@ def attach_statement(name: str, files: tuple[str, ...]) -> str:
     return f"CREATE DATABASE {quoting.name(name)} ON {listed} FOR ATTACH"
 
 
+def put_on(deed: Deed[Any], name: str, files: tuple[str, ...]) -> None:
+    """Attach, however long recovery takes."""
+    deed.session.run(attach_statement(name, files), timeout_s=RECOVERY_TIMEOUT_S)
+
+
 def take_off(deed: Deed[Any], database: SqlDatabase) -> None:
     """Detach; who is connected is cut off."""
     name = quoting.name(database.name)
     if database.state == "ONLINE":
-        deed.session.run(f"ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE")
-    deed.session.run(f"EXEC sp_detach_db @dbname = {quoting.text(database.name)}, @skipchecks = N'true'")
+        deed.session.run(f"ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE", timeout_s=RECOVERY_TIMEOUT_S)
+    statement = f"EXEC sp_detach_db @dbname = {quoting.text(database.name)}, @skipchecks = N'true'"
+    deed.session.run(statement, timeout_s=RECOVERY_TIMEOUT_S)
 
 
 def let_in(deed: Deed[Any], databases: list[SqlDatabase]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from orchestrator.databases import quoting
 from orchestrator.databases.cells import text
 from orchestrator.databases.deeds.deed import Deed, Document
-from orchestrator.databases.deeds.files import Attached, attach_statement, take_off
+from orchestrator.databases.deeds.files import Attached, put_on, take_off
 from orchestrator.databases.errors import DeedRefused, SqlError
 from orchestrator.databases.held import held
 from orchestrator.databases.kept import remember_check, remembered_checks
@@ -143,7 +143,7 @@ class Check(Deed[CheckDocument]):
         if self.asked.attach_as and isinstance(one, Attached):
             name = self._copy_of(one)
             self._take_copy_off(name)
-            self.session.run(attach_statement(name, one.files))
+            put_on(self, name, one.files)
         try:
             self.session.run(f"DBCC CHECKDB ({quoting.name(name)}) WITH NO_INFOMSGS", timeout_s=self.asked.timeout_s)
         finally:

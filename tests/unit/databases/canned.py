@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestrator.databases import statements as ask
 from orchestrator.databases.errors import SqlNotAllowed
+from orchestrator.databases.session import STATEMENT_TIMEOUT_S
 
 OWN = {
     "own_name": "ALPHA", "login": "sa", "sysadmin": 1, "machine": "ALPHA", "server_name": "ALPHA", "instance_name": None,
@@ -36,6 +37,7 @@ class Canned:
         self._answers = {ask.SELF: [OWN | own], ask.databases(major).statement: []} | dict(answers or {})
         self.asked: list[str] = []
         self.did: list[str] = []
+        self.limits_s: list[int] = []
 
     def rows(self, statement: str, *_values: object) -> list[Mapping[str, Any]]:
         self.asked.append(statement)
@@ -46,8 +48,9 @@ class Canned:
                 return made
         return []
 
-    def run(self, statement: str, *_values: object, **_more: object) -> None:
+    def run(self, statement: str, *_values: object, timeout_s: int = STATEMENT_TIMEOUT_S) -> None:
         self.did.append(statement)
+        self.limits_s.append(timeout_s)
 
 
 def refused(_statement: str) -> list[Mapping[str, Any]]:
