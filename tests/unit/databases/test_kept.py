@@ -48,7 +48,8 @@ def test_what_does_not_open_is_said(tmp_path, spoil: str) -> None:
         case "key":
             key.write_bytes(bytes(32))
         case "seal":
-            sealed.write_bytes(sealed.read_bytes()[:-1] + b"\0")
+            whole = sealed.read_bytes()
+            sealed.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
         case "readable":
             key.chmod(0o644)
         case "gone":
