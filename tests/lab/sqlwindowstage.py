@@ -37,14 +37,13 @@ class SqlWindowsStage(WindowsPairStage, Shop):
 
     def prepare(self) -> None:
         """Both have the service names that setup registers; the source has the application's database."""
-        accounts = [rf"{WORKGROUP}\operator"]
+        account = rf"{WORKGROUP}\operator"
         for server in (self.alpha, self.beta):
             for name, port in self.instances.items():
                 self._register(server, name, port)
-            for account in accounts:
-                self.ask(f"CREATE LOGIN [{account}] FROM WINDOWS", database="master", server=server.host.fqdn)
-                words = f"ALTER SERVER ROLE sysadmin ADD MEMBER [{account}]"
-                self.ask(words, database="master", server=server.host.fqdn)
+                one = Shop(self.lab, server.host.fqdn, "" if name == "MSSQLSERVER" else name)
+                one.ask(f"CREATE LOGIN [{account}] FROM WINDOWS", database="master")
+                one.ask(f"ALTER SERVER ROLE sysadmin ADD MEMBER [{account}]", database="master")
         self.furnish()
 
     def _register(self, server: Windows, instance: str, port: int) -> None:

@@ -30,10 +30,10 @@ FEW = (2, 20)
 
 
 @pytest.fixture(scope="module")
-def stage(lab: Lab, request: pytest.FixtureRequest) -> Iterator[SqlStage]:
-    """SQL Server on alpha and beta, known to an administrator, not protected yet; the mode is the parameter."""
+def stage(lab: Lab) -> Iterator[SqlStage]:
+    """SQL Server on alpha and beta, known to an administrator, not protected yet."""
     lab.reset()
-    made = SqlStage(lab, request.param)
+    made = SqlStage(lab)
     made.begin()
     yield made
     made.end()
@@ -41,11 +41,11 @@ def stage(lab: Lab, request: pytest.FixtureRequest) -> Iterator[SqlStage]:
 
 @contextmanager
 def alone(stage: SqlStage, told: Told) -> Iterator[None]:
-    """Only one serves from here to there, and in the end everything belongs to alpha. Databases alone: beta's own instance listens throughout."""
+    """Only one serves from here to there, and in the end everything belongs to alpha."""
 
     def has(host: LabHost) -> dict[str, bool]:
         heard = host is not stage.alpha or not stage.is_cut
-        return {"port of SQL Server": listens(host)} if heard and stage.mode == "instance" else {}
+        return {"port of SQL Server": listens(host)} if heard else {}
 
     names = (stage.name, f"{stage.name}:{PORT}")
     with watched(stage.lab, lambda: owners(stage.hosts, has), *names, kinds=("MSSQLSvc",)) as seen:
@@ -109,15 +109,8 @@ def go_home(stage: SqlStage) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "stage",
-    [
-        pytest.param("instance", marks=pytest.mark.covers("SQL-01", "SQL-06", "AM-15", "AM-27")),
-        pytest.param("database", marks=pytest.mark.covers("SQL-02", "SQL-06", "AM-15", "AM-27")),
-    ],
-    indirect=True,
-)
-def test_it_goes_on_under_its_name(stage: SqlStage, told: Told) -> None:
+@pytest.mark.covers("SQL-01", "SQL-06", "AM-15", "AM-27")
+def test_an_instance_goes_on_under_its_name(stage: SqlStage, told: Told) -> None:
     stage.protect({})
     with alone(stage, told):
         with stage.open():

@@ -16,6 +16,7 @@ import pytest
 from tests.lab.conftest import Told
 from tests.lab.domain import Lab
 from tests.lab.sqljournal import missing, wrong
+from tests.lab.sqlstage import Shop
 from tests.lab.sqlwindowstage import SqlWindowsStage
 from tests.lab.waiting import until
 from tests.lab.watching_story import owners, watched
@@ -28,10 +29,10 @@ FEW = (2, 20)
 """Writers and orders a second while nothing is measured."""
 
 
-@pytest.fixture(scope="module", params=[{"MSSQLSERVER": 1433}, {"PROD": 50123}], ids=["default", "named"])
-def stage(lab: Lab, request: pytest.FixtureRequest) -> Iterator[SqlWindowsStage]:
-    """SQL Server on winalpha and winbeta, protected and watched by `dtam serve`."""
-    made = SqlWindowsStage(lab, **request.param)
+@pytest.fixture(scope="module")
+def stage(lab: Lab) -> Iterator[SqlWindowsStage]:
+    """Two instances on winalpha and winbeta, the default one and PROD, protected and watched by `dtam serve`; the application uses PROD."""
+    made = SqlWindowsStage(lab, PROD=50123, MSSQLSERVER=1433)
     made.begin()
     made.dtam("--sql", "configure", "--file", FILE)
     made.permit()
@@ -80,6 +81,13 @@ def lose_alpha(stage: SqlWindowsStage, told: Told) -> None:
     assert lost == []
 
 
+def both_answer(stage: SqlWindowsStage) -> None:
+    """Under the name of winalpha, each as the instance that it was."""
+    asked = Shop(stage.lab, stage.name)
+    assert asked.ask("SELECT @@SERVERNAME", database="master") == [["WINALPHA"]]
+    assert stage.ask("SELECT @@SERVERNAME", database="master") == [[r"WINALPHA\PROD"]]
+
+
 def whole(stage: SqlWindowsStage) -> None:
     """What is there is a prefix of what each writer did, with its total, and CHECKDB finds nothing."""
     assert wrong(*stage.standing()) == []
@@ -88,10 +96,11 @@ def whole(stage: SqlWindowsStage) -> None:
 
 @pytest.mark.slow
 @pytest.mark.covers("SQL-01", "AM-15", "AM-27", "AM-30")
-def test_an_instance_goes_on_under_its_name(stage: SqlWindowsStage, told: Told) -> None:
+def test_both_instances_go_on_under_their_name(stage: SqlWindowsStage, told: Told) -> None:
     with alone(stage, told):
         with stage.open():
             lose_alpha(stage, told)
+        both_answer(stage)
         whole(stage)
         stage.alpha.host.boot()
         until("winalpha is back, and fenced", lambda: stage.status()["source"].get("fenced"))
