@@ -19,7 +19,7 @@ from orchestrator.model.outcomes import TryAgain
 REFUSED = frozenset({18450, 18451, 18452, 18456, 18458, 18459, 18461, 18470, 18486, 18487, 18488, 4060, 4062, 4064})
 NOT_ALLOWED = frozenset({229, 230, 262, 297, 300, 916, 5011, 6102, 15247, 15151, 15517, 22002})
 LATER = frozenset(
-    {601, 921, 922, 927, 952, 1204, 1205, 1222, 3101, 3703, 5030, 5061, 5064, 17142, 18401, 40197, 40501, 40613}
+    {601, 921, 922, 924, 927, 952, 1204, 1205, 1222, 3101, 3703, 5030, 5061, 5064, 17142, 18401, 40197, 40501, 40613}
 )
 """Recovering, in transition, locked for the moment, paused, upgrading: waiting may help."""
 

@@ -73,6 +73,20 @@ def test_a_database_of_the_same_name_with_other_files_is_not_taken_off(both: Pai
 
 
 @pytest.mark.covers("SQL-02")
+def test_a_damaged_database_keeps_no_other_from_being_attached(both: Pair) -> None:
+    both.run(SOURCE, "CREATE DATABASE Torn", "CREATE DATABASE Whole")
+    off = both.done(SOURCE, "detach", databases=["Torn", "Whole"])
+    both.carry_files("Torn", "Whole")
+    data = both.target.root / "data" / "Torn.mdf"
+    data.write_bytes(data.read_bytes()[:5000])
+    with pytest.raises(SqlError, match=r"Msg 517\d"):
+        both.port.do(TARGET, "attach", {"databases": off["databases"]}, {})
+    ready = both.port.look(TARGET, "ready", {"databases": ["Torn", "Whole"]})
+    assert ready.says == "BETA: Torn is missing"
+    both.undone(SOURCE, "detach", off, databases=["Torn", "Whole"])
+
+
+@pytest.mark.covers("SQL-02")
 @pytest.mark.parametrize("name", SPITEFUL)
 def test_no_name_becomes_a_statement(both: Pair, name: str) -> None:
     quoted = f"[{name.replace(']', ']]')}]"

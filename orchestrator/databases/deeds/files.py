@@ -10,7 +10,7 @@ import msgspec
 from orchestrator.databases import quoting
 from orchestrator.databases.deeds.deed import Deed, Document
 from orchestrator.databases.deeds.settled import OptionsDocument, OwnersAndOptions, Wanted, options_of
-from orchestrator.databases.errors import DeedRefused
+from orchestrator.databases.errors import DeedRefused, SqlError
 from orchestrator.databases.held import held, same_path
 from orchestrator.databases.session import RECOVERY_TIMEOUT_S
 from orchestrator.model.outcomes import TryAgain
@@ -51,12 +51,18 @@ class Attach(Deed[AttachDocument]):
         return SqlLook(done=not undone, says=f"{self.session.label}: {says}", found={"there": there})
 
     def do(self, found: Mapping[str, Any]) -> None:  # noqa: ARG002  it looks at what is now
-        """Attach what is missing; what is there and not online is attached anew."""
+        """Attach what is missing; what is there and not online is attached anew. One that is damaged keeps no other from being attached."""
         _, before = held(self.session)
+        troubles: list[SqlError | TryAgain] = []
         for one in self.asked.databases:
-            self._put(one, before.get(one.name.lower()))
+            try:
+                self._put(one, before.get(one.name.lower()))
+            except (SqlError, TryAgain) as trouble:
+                troubles.append(trouble)
         _, after = held(self.session)
         let_in(self, [now for one in self.asked.databases if (now := after.get(one.name.lower()))])
+        if troubles:
+            raise next((one for one in troubles if isinstance(one, SqlError)), troubles[0])
 
     def _put(self, wanted: Attached, now: SqlDatabase | None) -> None:
         if now is None:
@@ -165,11 +171,12 @@ def put_on(deed: Deed[Any], name: str, files: tuple[str, ...]) -> None:
 
 
 def take_off(deed: Deed[Any], database: SqlDatabase) -> None:
-    """Detach; who is connected is cut off."""
+    """Detach; who is connected is cut off. In one batch, that sits in the database itself: else a client that comes again takes the one seat."""
     name = quoting.name(database.name)
-    if database.state == "ONLINE":
-        deed.session.run(f"ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE", timeout_s=RECOVERY_TIMEOUT_S)
     statement = f"EXEC sp_detach_db @dbname = {quoting.text(database.name)}, @skipchecks = N'true'"
+    if database.state == "ONLINE":
+        alone = f"ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE"
+        statement = f"USE {name}; {alone}; USE master; {statement}"
     deed.session.run(statement, timeout_s=RECOVERY_TIMEOUT_S)
 
 
