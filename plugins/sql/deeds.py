@@ -44,15 +44,19 @@ def _taken_in(planning: Planning, where: Where, one: ToldInstance) -> Iterator[S
     ):  # its files were replaced under what is registered there, and tell of their places on the target
         yield replace(detached(planning, where, one), looks_only=True)
     yield from _logins(planning, where, one)
-    yield attached(planning, where, one)
-    options = {"databases": _options(one)}
-    sentence = f"give the databases of {there} back what attaching takes"
-    yield _deed(planning, one, "owners-and-options", sentence, options)
+    yield from attached_again(planning, where, one)
     if told.settings_of(planning.protection.settings).logins.transfer:
         begins = _deed(planning, one, "default-databases", f"let log-ins of {there} begin there", {"databases": names})
         yield begins if where is TARGET else _for_return(planning, begins)
         yield _deed(planning, one, "orphans", f"join users and log-ins on {there}", {"databases": names})
     yield ready(planning, where, one, one.databases, suffix="-attached")
+
+
+def attached_again(planning: Planning, where: Where, one: ToldInstance) -> Iterator[SqlDeed]:
+    """Attached, with what attaching takes."""
+    yield attached(planning, where, one)
+    sentence = f"give the databases of {_at(planning, where, one)} back what attaching takes"
+    yield _deed(planning, one, "owners-and-options", sentence, {"databases": _options(one)})
 
 
 def _logins(planning: Planning, where: Where, one: ToldInstance) -> Iterator[SqlDeed]:

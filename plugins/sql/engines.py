@@ -115,6 +115,21 @@ def received(planning: Planning, _epoch: int) -> Iterator[Step]:
     yield from from_here(planning, SOURCE)
 
 
+def closing(planning: Planning, serving: Where) -> Iterator[Step]:
+    """The target's own instance goes on while the capture of databases that it serves ends: it lets go of them for that."""
+    if serving is TARGET and not told.is_whole(planning.protection.settings):
+        for one in told.instances(planning):
+            yield sql_from_here(TARGET, deeds.detached(planning, TARGET, one))
+
+
+def reopening(planning: Planning, serving: Where) -> Iterator[Step]:
+    """It serves them again."""
+    if serving is TARGET and not told.is_whole(planning.protection.settings):
+        for one in told.instances(planning):
+            for deed in deeds.attached_again(planning, TARGET, one):
+                yield sql_from_here(TARGET, deed)
+
+
 def from_here(planning: Planning, where: Where) -> Iterator[Step]:
     """The same deeds as on a target that fails over, done by whoever carries the plan out; a restart is two steps then."""
     for one, deed in deeds.on_serving(planning, where):
@@ -146,6 +161,8 @@ DEEDS = PairDeeds(
     given_back=naming.give_back,
     received=received,
     taken_whole=True,
+    closing=closing,
+    reopening=reopening,
     clients=asking_clients.clients_served,
     points=points,
     stay=lambda planning: [steps.stay_here(at_target(planning, "post_failover"))],

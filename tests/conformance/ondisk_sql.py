@@ -237,6 +237,17 @@ class SqlReplication(DiskReplication):
         super().__init__(world)
         self._sql_world = world
 
+    def capture(self, where: Where, path: str, limits: Mapping[str, Any]) -> None:
+        """An instance that goes on has nothing open of databases that it does not know."""
+        state = self._sql_world.state
+        if state["sql"]["whole"] or SALES in state["sql"][where.value]["attached"]:
+            super().capture(where, path, limits)
+            return
+        with self._world.change() as changed:
+            side = changed["sides"][where.value]
+            side["captured"] = sorted({*side["captured"], path})
+        self._world.halfway()
+
     def status(self, link: Link) -> LinkStatus | None:
         status = super().status(link)
         other = link.origin.other.value

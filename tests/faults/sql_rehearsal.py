@@ -177,6 +177,7 @@ def rehearsals(of: SqlPair) -> dict[str, Rehearsal]:
     found["restore"] = done("restore", PlanKind.RESTORE, over, Stage.FAILED_OVER, 2)
     found["failback"] = done("failback", PlanKind.FAILBACK, over, Stage.FAILED_OVER, 2)
     found["unprotect"] = done("unprotect", PlanKind.UNPROTECT, enabled, Stage.ENABLED, 1)
+    found["stay"] = done("stay", PlanKind.UNPROTECT, over, Stage.FAILED_OVER, 2)
     return found
 
 

@@ -63,7 +63,7 @@ def matrix(of: SqlPair) -> KillMatrix:
     return KillMatrix(
         stand=of.stand,
         rehearsals=partial(rehearsals, of),
-        kinds=("protect", "graceful", "forced", "failback", "unprotect"),
+        kinds=("protect", "graceful", "forced", "failback", "unprotect", "stay"),
         essence=partial(essence, of),
         served=partial(served, of),
         without_replica=partial(without_replica, of),

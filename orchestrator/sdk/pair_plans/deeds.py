@@ -15,6 +15,7 @@ from orchestrator.sdk.pair_plans import parts
 from orchestrator.sdk.pair_plans.points import by_name
 
 Steps = Callable[[Planning], Iterable[Step]]
+OnSide = Callable[[Planning, Where], Iterable[Step]]
 UnderEpoch = Callable[[Planning, int], Iterable[Step]]
 
 
@@ -25,6 +26,11 @@ def nothing(_planning: Planning) -> Iterable[Step]:
 
 def nothing_then(_planning: Planning, _epoch: int) -> Iterable[Step]:
     """No step, under whatever epoch."""
+    return ()
+
+
+def nothing_there(_planning: Planning, _where: Where) -> Iterable[Step]:
+    """No step, on whatever side."""
     return ()
 
 
@@ -54,7 +60,8 @@ class PairDeeds:
     Protecting: ``quiet`` (the target opens none of the data), ``ready`` (what a failover needs lies on the target), ``unready``.
     Failing over, on the target: ``present``, ``before_services``, ``after_services``, ``named`` (service names and the like), then DNS.
     Failing back: ``handing`` on the target while its services still run, ``given_back`` when they are stopped, then ``unnamed``; ``received``
-    on the source when its services run. ``stay`` ends a protection whose target goes on serving. ``clients`` sees that
+    on the source when its services run. ``stay`` ends a protection whose target goes on serving. ``closing`` and
+    ``reopening``: what holds data open on the side that serves lets go of it while its capture ends, and takes it again. ``clients`` sees that
     clients are served, as a segment of the script that it is given, if any.
 
     ``starts_anew``: on the way back, services that run on the target meanwhile are started anew on a Windows source, with what depends on them.
@@ -77,6 +84,8 @@ class PairDeeds:
     unnamed: Steps = nothing
     received: UnderEpoch = nothing_then
     stay: Steps = nothing
+    closing: OnSide = nothing_there
+    reopening: OnSide = nothing_there
     starts_anew: bool = True
     taken_whole: bool = False
     clients: Callable[[Planning, str], Iterable[Step]] = parts.clients_served

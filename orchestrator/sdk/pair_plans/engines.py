@@ -141,7 +141,7 @@ def unprotect(deeds: PairDeeds, planning: Planning) -> Iterator[Step]:
     serving = TARGET if planning.protection.stage in {Stage.FAILED_OVER, Stage.RESTORED} else SOURCE
     quiet = (_unwatched(planning), _ttl_back(planning), deeds.unready(planning))
     staying = deeds.stay(planning) if serving is TARGET else ()
-    ends = (*quiet, staying, _disconnected(planning), _uncaptured(deeds, planning, serving))
+    ends = (*quiet, staying, _disconnected(planning, serving), _uncaptured(deeds, planning, serving))
     wanted = chain(*ends, _forgotten(planning))
     for step in wanted:
         if step.where is Where.ORCHESTRATOR or not planning.inventory.on(step.where).unreachable:
@@ -157,9 +157,11 @@ def _ttl_back(planning: Planning) -> Iterator[Step]:
         yield steps.put_ttl_back(planning.protection.lowered)
 
 
-def _disconnected(planning: Planning) -> Iterator[Step]:
+def _disconnected(planning: Planning, serving: Where) -> Iterator[Step]:
     for position, link in enumerate(links.out(planning, planning.epoch)):
-        yield steps.disconnect(link, parts.arrow(planning, SOURCE), suffix=links.suffix(position))
+        step = steps.disconnect(link, parts.arrow(planning, SOURCE), suffix=links.suffix(position))
+        refused = "the target refuses it since the failover"
+        yield step if serving is SOURCE else steps.irreversible(step, refused)
     for position, link in enumerate(links.back(planning, planning.epoch)):
         yield steps.disconnect(link, parts.arrow(planning, TARGET), suffix=links.suffix(position))
 
@@ -168,12 +170,14 @@ def _uncaptured(deeds: PairDeeds, planning: Planning, serving: Where) -> Iterato
     settings = planning.protection.settings
     limits = settings.connection.queue.document()
     guarded = deeds.guarded(planning, serving)
+    yield from deeds.closing(planning, serving)
     yield from parts.stop_services(planning, serving, guarded)
     for where in (SOURCE, TARGET):
         for position, root in enumerate(settings.connection.roots):
             server = parts.server(planning, where)
             yield steps.capture(where, server, root.on(where), limits, on=False, suffix=links.suffix(position))
     yield from parts.start_services(planning, serving, guarded)
+    yield from deeds.reopening(planning, serving)
 
 
 def _forgotten(planning: Planning) -> Iterator[Step]:
