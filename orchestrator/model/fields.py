@@ -7,16 +7,23 @@ import posixpath
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo
 
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+AS_KEPT = {"as_kept": True}
+"""The context in which settings are read that were accepted once."""
 
 
 class Tab(BaseModel):
     """A group of settings: frozen, unknown keys refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def chosen_now(info: ValidationInfo) -> bool:
+    """Whether somebody chooses these settings now; what was accepted once (``AS_KEPT``) is read, however strict choosing has become."""
+    return info.context is not AS_KEPT
 
 
 def clean_path(text: str) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import ValidationInfo, model_validator
 
-from orchestrator.model.fields import ClientName, ShortName, Tab
+from orchestrator.model.fields import ClientName, ShortName, Tab, chosen_now
 from orchestrator.model.settings_advanced import (
     AdvancedTab,
     CreateSettings,
@@ -73,25 +73,26 @@ class Settings(Tab):
         return self
 
     @model_validator(mode="after")
-    def _application_can_be_asked(self) -> Self:
+    def _application_can_be_asked(self, info: ValidationInfo) -> Self:
         watch, tab = self.monitoring.application, self.failover
         asks = tab.health.url or tab.health.command or tab.sql is not None or tab.shares_files
-        if watch is not None and watch.points == "built-in" and not asks:
+        if chosen_now(info) and watch is not None and watch.points == "built-in" and not asks:
             msg = "monitoring.application has nothing to ask: give failover.health, or points: custom with a script"
             raise ValueError(msg)
         return self
 
     @model_validator(mode="after")
-    def _rules_or_selection(self) -> Self:
+    def _rules_or_selection(self, info: ValidationInfo) -> Self:
         sql = self.failover.sql
-        if self.advanced.override_generated_rules and sql is not None and sql.mode == "instance" and sql.databases:
+        both = self.advanced.override_generated_rules and sql is not None and sql.mode == "instance" and sql.databases
+        if chosen_now(info) and both:
             msg = "advanced.override_generated_rules says what travels, so failover.sql.databases chooses nothing: leave one of the two out"
             raise ValueError(msg)
         return self
 
     @model_validator(mode="after")
-    def _fits_a_cluster(self) -> Self:
-        if self.failover.cluster is None:
+    def _fits_a_cluster(self, info: ValidationInfo) -> Self:
+        if not chosen_now(info) or self.failover.cluster is None:
             return self
         if self.monitoring.application is not None:
             msg = "monitoring.application is not available for a cluster: leave it out, or failover.cluster"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, Field, ValidationInfo, model_validator
 
-from orchestrator.model.fields import Tab
+from orchestrator.model.fields import Tab, chosen_now
 
 
 class SnapshotsTab(Tab):
@@ -26,8 +26,8 @@ class SnapshotsTab(Tab):
     before_remirror: Literal["snapshot", "refuse", "overwrite"] = "snapshot"
 
     @model_validator(mode="after")
-    def _periodic(self) -> Self:
-        if self.start_at is not None and self.interval_s is None:
+    def _periodic(self, info: ValidationInfo) -> Self:
+        if chosen_now(info) and self.start_at is not None and self.interval_s is None:
             msg = "start_at is of periodic snapshots: give interval_s, too"
             raise ValueError(msg)
         return self

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from orchestrator.model.conditions import Stage
+from orchestrator.model.fields import AS_KEPT
 from orchestrator.model.names import NameChanges
 from orchestrator.model.protections import Protection
 from orchestrator.model.provenance import Origin
@@ -51,7 +52,7 @@ def protection_of(record: ProtectionRecord) -> Protection:
         ProtectionId(record.id),
         record.application,
         record.pair,
-        Settings.model_validate(record.settings),
+        Settings.model_validate(record.settings, context=AS_KEPT),
         record.origins,
         record.stage,
         record.epoch,

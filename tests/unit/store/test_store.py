@@ -6,17 +6,21 @@ import os
 import signal
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from pydantic import ValidationError
 
 from orchestrator.model.conditions import Stage
+from orchestrator.model.fields import AS_KEPT
 from orchestrator.model.inventory import Inventory, SideInventory
 from orchestrator.model.names import NameChange, NameChanges, NameRecords
 from orchestrator.model.plan import Plan, PlanKind
 from orchestrator.model.provenance import Layer, Origin
 from orchestrator.model.runs import Measured, Run, RunState
 from orchestrator.model.servers import ProtectionId, RunId, ServerName
+from orchestrator.model.settings import Settings
 from orchestrator.store import database
 from orchestrator.store.errors import ProtectionUnknown, RunUnknown, StoreUnusable
 from orchestrator.store.store import Store
@@ -43,6 +47,26 @@ def test_protections_come_back_as_they_were(tmp_path: Path) -> None:
         assert store.protections("sql") == ()
         with pytest.raises(ProtectionUnknown):
             store.protection("other")
+
+
+ACCEPTED_ONCE = (
+    {"snapshots": {"start_at": "2026-01-01T00:00:00Z"}},
+    {"failover": {"sql": {"databases": [{"name": "shop"}]}}, "advanced": {"override_generated_rules": True}},
+    {"failover": {"cluster": {"source_group": "one", "target_group": "two", "resources": [{"name": "disk"}]}}},
+)
+
+
+@pytest.mark.parametrize("given", ACCEPTED_ONCE, ids=("start without periods", "rules and selection", "cluster"))
+def test_what_was_accepted_once_is_read_though_nobody_may_choose_it_any_more(
+    tmp_path: Path, given: dict[str, Any]
+) -> None:
+    values = protection().settings.model_dump(mode="json", exclude_unset=True) | given
+    with pytest.raises(ValidationError):
+        Settings.model_validate(values)
+    accepted = Settings.model_validate(values, context=AS_KEPT)
+    with opened(tmp_path) as store:
+        store.put_protection(msgspec.structs.replace(protection(), settings=accepted))
+        assert store.protections()[0].settings == accepted
 
 
 @pytest.mark.covers("AM-05")
