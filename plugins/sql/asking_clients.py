@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from orchestrator.model.conditions import Stage
 from orchestrator.model.ports import HealthProbe
 from orchestrator.model.servers import Where
 from orchestrator.model.settings import Settings
@@ -28,9 +29,16 @@ def clients_served(planning: Planning, script: str) -> Iterator[Step]:
     health = settings.failover.health
     call = _call(planning, script) if script else None
     asked = HealthProbe(
-        name=settings.name, timeout_s=health.timeout_s, sql=_instances(planning, by_target=False, where=Where.TARGET)
+        name=settings.name,
+        timeout_s=health.timeout_s,
+        sql=_instances(planning, by_target=False, where=_to_serve(planning)),
     )
     yield steps.ask_as_client(asked, health.within_s, call)
+
+
+def _to_serve(planning: Planning) -> Where:
+    """Who must answer under the clients' name when the plan is done: the other side than serves now."""
+    return Where.SOURCE if planning.protection.stage in {Stage.FAILED_OVER, Stage.RESTORED} else Where.TARGET
 
 
 def probe(settings: Settings) -> HealthProbe:
