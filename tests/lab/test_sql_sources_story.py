@@ -30,7 +30,6 @@ def stages(lab: Lab) -> Iterator[tuple[SqlStage, SqlStage]]:
     first, second = SqlStage(lab, "database"), SqlStage(lab, "database", "gamma", "stock")
     second.authority = first.authority
     second.selected = {"databases": [{"name": "stock", "target_data_path": PLACE, "target_log_path": PLACE}]}
-    first.reverse = second.reverse = ()  # a reverse record of beta that two protections change is given back by neither
     first.begin()
     second.join(first)
     first.beta.run(["install", "-d", "-o", USER, "-g", USER, PLACE])
