@@ -31,6 +31,8 @@ def refusals(kind: str, planning: Planning) -> Iterator[str]:
         yield from parts.changed_scripts(planning)
     if kind in {"restore", "failback"}:
         yield from _no_way_back(planning)
+    if kind == "failover":
+        yield from _nothing_told(planning)
     if kind in {"failover", "failback"} and planning.names is None and settings.failover.moves_names:
         yield "the DNS changes of a failover were never gathered: dtam enable gathers them"
 
@@ -73,6 +75,13 @@ def _unknown(planning: Planning) -> Iterator[str]:
             yield f"databases of {folder} are to go to more than one directory: all of one directory go to one"
 
 
+def _nothing_told(planning: Planning) -> Iterator[str]:
+    """A failover of no database would be done at once, and serve nobody."""
+    for one in told.instances(planning):
+        if not one.databases:
+            yield f"{planning.inventory.target.name} was not told which databases {one.name} has: attach them by hand, or dtam enable while the source is up"
+
+
 def _no_way_back(planning: Planning) -> Iterator[str]:
     windows = planning.protection.pair.source.platform is Platform.WINDOWS
     wanted = planning.restoring
@@ -99,5 +108,5 @@ def _newer(planning: Planning, one: ToldInstance) -> Iterator[str]:
         host = planning.inventory.target.name
         yield (
             f"{host} runs version {theirs.version} and the source {one.version}: what it has opened the source cannot read. "
-            f"It was a migration; dtam disable leaves the databases with {host}"
+            f"It was a migration; dtam disable --force leaves the databases with {host}"
         )
