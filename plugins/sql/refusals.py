@@ -31,7 +31,7 @@ def refusals(kind: str, planning: Planning) -> Iterator[str]:
         yield from parts.changed_scripts(planning)
     if kind in {"restore", "failback"}:
         yield from _no_way_back(planning)
-    if kind == "failover":
+    if kind == "failover" and not planning.graceful:
         yield from _nothing_told(planning)
     if kind in {"failover", "failback"} and planning.names is None and settings.failover.moves_names:
         yield "the DNS changes of a failover were never gathered: dtam enable gathers them"
