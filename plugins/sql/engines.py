@@ -20,7 +20,8 @@ from orchestrator.sdk.application import Planning
 from orchestrator.sdk.pair_plans import parts
 from orchestrator.sdk.pair_plans.deeds import PairDeeds
 from orchestrator.sdk.pair_plans.taken import at_target
-from orchestrator.sdk.steps.sql import SqlDeed, segment, sql_from_here, sql_on_target
+from orchestrator.sdk.steps.identity import segment
+from orchestrator.sdk.steps.sql import SqlDeed, sql_from_here, sql_on_target
 from plugins.sql import asking_clients, deeds, naming, told
 from plugins.sql.points import points
 from plugins.sql.rules import rules_of

@@ -109,6 +109,21 @@ def _step(
     after: tuple[str, ...] = (),
     downtime: bool = True,
 ) -> Step:
+    call = ScriptCall(at.script, f"common/{template}", {"document": dict(document)})
+    return segment(at, step_id, sentence, call, after=after, downtime=downtime)
+
+
+def segment(
+    at: AtTarget,
+    step_id: str,
+    sentence: str,
+    call: ScriptCall,
+    *,
+    after: tuple[str, ...] = (),
+    downtime: bool = True,
+    budget_s: float | None = None,
+) -> Step:
+    """A segment of the target's script that is looked at in the run of that script alone."""
     given = {
         "where": Where.TARGET,
         "protection": at.protection,
@@ -125,6 +140,7 @@ def _step(
         act("run-script", **given),
         act("undo-script", **given),
         after=after,
-        script=ScriptCall(at.script, f"common/{template}", {"document": dict(document)}),
+        script=call,
         downtime=downtime,
+        budget_s=budget_s,
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from orchestrator.model.servers import Where
 from orchestrator.model.steps import ScriptCall, Step
-from orchestrator.sdk.steps.identity import AtTarget
+from orchestrator.sdk.steps.identity import AtTarget, segment
 from orchestrator.sdk.steps.making import NOTHING, act
 
 DEFAULT = "MSSQLSERVER"
@@ -68,28 +68,7 @@ def sql_on_target(at: AtTarget, deed: SqlDeed, access: Mapping[str, Any]) -> Ste
     if deed.budget_s is not None:
         variables["wait_s"] = deed.budget_s
     template = f"sql/{deed.name.replace('-', '_')}"
-    return segment(at, deed.step_id, deed.sentence, ScriptCall(at.script, template, variables), deed)
-
-
-def segment(at: AtTarget, step_id: str, sentence: str, call: ScriptCall, deed: SqlDeed | None = None) -> Step:
-    """A segment of the target's script that is looked at in the run of that script alone."""
-    given = {
-        "where": Where.TARGET,
-        "protection": at.protection,
-        "script": at.script,
-        "segments": [step_id],
-        "run_id": "{run}",
-        "epoch": at.epoch,
-    }
-    return Step(
-        step_id,
-        Where.TARGET,
-        sentence,
-        act("script-ran", **given),
-        act("run-script", **given),
-        act("undo-script", **given),
-        after=deed.after if deed else (),
-        script=call,
-        downtime=deed.downtime if deed else True,
-        budget_s=deed.budget_s if deed else None,
+    call = ScriptCall(at.script, template, variables)
+    return segment(
+        at, deed.step_id, deed.sentence, call, after=deed.after, downtime=deed.downtime, budget_s=deed.budget_s
     )
