@@ -10,17 +10,18 @@ shift 3
 hostname "$name"
 mount --make-rprivate /
 mount --bind "$root" "$root"
-for place in "$@"; do
-    mkdir -p "$root$place"
-    mount --bind "$place" "$root$place"
-    mount -o remount,ro,bind "$root$place"
-done
 mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
 mount --rbind /dev "$root/dev"
 mount -t tmpfs -o mode=1777 shm "$root/dev/shm"
 mount -t tmpfs -o mode=0755 run "$root/run"
 mount -t tmpfs -o mode=1777 tmp "$root/tmp"
+# After the file systems above: the project may lie in /tmp.
+for place in "$@"; do
+    mkdir -p "$root$place"
+    mount --bind "$place" "$root$place"
+    mount -o remount,ro,bind "$root$place"
+done
 mkdir -p "$root/run/lock" "$root/run/samba" "$root/run/named"
 ip link set lo up
 
