@@ -19,8 +19,9 @@ from pathlib import Path
 from tests.conftest import PROBES
 from tests.lab import playing
 from tests.lab.domain import Lab
-from tests.lab.hosts import environment, nsenter
+from tests.lab.hosts import PROJECT, environment, nsenter
 from tests.lab.keeper import HOST_MARK, LAB_MARK, marks
+from tests.lab.pairstage import HOME
 from tests.lab.places import PLACES
 
 TO_TRY = (
@@ -161,7 +162,13 @@ def shell(host: str, command: list[str]) -> None:
         sys.exit(f"{host} has no power in this lab; with power: {', '.join(sorted(labs[wanted]))}")
     words = ["bash", "-c", " ".join(command)] if command else ["bash", "--norc"]
     given = environment(
-        {"TERM": os.environ.get("TERM", "dumb"), "PS1": f"root@{host}:\\w# ", "KRB5CCNAME": "FILE:/run/krb5cc"}
+        {
+            "TERM": os.environ.get("TERM", "dumb"),
+            "PS1": f"root@{host}:\\w# ",
+            "KRB5CCNAME": "FILE:/run/krb5cc",
+            "DTAM_HOME": HOME,
+            "LAB_PROJECT": str(PROJECT),
+        }
     )
     os.execvp("nsenter", [*nsenter(labs[wanted][host]), *given, *words])
 
