@@ -84,7 +84,8 @@ def show(desk: Desk, screen: Screen, search: Search) -> None:
         screen.say("no SQL Server was found")
     for problem in (*problems, *(f"{one.host}: {one.silence}" for one in hosts if one.silence)):
         screen.say(problem, "warning")
-    screen.say(ADVICE)
+    if not hosts or any(one.short_name.lower() not in roles for one in hosts):
+        screen.say(ADVICE)
     screen.document(
         [
             msgspec.to_builtins(one)

@@ -91,7 +91,12 @@ def _told(value: Any, path: str) -> Iterator[tuple[str, str]]:
         for number, one in enumerate(value):
             yield from _told(one, f"{path}.{number}")
     else:
-        yield path, " ".join(map(str, value)) if isinstance(value, list) else str(value)
+        yield path, " ".join(map(str, value)) if isinstance(value, list) else _as_in_file(value)
+
+
+def _as_in_file(value: Any) -> str:
+    """As it would be written in a protection file."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _origin(protection: Protection, path: str) -> str:

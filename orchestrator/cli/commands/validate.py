@@ -79,8 +79,8 @@ def _fixes(
 
 
 def show(screen: Screen, report: Report, *, passed: bool = True) -> None:
-    """The findings for a person: what passed in one line each, where that is wanted, the rest with reason and remedy."""
-    for finding in report.findings:
+    """The findings for a person: what passed first, in one line each, where that is wanted; the rest with reason and remedy, errors last."""
+    for finding in sorted(report.findings, key=lambda one: list(Severity).index(one.severity)):
         if finding.severity is Severity.PASSED and not passed:
             continue
         for line in _lines(finding):
