@@ -53,7 +53,7 @@ def on_the_machine(lab: Lab, told: Told, directory: Path) -> str:
 def test_every_command_of_the_tutorial_does_what_it_says(stage: SqlStage, tmp_path: Path) -> None:
     lab = stage.lab
     hosts = {name: lab.host(name) for name in ("alpha", "beta", "client", "witness")}
-    environment = {"DTAM_HOME": HOME, "LAB_PROJECT": str(PROJECT)}
+    environment = {"DTAM_HOME": HOME, "LAB_PROJECT": str(PROJECT), "KRB5CCNAME": "FILE:/run/krb5cc"}
     follow(TUTORIAL, hosts, environment, lambda told: on_the_machine(lab, told, tmp_path))
     assert stage.status()["stage"] == "enabled"
     assert len(stage.promised().rows) > 100

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from orchestrator.cli.commands import validate
 from orchestrator.cli.commands.configure import _told
 from orchestrator.cli.screen import Screen
@@ -9,7 +11,7 @@ from orchestrator.model.findings import Finding, Severity
 from orchestrator.validate import Report
 
 
-def test_what_has_to_be_done_stands_last(capsys) -> None:
+def test_what_has_to_be_done_stands_last(capsys: pytest.CaptureFixture[str]) -> None:
     found = (
         Finding("a-check", Severity.ERROR, "broken", "alpha"),
         Finding("b-check", Severity.PASSED, "fine", ""),
