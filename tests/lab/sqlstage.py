@@ -40,6 +40,7 @@ class Shop:
         self.lab, self.name, self.instance = lab, name, instance
         self.client = lab.host("client")
         self.database, self.login, self.password = database, f"{database}_app", lab.user_password
+        self.create = f"CREATE DATABASE [{self.database}]"
         self._journal, self._pid = f"/var/log/{database}.journal", f"/run/{database}.pid"
 
     def connection(self, database: str, user: str, password: str, *, driver: str = FREETDS, server: str = "") -> str:
@@ -72,7 +73,7 @@ class Shop:
     def furnish(self, server: str = "") -> None:
         """The application's database, its log-in and its tables."""
         for statement in (
-            f"CREATE DATABASE [{self.database}]",
+            self.create,
             f"CREATE LOGIN [{self.login}] WITH PASSWORD = '{self.password}', DEFAULT_DATABASE = [{self.database}]",
         ):
             self.ask(statement, database="master", server=server)

@@ -187,11 +187,12 @@ class SqlServers:
         except OSError as why:
             raise DoesNotStart(SPECIFIC) from why
         replica = self._machine.replica
+        letters = [volume["letter"] for volume in self._machine.volumes.all()]  # a database may lie on any of them
         disk = DiskServer(
             self._state / f"{one.instance}.disk",
             replica.writers,
             lambda: self._ready(one.letter),
-            lambda: replica.carried(one.letter),
+            lambda: replica.carried(letters),
         )
         try:
             ready = self._run(one.service, self._words(one, disk), disk)
