@@ -95,10 +95,16 @@ def show(desk: Desk, screen: Screen, search: Search) -> None:
     )
 
 
-def test(desk: Desk, screen: Screen, text: str, sets: Sequence[str], access: DirectoryAccess | None) -> None:
-    """Test SQL: reach it, log in, say why not; ends with 1 where it cannot be used."""
+def test(
+    desk: Desk, screen: Screen, text: str, sets: Sequence[str], access: DirectoryAccess | None, *, is_named: bool
+) -> None:
+    """Test SQL: reach it, log in, say why not; ends with 1 where it cannot be used.
+
+    ``is_named``: somebody said that the server is in the domain of ``access``; else that one counts only where tickets of a domain are needed.
+    """
     server, instance = server_and_instance(text)
-    way = _way(_known(desk, server), server, instance, _settings(sets), access)
+    sql = _settings(sets)
+    way = _way(_known(desk, server), server, instance, sql, access if is_named or not sql.login.user else None)
     answer: SqlTest = tested(way, lambda one: connect(one, desk.pipeline.credentials.password))
     screen.say(answer.says, "passed" if answer.ok else "error")
     if answer.hint:

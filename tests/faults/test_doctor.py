@@ -347,7 +347,7 @@ def test_a_port_that_is_closed_is_its_row(site: Site) -> None:
 
 
 def test_https_is_seen_with_its_version(site: Site) -> None:
-    site.at(tls=True, port=site.served.https_port, ca_file=str(site.served.ca_file))
+    site.at(tls=True, port=site.served.https_port, ca_file=str(site.served.ca_file), host_name="alpha")
     says = {row.assumption: row for row in site.rows()}
     row = says["what is said is encrypted: HTTPS, verified"]
     assert (row.state, row.says) == ("proved", "TLSv1.3, the certificate verifies")

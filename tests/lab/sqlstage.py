@@ -71,7 +71,8 @@ class Shop:
         return done.stdout
 
     def furnish(self, server: str = "") -> None:
-        """The application's database, its log-in and its tables."""
+        """The application's database, its log-in and its tables; nothing was promised yet."""
+        self.client.path(self._journal).unlink(missing_ok=True)
         for statement in (
             self.create,
             f"CREATE LOGIN [{self.login}] WITH PASSWORD = '{self.password}', DEFAULT_DATABASE = [{self.database}]",

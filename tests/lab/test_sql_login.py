@@ -75,8 +75,9 @@ def running(lab: Lab, host: LabHost) -> Iterator[None]:
         until("it serves", lambda: ready.exists() or process.poll() is not None)
         assert ready.exists(), log.read_text()
         yield
-    finally:
-        process.terminate()
+    finally:  # what popen started is on the other side of nsenter
+        host.run(["pkill", "-f", f"tests.lab.sqlserver --root {ROOT}"], check=False)
+        until("it has ended", lambda: f":{PORT} " not in host.run(["ss", "-Hltn"]).stdout)
         process.wait(60)
 
 

@@ -73,7 +73,7 @@ def command(
 
         access, wide = sql_servers.access_of(domain, fields), "nosqlsearch" not in desk.modes
         if tested is not None:
-            sql_servers.test(desk, screen, tested, sets, access)
+            sql_servers.test(desk, screen, tested, sets, access, is_named=bool(domain))
             return
         sql_servers.show(desk, screen, sql_servers.Search(hosts, access if wide else None, wide))
         return
