@@ -30,13 +30,15 @@ def stages(lab: Lab) -> Iterator[tuple[SqlStage, SqlStage]]:
     first, second = SqlStage(lab, "database"), SqlStage(lab, "database", "gamma", "stock")
     second.authority = first.authority
     second.selected = {"databases": [{"name": "stock", "target_data_path": PLACE, "target_log_path": PLACE}]}
-    first.begin()
-    second.join(first)
-    first.beta.run(["install", "-d", "-o", USER, "-g", USER, PLACE])
-    yield first, second
-    second.end()
-    members.start(second.alpha)
-    first.end()
+    try:
+        first.begin()
+        second.join(first)
+        first.beta.run(["install", "-d", "-o", USER, "-g", USER, PLACE])
+        yield first, second
+    finally:
+        second.end()
+        members.start(second.alpha)
+        first.end()
 
 
 def lose(stage: SqlStage, told: Told) -> None:

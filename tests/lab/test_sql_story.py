@@ -34,9 +34,11 @@ def stage(lab: Lab) -> Iterator[SqlStage]:
     """SQL Server on alpha and beta, known to an administrator, not protected yet."""
     lab.reset()
     made = SqlStage(lab)
-    made.begin()
-    yield made
-    made.end()
+    try:
+        made.begin()
+        yield made
+    finally:
+        made.end()
 
 
 @contextmanager

@@ -23,10 +23,12 @@ def stage(lab: Lab) -> Iterator[SqlStage]:
     """What ``make lab LAB_HOSTS=sql`` makes ready."""
     lab.reset()
     made = SqlStage(lab)
-    made.begin()
-    yield made
-    made.client.run(["pkill", "-f", "[s]qlclient load"], check=False)
-    made.end()
+    try:
+        made.begin()
+        yield made
+    finally:
+        made.client.run(["pkill", "-f", "[s]qlclient load"], check=False)
+        made.end()
 
 
 def on_the_machine(lab: Lab, told: Told, directory: Path) -> str:
