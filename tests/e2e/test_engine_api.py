@@ -237,6 +237,17 @@ def test_cli_shows_json_and_events(engines):
     assert asked.returncode == 0, asked.stderr
 
 
+def test_a_token_that_cannot_be_written_down_is_not_made(engines, tmp_path):
+    alpha = engines.make("alpha")
+    there = tmp_path / "token"
+    there.write_text("kept")
+    done = dtengine("token", "create", "boss", "--to", str(there), "--state", str(alpha.state))
+    assert (done.returncode, there.read_text()) == (2, "kept")
+    assert "give a file that is not there yet" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "boss" not in dtengine("token", "list", "--state", str(alpha.state)).stdout
+
+
 @pytest.mark.covers("AM-18")
 def test_the_logs_of_the_utilities_are_shown_and_nothing_else_of_the_host(engines):
     alpha = engines.make("alpha")

@@ -87,6 +87,7 @@ class PairStage:
     def _get_to_know(self, host: LabHost) -> None:
         """Its engine is enrolled at the witness and known to the administrator, who has a token for it."""
         token = TOKEN.format(host.name)
+        host.path("/run/token").unlink(missing_ok=True)
         self.engine(host, "token", "create", "administrator", "--scope", "admin", "--to", "/run/token")
         self.admin.write(token, host.path("/run/token").read_text(), 0o600)
         who = json.loads(self.engine(host, "server", "--json"))

@@ -130,12 +130,23 @@ def token() -> None:
 @asking
 def create_token(ask: Ask, name: str, scope: str, to: Path | None) -> None:
     """Make a token; it is shown once."""
+    if to is not None:
+        _new_file(to)
     made = ask.engine.create_token(name, schema.Scope(scope))
     if to is not None:
-        to.touch(mode=0o600, exist_ok=False)
         to.write_text(f"{made.token}\n", encoding="ascii")
         made = made.model_copy(update={"token": None})
     ask.show(made)
+
+
+def _new_file(path: Path) -> None:
+    """Make it before there is a token: one that cannot be written down would be lost."""
+    try:
+        path.touch(mode=0o600, exist_ok=False)
+    except OSError as error:
+        raise click.BadParameter(
+            f"{path}: {error.strerror}: give a file that is not there yet", param_hint="--to"
+        ) from error
 
 
 @token.command("list")
